@@ -1,0 +1,25 @@
+/** Everything that the service keeps, by domain. The SQLite adapter is in sqlite/. */
+
+import type { ApiKeyStore, AuditStore } from './access.ts'
+import type { CertificateStore, KeyBlobStore } from './certificates.ts'
+import type { StationEventStore } from './events.ts'
+import type { SessionStore } from './sessions.ts'
+import type { SiteStore } from './sites.ts'
+import type { StationStore } from './stations.ts'
+import type { IdTokenStore } from './tokens.ts'
+
+export interface Store {
+  readonly stations: StationStore
+  readonly tokens: IdTokenStore
+  readonly sessions: SessionStore
+  readonly events: StationEventStore
+  readonly certificates: CertificateStore
+  readonly keyBlobs: KeyBlobStore
+  readonly sites: SiteStore
+  readonly apiKeys: ApiKeyStore
+  readonly audit: AuditStore
+  /** Throws where the database cannot be read: the readiness probe. */
+  check(): Promise<void>
+  /** Commits what is queued, then closes. */
+  close(): Promise<void>
+}
