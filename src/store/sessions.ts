@@ -43,7 +43,8 @@ export interface SessionFilter {
   readonly from?: string
   readonly to?: string
   readonly limit?: number
-  readonly after?: string
+  /** Only sessions that came before this one: the cursor of a page (newest first). */
+  readonly after?: { readonly stationId: string; readonly transactionId: string }
 }
 
 export interface SessionStore {

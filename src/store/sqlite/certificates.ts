@@ -1,0 +1,216 @@
+import type {
+  AuthorityRecord,
+  CertificateStore,
+  IssuedCertificate,
+  KeyBlobStore,
+  SigningOrder,
+} from '../certificates.ts'
+import type { Database, Row } from './database.ts'
+import { bytes, int, oneOf, pageSize, text, textOrNull, where } from './rows.ts'
+
+export function createCertificateStore(db: Database): CertificateStore {
+  return {
+    putAuthority: (record) =>
+      db.write(() => {
+        db.run(
+          'INSERT OR REPLACE INTO authorities VALUES (?, ?, ?, ?, ?, ?, ?)',
+          record.id,
+          record.profile,
+          record.generation,
+          record.issuerId,
+          record.certificateDer,
+          record.keyName,
+          record.createdAt,
+        )
+      }),
+
+    authorities: async () => db.all('SELECT * FROM authorities ORDER BY created_at, id').map(toAuthority),
+
+    recordIssued: (certificate, orderId) =>
+      db.write(() => {
+        insertCertificate(db, certificate)
+        if (orderId === undefined) return
+        const { changes } = db.run(
+          "UPDATE signing_orders SET state = 'issued', fingerprint = ?, detail = NULL, updated_at = ? WHERE id = ?",
+          certificate.fingerprint,
+          certificate.notBefore,
+          orderId,
+        )
+        if (changes !== 1) throw new Error(`There is no signing order ${orderId} to issue a certificate for`)
+      }),
+
+    byFingerprint: async (fingerprint) => {
+      const row = db.get('SELECT * FROM certificates WHERE fingerprint = ?', fingerprint)
+      return row && toCertificate(row)
+    },
+
+    bySerial: async (authorityId, serialNumber) => {
+      const row = db.get(
+        'SELECT * FROM certificates WHERE authority_id = ? AND serial_number = ?',
+        authorityId,
+        serialNumber,
+      )
+      return row && toCertificate(row)
+    },
+
+    list: async (filter = {}) => {
+      const { clause, args } = where([
+        ['station_id = ?', filter.stationId],
+        ['profile = ?', filter.profile],
+        ['not_after < ?', filter.expiresBefore],
+        ['fingerprint > ?', filter.after],
+      ])
+      return db
+        .all(
+          `SELECT * FROM certificates ${clause} ORDER BY fingerprint LIMIT ?`,
+          ...args,
+          pageSize(filter.limit),
+        )
+        .map(toCertificate)
+    },
+
+    revoke: (fingerprint, reason, at) =>
+      db.write(
+        () =>
+          db.run(
+            'UPDATE certificates SET revoked_at = ?, revocation_reason = ? WHERE fingerprint = ? AND revoked_at IS NULL',
+            at,
+            reason,
+            fingerprint,
+          ).changes > 0,
+      ),
+
+    openOrder: (order, at) =>
+      db.write(() => {
+        const { changes } = db.run(
+          `INSERT OR IGNORE INTO signing_orders (id, station_id, certificate_type, key_hash, csr, state, attempts, created_at, updated_at)
+           VALUES (?, ?, ?, ?, ?, 'requested', 0, ?, ?)`,
+          order.id,
+          order.stationId,
+          order.certificateType ?? '',
+          order.keyHash,
+          order.csrPem,
+          at,
+          at,
+        )
+        const row = db.get(
+          'SELECT * FROM signing_orders WHERE station_id = ? AND certificate_type = ? AND key_hash = ?',
+          order.stationId,
+          order.certificateType ?? '',
+          order.keyHash,
+        )
+        if (!row) throw new Error(`The signing order of ${order.stationId} was written but cannot be read`)
+        return { order: toOrder(row), existed: changes === 0 }
+      }),
+
+    updateOrder: (id, change, at) =>
+      db.write(() => {
+        db.run(
+          `UPDATE signing_orders SET state = coalesce(?, state), fingerprint = coalesce(?, fingerprint),
+             attempts = coalesce(?, attempts), detail = coalesce(?, detail), updated_at = ? WHERE id = ?`,
+          change.state ?? null,
+          change.fingerprint ?? null,
+          change.attempts ?? null,
+          change.detail ?? null,
+          at,
+          id,
+        )
+      }),
+
+    orders: async (filter = {}) => {
+      const states = filter.states ?? []
+      const { clause, args } = where([['station_id = ?', filter.stationId]])
+      const inStates =
+        states.length === 0
+          ? ''
+          : `${clause === '' ? 'WHERE' : 'AND'} state IN (${states.map(() => '?').join(', ')})`
+      return db
+        .all(
+          `SELECT * FROM signing_orders ${clause} ${inStates} ORDER BY created_at, id LIMIT ?`,
+          ...args,
+          ...states,
+          pageSize(filter.limit),
+        )
+        .map(toOrder)
+    },
+  }
+}
+
+export function createKeyBlobStore(db: Database): KeyBlobStore {
+  return {
+    put: (name, blob) =>
+      db.write(() => {
+        db.run('INSERT OR REPLACE INTO key_blobs VALUES (?, ?)', name, blob)
+      }),
+    get: async (name) => {
+      const row = db.get('SELECT blob FROM key_blobs WHERE name = ?', name)
+      return row && bytes(row, 'blob')
+    },
+    names: async () => db.all('SELECT name FROM key_blobs ORDER BY name').map((row) => text(row, 'name')),
+  }
+}
+
+function insertCertificate(db: Database, certificate: IssuedCertificate): void {
+  db.run(
+    'INSERT INTO certificates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    certificate.fingerprint,
+    certificate.authorityId,
+    certificate.profile,
+    certificate.serialNumber,
+    certificate.subject,
+    certificate.stationId,
+    certificate.notBefore,
+    certificate.notAfter,
+    certificate.der,
+    certificate.revokedAt,
+    certificate.revocationReason,
+  )
+}
+
+function toAuthority(row: Row): AuthorityRecord {
+  return {
+    id: text(row, 'id'),
+    profile: text(row, 'profile'),
+    generation: int(row, 'generation'),
+    issuerId: textOrNull(row, 'issuer_id'),
+    certificateDer: bytes(row, 'certificate'),
+    keyName: text(row, 'key_name'),
+    createdAt: text(row, 'created_at'),
+  }
+}
+
+function toCertificate(row: Row): IssuedCertificate {
+  return {
+    fingerprint: text(row, 'fingerprint'),
+    authorityId: textOrNull(row, 'authority_id'),
+    profile: text(row, 'profile'),
+    serialNumber: text(row, 'serial_number'),
+    subject: text(row, 'subject'),
+    stationId: textOrNull(row, 'station_id'),
+    notBefore: text(row, 'not_before'),
+    notAfter: text(row, 'not_after'),
+    der: bytes(row, 'der'),
+    revokedAt: textOrNull(row, 'revoked_at'),
+    revocationReason: textOrNull(row, 'revocation_reason'),
+  }
+}
+
+function toOrder(row: Row): SigningOrder {
+  const type = text(row, 'certificate_type')
+  if (type !== '' && type !== 'ChargingStationCertificate' && type !== 'V2GCertificate') {
+    throw new Error(`Signing order ${text(row, 'id')} has the certificate type ${type} in the database`)
+  }
+  return {
+    id: text(row, 'id'),
+    stationId: text(row, 'station_id'),
+    certificateType: type === '' ? null : type,
+    keyHash: text(row, 'key_hash'),
+    csrPem: text(row, 'csr'),
+    state: oneOf(row, 'state'),
+    fingerprint: textOrNull(row, 'fingerprint'),
+    attempts: int(row, 'attempts'),
+    detail: textOrNull(row, 'detail'),
+    createdAt: text(row, 'created_at'),
+    updatedAt: text(row, 'updated_at'),
+  }
+}

@@ -1,0 +1,29 @@
+import type { Store } from '../ports.ts'
+import { createApiKeyStore, createAuditStore } from './access.ts'
+import { createCertificateStore, createKeyBlobStore } from './certificates.ts'
+import { Database } from './database.ts'
+import { createStationEventStore } from './events.ts'
+import { createSessionStore } from './sessions.ts'
+import { createSiteStore } from './sites.ts'
+import { createStationNumbers } from './station-numbers.ts'
+import { createStationStore } from './stations.ts'
+import { createIdTokenStore } from './tokens.ts'
+
+/** Opens (and migrates) the embedded database. `path`: a file, or `:memory:` for tests. */
+export function createSqliteStore(path: string): Store {
+  const db = new Database(path)
+  const numbers = createStationNumbers(db)
+  return {
+    stations: createStationStore(db),
+    tokens: createIdTokenStore(db),
+    sessions: createSessionStore(db, numbers),
+    events: createStationEventStore(db),
+    certificates: createCertificateStore(db),
+    keyBlobs: createKeyBlobStore(db),
+    sites: createSiteStore(db),
+    apiKeys: createApiKeyStore(db),
+    audit: createAuditStore(db),
+    check: async () => db.check(),
+    close: async () => db.close(),
+  }
+}

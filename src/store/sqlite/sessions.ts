@@ -1,0 +1,275 @@
+import type { MeterValueType, TransactionEventRequest } from '../../ocpp/v201/messages.generated.ts'
+import { foldTransactionEvent, type SessionState } from '../session-fold.ts'
+import type { Session, SessionFilter, SessionStore } from '../sessions.ts'
+import type { Database, Row } from './database.ts'
+import { int, intOrNull, json, pageSize, text, textOrNull, where } from './rows.ts'
+import type { StationNumbers } from './station-numbers.ts'
+
+const OUTSIDE_TRANSACTIONS = 0
+
+export function createSessionStore(db: Database, numbers: StationNumbers): SessionStore {
+  return {
+    record: (stationId, event, receivedAt) =>
+      db.write(() => {
+        const stationNo = numbers.assign(stationId)
+        const { transactionId } = event.transactionInfo
+        const row = sessionRow(db, stationNo, transactionId)
+        if (row && hasEvent(db, int(row, 'no'), event.seqNo))
+          return { session: toSession(row, stationId), repeated: true }
+        const state = foldTransactionEvent(row && toState(row), event)
+        const sessionNo = row
+          ? int(row, 'no')
+          : insertSession(db, stationNo, transactionId, state, receivedAt)
+        if (row) updateSession(db, sessionNo, state, receivedAt)
+        const { meterValue, ...rest } = event
+        db.run(
+          'INSERT INTO transaction_events VALUES (?, ?, ?, ?)',
+          sessionNo,
+          event.seqNo,
+          receivedAt,
+          JSON.stringify(rest),
+        )
+        insertMeterValues(
+          db,
+          { stationNo, evseId: state.evseId ?? 0, sessionNo, seqNo: event.seqNo },
+          meterValue ?? [],
+        )
+        return {
+          session: { ...publicView(state), stationId, transactionId, updatedAt: receivedAt },
+          repeated: false,
+        }
+      }),
+
+    get: async (stationId, transactionId) => {
+      const stationNo = numbers.find(stationId)
+      const row = stationNo === undefined ? undefined : sessionRow(db, stationNo, transactionId)
+      return row && toSession(row, stationId)
+    },
+
+    list: async (filter = {}) => listSessions(db, numbers, filter),
+
+    events: async (stationId, transactionId) => {
+      const stationNo = numbers.find(stationId)
+      const row = stationNo === undefined ? undefined : sessionRow(db, stationNo, transactionId)
+      if (!row || stationNo === undefined) return []
+      return eventsOf(db, stationNo, row)
+    },
+
+    recordMeterValues: (stationId, evseId, values, receivedAt) =>
+      db.write(() => {
+        const stationNo = numbers.assign(stationId)
+        // Several messages may carry the same time stamp: the time of arrival tells them apart.
+        const seqNo = Date.parse(receivedAt)
+        insertMeterValues(db, { stationNo, evseId, sessionNo: OUTSIDE_TRANSACTIONS, seqNo }, values)
+      }),
+
+    meterValues: async (query) => {
+      const stationNo = numbers.find(query.stationId)
+      if (stationNo === undefined) return []
+      let sessionNo: number | undefined
+      if (query.transactionId !== undefined) {
+        const row = sessionRow(db, stationNo, query.transactionId)
+        if (!row) return []
+        sessionNo = int(row, 'no')
+      }
+      const { clause, args } = where([
+        ['station_no = ?', stationNo],
+        ['evse_id = ?', query.evseId],
+        ['session_no = ?', sessionNo],
+        ['at_ms >= ?', query.from === undefined ? undefined : Date.parse(query.from)],
+        ['at_ms < ?', query.to === undefined ? undefined : Date.parse(query.to)],
+      ])
+      return db
+        .all(
+          `SELECT evse_id, at_ms, value FROM meter_values ${clause} ORDER BY at_ms, seq_no, ordinal LIMIT ?`,
+          ...args,
+          pageSize(query.limit),
+        )
+        .map((row) => ({
+          evseId: int(row, 'evse_id'),
+          at: new Date(int(row, 'at_ms')).toISOString(),
+          value: json<MeterValueType>(row, 'value'),
+        }))
+    },
+  }
+}
+
+function sessionRow(db: Database, stationNo: number, transactionId: string): Row | undefined {
+  return db.get(
+    'SELECT * FROM sessions WHERE station_no = ? AND transaction_id = ?',
+    stationNo,
+    transactionId,
+  )
+}
+
+function hasEvent(db: Database, sessionNo: number, seqNo: number): boolean {
+  return (
+    db.get('SELECT 1 FROM transaction_events WHERE session_no = ? AND seq_no = ?', sessionNo, seqNo) !==
+    undefined
+  )
+}
+
+function stateValues(state: SessionState) {
+  return [
+    state.evseId,
+    state.connectorId,
+    state.idToken?.type ?? null,
+    state.idToken?.idToken ?? null,
+    state.startedAt,
+    state.endedAt,
+    state.chargingState,
+    state.stoppedReason,
+    state.remoteStartId,
+    state.reservationId,
+    state.phasesUsed,
+    state.firstSeqNo,
+    state.lastSeqNo,
+    state.eventCount,
+    state.meterStartWh,
+    state.meterLastWh,
+  ] as const
+}
+
+const STATE_COLUMNS =
+  'evse_id, connector_id, token_type, token, started_at, ended_at, charging_state, stopped_reason, remote_start_id, ' +
+  'reservation_id, phases_used, first_seq_no, last_seq_no, event_count, meter_start_wh, meter_last_wh'
+
+function insertSession(
+  db: Database,
+  stationNo: number,
+  transactionId: string,
+  state: SessionState,
+  at: string,
+): number {
+  return db.run(
+    `INSERT INTO sessions (station_no, transaction_id, ${STATE_COLUMNS}, updated_at) VALUES (?, ?, ${'?, '.repeat(16)}?)`,
+    stationNo,
+    transactionId,
+    ...stateValues(state),
+    at,
+  ).lastId
+}
+
+function updateSession(db: Database, sessionNo: number, state: SessionState, at: string): void {
+  const assignments = STATE_COLUMNS.split(', ').map((column) => `${column} = ?`)
+  db.run(
+    `UPDATE sessions SET ${assignments.join(', ')}, updated_at = ? WHERE no = ?`,
+    ...stateValues(state),
+    at,
+    sessionNo,
+  )
+}
+
+function insertMeterValues(
+  db: Database,
+  key: { stationNo: number; evseId: number; sessionNo: number; seqNo: number },
+  values: readonly MeterValueType[],
+): void {
+  for (const [ordinal, value] of values.entries()) {
+    db.run(
+      'INSERT OR IGNORE INTO meter_values VALUES (?, ?, ?, ?, ?, ?, ?)',
+      key.stationNo,
+      key.evseId,
+      Date.parse(value.timestamp),
+      key.sessionNo,
+      key.seqNo,
+      ordinal,
+      JSON.stringify(value),
+    )
+  }
+}
+
+function eventsOf(db: Database, stationNo: number, session: Row) {
+  const sessionNo = int(session, 'no')
+  const values = new Map<number, MeterValueType[]>()
+  // The key of one EVSE's values holds the session: its range is walked without reading the values of others.
+  for (const row of db.all(
+    'SELECT seq_no, value FROM meter_values WHERE station_no = ? AND evse_id = ? AND session_no = ? ORDER BY at_ms, ordinal',
+    stationNo,
+    intOrNull(session, 'evse_id') ?? 0,
+    sessionNo,
+  )) {
+    const seqNo = int(row, 'seq_no')
+    const list = values.get(seqNo) ?? []
+    list.push(json<MeterValueType>(row, 'value'))
+    values.set(seqNo, list)
+  }
+  return db
+    .all(
+      'SELECT seq_no, received_at, event FROM transaction_events WHERE session_no = ? ORDER BY seq_no',
+      sessionNo,
+    )
+    .map((row) => {
+      const seqNo = int(row, 'seq_no')
+      const meterValue = values.get(seqNo)
+      const event = json<TransactionEventRequest>(row, 'event')
+      return {
+        seqNo,
+        receivedAt: text(row, 'received_at'),
+        event: meterValue ? { ...event, meterValue } : event,
+      }
+    })
+}
+
+function listSessions(db: Database, numbers: StationNumbers, filter: SessionFilter): Session[] {
+  const stationNo = filter.stationId === undefined ? undefined : (numbers.find(filter.stationId) ?? -1)
+  const { clause, args } = where([
+    ['station_no = ?', stationNo],
+    ['ended_at IS NULL = ?', filter.active === undefined ? undefined : filter.active ? 1 : 0],
+    ['started_at >= ?', filter.from],
+    ['started_at < ?', filter.to],
+    ['s.no < ?', filter.after && cursorNo(db, numbers, filter.after)],
+  ])
+  return db
+    .all(
+      `SELECT s.*, n.id AS station_id FROM sessions s JOIN station_numbers n ON n.no = s.station_no ${clause} ORDER BY s.no DESC LIMIT ?`,
+      ...args,
+      pageSize(filter.limit),
+    )
+    .map((row) => toSession(row, text(row, 'station_id')))
+}
+
+/** A session that is unknown ends the listing: nothing came before it. */
+function cursorNo(
+  db: Database,
+  numbers: StationNumbers,
+  after: { stationId: string; transactionId: string },
+): number {
+  const row = sessionRow(db, numbers.find(after.stationId) ?? -1, after.transactionId)
+  return row ? int(row, 'no') : 0
+}
+
+function toState(row: Row): SessionState {
+  const type = textOrNull(row, 'token_type')
+  return {
+    evseId: intOrNull(row, 'evse_id'),
+    connectorId: intOrNull(row, 'connector_id'),
+    idToken: type === null ? null : { type, idToken: text(row, 'token') },
+    startedAt: textOrNull(row, 'started_at'),
+    endedAt: textOrNull(row, 'ended_at'),
+    chargingState: textOrNull(row, 'charging_state'),
+    stoppedReason: textOrNull(row, 'stopped_reason'),
+    remoteStartId: intOrNull(row, 'remote_start_id'),
+    reservationId: intOrNull(row, 'reservation_id'),
+    phasesUsed: intOrNull(row, 'phases_used'),
+    firstSeqNo: int(row, 'first_seq_no'),
+    lastSeqNo: int(row, 'last_seq_no'),
+    eventCount: int(row, 'event_count'),
+    meterStartWh: intOrNull(row, 'meter_start_wh'),
+    meterLastWh: intOrNull(row, 'meter_last_wh'),
+  }
+}
+
+function publicView(state: SessionState): Omit<Session, 'stationId' | 'transactionId' | 'updatedAt'> {
+  const { firstSeqNo, eventCount, ...shown } = state
+  return { ...shown, missingSeqNos: Math.max(0, state.lastSeqNo - firstSeqNo + 1 - eventCount) }
+}
+
+function toSession(row: Row, stationId: string): Session {
+  return {
+    ...publicView(toState(row)),
+    stationId,
+    transactionId: text(row, 'transaction_id'),
+    updatedAt: text(row, 'updated_at'),
+  }
+}

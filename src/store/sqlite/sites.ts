@@ -1,0 +1,114 @@
+import type { ChargingProfileType } from '../../ocpp/v201/messages.generated.ts'
+import type { HeldProfile, LimitRecord, SiteRecord, SiteStore } from '../sites.ts'
+import type { Database, Row } from './database.ts'
+import { int, json, oneOf, text, textOrNull } from './rows.ts'
+
+export function createSiteStore(db: Database): SiteStore {
+  return {
+    putSite: (site) =>
+      db.write(() => {
+        db.run(
+          'INSERT OR REPLACE INTO sites VALUES (?, ?, ?)',
+          site.id,
+          JSON.stringify(site.config),
+          site.updatedAt,
+        )
+      }),
+    getSite: async (id) => {
+      const row = db.get('SELECT * FROM sites WHERE id = ?', id)
+      return row && toSite(row)
+    },
+    listSites: async () => db.all('SELECT * FROM sites ORDER BY id').map(toSite),
+    removeSite: (id) =>
+      db.write(() => {
+        db.run('DELETE FROM site_limits WHERE site_id = ?', id)
+        return db.run('DELETE FROM sites WHERE id = ?', id).changes > 0
+      }),
+
+    putLimit: (limit) =>
+      db.write(() => {
+        db.run(
+          'INSERT OR REPLACE INTO site_limits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+          limit.siteId,
+          limit.id,
+          limit.nodeId,
+          limit.source,
+          limit.value,
+          limit.unit,
+          limit.validFrom,
+          limit.validTo,
+          limit.setBy,
+          limit.updatedAt,
+        )
+      }),
+    removeLimit: (siteId, id) =>
+      db.write(() => db.run('DELETE FROM site_limits WHERE site_id = ? AND id = ?', siteId, id).changes > 0),
+    limits: async (siteId) =>
+      db.all('SELECT * FROM site_limits WHERE site_id = ? ORDER BY id', siteId).map(toLimit),
+
+    recordHeldProfile: (held) =>
+      db.write(() => {
+        db.run(
+          'INSERT OR REPLACE INTO held_profiles VALUES (?, ?, ?, ?, ?)',
+          held.stationId,
+          held.evseId,
+          held.profileId,
+          JSON.stringify(held.profile),
+          held.acceptedAt,
+        )
+      }),
+    removeHeldProfiles: (stationId, filter = {}) =>
+      db.write(() => {
+        for (const row of db.all(
+          'SELECT evse_id, profile_id FROM held_profiles WHERE station_id = ?',
+          stationId,
+        )) {
+          const evseId = int(row, 'evse_id')
+          const profileId = int(row, 'profile_id')
+          if (filter.evseId !== undefined && filter.evseId !== evseId) continue
+          if (filter.profileIds !== undefined && !filter.profileIds.includes(profileId)) continue
+          db.run(
+            'DELETE FROM held_profiles WHERE station_id = ? AND evse_id = ? AND profile_id = ?',
+            stationId,
+            evseId,
+            profileId,
+          )
+        }
+      }),
+    heldProfiles: async (stationIds) =>
+      stationIds.flatMap((id) =>
+        db
+          .all('SELECT * FROM held_profiles WHERE station_id = ? ORDER BY evse_id, profile_id', id)
+          .map(toHeld),
+      ),
+  }
+}
+
+function toSite(row: Row): SiteRecord {
+  return { id: text(row, 'id'), config: json<object>(row, 'config'), updatedAt: text(row, 'updated_at') }
+}
+
+function toLimit(row: Row): LimitRecord {
+  return {
+    id: text(row, 'id'),
+    siteId: text(row, 'site_id'),
+    nodeId: text(row, 'node_id'),
+    source: text(row, 'source'),
+    value: int(row, 'value'),
+    unit: oneOf(row, 'unit'),
+    validFrom: textOrNull(row, 'valid_from'),
+    validTo: textOrNull(row, 'valid_to'),
+    setBy: text(row, 'set_by'),
+    updatedAt: text(row, 'updated_at'),
+  }
+}
+
+function toHeld(row: Row): HeldProfile {
+  return {
+    stationId: text(row, 'station_id'),
+    evseId: int(row, 'evse_id'),
+    profileId: int(row, 'profile_id'),
+    profile: json<ChargingProfileType>(row, 'profile'),
+    acceptedAt: text(row, 'accepted_at'),
+  }
+}
