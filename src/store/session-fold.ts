@@ -18,6 +18,10 @@ export interface SessionState {
   readonly eventCount: number
   readonly meterStartWh: number | null
   readonly meterLastWh: number | null
+  /** Sequence numbers of the events that the three changing facts come from; -1 before there is one. */
+  readonly chargingStateSeqNo: number
+  readonly phasesSeqNo: number
+  readonly meterSeqNo: number
 }
 
 const unstarted: SessionState = {
@@ -36,6 +40,9 @@ const unstarted: SessionState = {
   eventCount: 0,
   meterStartWh: null,
   meterLastWh: null,
+  chargingStateSeqNo: -1,
+  phasesSeqNo: -1,
+  meterSeqNo: -1,
 }
 
 /**
@@ -48,28 +55,31 @@ export function foldTransactionEvent(
   event: TransactionEventRequest,
 ): SessionState {
   const before = previous ?? unstarted
-  const newest = event.seqNo > before.lastSeqNo
-  const { transactionInfo, evse, idToken } = event
+  const { transactionInfo, evse, idToken, seqNo } = event
   const readings = energyReadingsWh(event.meterValue ?? [])
+  const chargingState = seqNo > before.chargingStateSeqNo ? transactionInfo.chargingState : undefined
+  const phasesUsed = seqNo > before.phasesSeqNo ? event.numberOfPhasesUsed : undefined
+  const meterLastWh = seqNo > before.meterSeqNo ? readings.at(-1) : undefined
+  const started = event.eventType === 'Started'
   return {
     evseId: evse?.id ?? before.evseId,
     connectorId: evse?.connectorId ?? before.connectorId,
     idToken: before.idToken ?? (idToken ? { type: idToken.type, idToken: idToken.idToken } : null),
-    startedAt: event.eventType === 'Started' ? event.timestamp : before.startedAt,
+    startedAt: started ? event.timestamp : before.startedAt,
     endedAt: event.eventType === 'Ended' ? event.timestamp : before.endedAt,
-    chargingState: newest ? (transactionInfo.chargingState ?? before.chargingState) : before.chargingState,
+    chargingState: chargingState ?? before.chargingState,
     stoppedReason: transactionInfo.stoppedReason ?? before.stoppedReason,
     remoteStartId: transactionInfo.remoteStartId ?? before.remoteStartId,
     reservationId: event.reservationId ?? before.reservationId,
-    phasesUsed: newest ? (event.numberOfPhasesUsed ?? before.phasesUsed) : before.phasesUsed,
-    firstSeqNo: event.eventType === 'Started' ? event.seqNo : Math.min(before.firstSeqNo, event.seqNo),
-    lastSeqNo: Math.max(before.lastSeqNo, event.seqNo),
+    phasesUsed: phasesUsed ?? before.phasesUsed,
+    firstSeqNo: started ? seqNo : Math.min(before.firstSeqNo, seqNo),
+    lastSeqNo: Math.max(before.lastSeqNo, seqNo),
     eventCount: before.eventCount + 1,
-    meterStartWh:
-      event.eventType === 'Started'
-        ? (readings[0] ?? before.meterStartWh)
-        : (before.meterStartWh ?? readings[0] ?? null),
-    meterLastWh: newest ? (readings.at(-1) ?? before.meterLastWh) : before.meterLastWh,
+    meterStartWh: (started ? readings[0] : undefined) ?? before.meterStartWh ?? readings[0] ?? null,
+    meterLastWh: meterLastWh ?? before.meterLastWh,
+    chargingStateSeqNo: chargingState === undefined ? before.chargingStateSeqNo : seqNo,
+    phasesSeqNo: phasesUsed === undefined ? before.phasesSeqNo : seqNo,
+    meterSeqNo: meterLastWh === undefined ? before.meterSeqNo : seqNo,
   }
 }
 

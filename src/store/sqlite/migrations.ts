@@ -85,6 +85,9 @@ export const migrations: readonly string[] = [
     event_count INTEGER NOT NULL,
     meter_start_wh REAL,
     meter_last_wh REAL,
+    charging_state_seq_no INTEGER NOT NULL,
+    phases_seq_no INTEGER NOT NULL,
+    meter_seq_no INTEGER NOT NULL,
     updated_at TEXT NOT NULL,
     UNIQUE (station_no, transaction_id)
   );

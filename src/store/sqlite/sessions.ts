@@ -127,12 +127,16 @@ function stateValues(state: SessionState) {
     state.eventCount,
     state.meterStartWh,
     state.meterLastWh,
+    state.chargingStateSeqNo,
+    state.phasesSeqNo,
+    state.meterSeqNo,
   ] as const
 }
 
 const STATE_COLUMNS =
   'evse_id, connector_id, token_type, token, started_at, ended_at, charging_state, stopped_reason, remote_start_id, ' +
-  'reservation_id, phases_used, first_seq_no, last_seq_no, event_count, meter_start_wh, meter_last_wh'
+  'reservation_id, phases_used, first_seq_no, last_seq_no, event_count, meter_start_wh, meter_last_wh, charging_state_seq_no, ' +
+  'phases_seq_no, meter_seq_no'
 
 function insertSession(
   db: Database,
@@ -142,7 +146,7 @@ function insertSession(
   at: string,
 ): number {
   return db.run(
-    `INSERT INTO sessions (station_no, transaction_id, ${STATE_COLUMNS}, updated_at) VALUES (?, ?, ${'?, '.repeat(16)}?)`,
+    `INSERT INTO sessions (station_no, transaction_id, ${STATE_COLUMNS}, updated_at) VALUES (?, ?, ${'?, '.repeat(19)}?)`,
     stationNo,
     transactionId,
     ...stateValues(state),
@@ -257,11 +261,21 @@ function toState(row: Row): SessionState {
     eventCount: int(row, 'event_count'),
     meterStartWh: intOrNull(row, 'meter_start_wh'),
     meterLastWh: intOrNull(row, 'meter_last_wh'),
+    chargingStateSeqNo: int(row, 'charging_state_seq_no'),
+    phasesSeqNo: int(row, 'phases_seq_no'),
+    meterSeqNo: int(row, 'meter_seq_no'),
   }
 }
 
 function publicView(state: SessionState): Omit<Session, 'stationId' | 'transactionId' | 'updatedAt'> {
-  const { firstSeqNo, eventCount, ...shown } = state
+  const {
+    firstSeqNo,
+    eventCount,
+    chargingStateSeqNo: _state,
+    phasesSeqNo: _phases,
+    meterSeqNo: _meter,
+    ...shown
+  } = state
   return { ...shown, missingSeqNos: Math.max(0, state.lastSeqNo - firstSeqNo + 1 - eventCount) }
 }
 
