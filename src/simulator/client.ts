@@ -1,0 +1,362 @@
+import { randomUUID } from 'node:crypto'
+import { WebSocket } from 'ws'
+import type { Action, Requests, Responses } from '../ocpp/v201/messages.generated.ts'
+import type { Random } from './random.ts'
+import type { Cancel, Scheduler } from './scheduler.ts'
+import {
+  assertRequest,
+  assertResponse,
+  callFrame,
+  errorFrame,
+  type Frame,
+  isAction,
+  parseFrame,
+  resultFrame,
+  WireError,
+} from './wire.ts'
+
+/** Where and how to connect; asked for anew at each attempt, because certificates and slots change. */
+export interface Endpoint {
+  /** Base address; the station id is appended as the last path segment. */
+  readonly url: string
+  readonly securityProfile: 1 | 2 | 3
+  /** Basic authentication of security profiles 1 and 2. */
+  readonly password?: string
+  /** PEM certificates that the server's chain may end in (profiles 2 and 3). */
+  readonly trustedPems?: readonly string[]
+  /** Client certificate chain and key in PEM (profile 3). */
+  readonly clientChainPem?: string
+  readonly clientKeyPem?: string
+  /** Name to expect in the server's certificate, when the address is not that name. */
+  readonly serverName?: string
+}
+
+export interface BackOff {
+  readonly minimumMs: number
+  readonly randomRangeMs: number
+  /** How often the waiting time doubles before it stays where it is. */
+  readonly repeatTimes: number
+}
+
+export type CallFailureCode = 'offline' | 'closed' | 'deadline' | 'queue-full' | 'call-error' | 'bad-answer'
+
+/** Why a CALL of the station has no usable answer. */
+export class CallFailure extends Error {
+  readonly code: CallFailureCode
+  readonly ocppCode: string | undefined
+
+  constructor(code: CallFailureCode, message: string, ocppCode?: string) {
+    super(message)
+    this.name = 'CallFailure'
+    this.code = code
+    this.ocppCode = ocppCode
+  }
+}
+
+/** What the answering side may return besides a payload: silence, as a faulty station would. */
+export const NO_ANSWER = Symbol('no answer')
+
+export interface ClientHooks {
+  endpoint(): Endpoint
+  backOff(): BackOff
+  /** Answers a CALL of the CSMS; a thrown WireError becomes the CALLERROR. */
+  answer<A extends Action>(action: A, payload: Requests[A]): Promise<Responses[A] | typeof NO_ANSWER>
+  /** After the answer has been handed to the socket. */
+  answered(action: Action): void
+  opened(): void
+  closed(code: number, reason: string): void
+  /** The connection attempt failed before it was open. */
+  failed(error: Error): void
+  sent(action: string): void
+  received(action: string): void
+  protocolError(error: Error): void
+}
+
+export interface ClientOptions {
+  readonly stationId: string
+  readonly scheduler: Scheduler
+  readonly random: Random
+  readonly hooks: ClientHooks
+  readonly callTimeoutMs: number
+  readonly pingIntervalMs: number
+  /** Payloads are checked against the schemas in both directions unless a benchmark says otherwise. */
+  readonly checkPayloads: boolean
+}
+
+interface PendingCall {
+  readonly id: string
+  readonly action: Action
+  readonly text: string
+  readonly timeoutMs: number
+  readonly settle: (frame: Frame | CallFailure) => void
+}
+
+const MAX_QUEUED_CALLS = 512
+const MAX_WAITING_CSMS_CALLS = 64
+const MAX_FRAME_BYTES = 1 << 20
+const HANDSHAKE_TIMEOUT_MS = 20_000
+const CLOSE_TIMEOUT_MS = 2000
+
+/** An OCPP-J 2.0.1 client: one outstanding CALL per direction, deadlines, reconnect with back-off. */
+export class OcppClient {
+  readonly #options: ClientOptions
+  #socket: WebSocket | undefined
+  #running = false
+  #attempts = 0
+  #cancelReconnect: Cancel = () => {}
+  #cancelDeadline: Cancel = () => {}
+  #cancelPing: Cancel = () => {}
+  #outstanding: PendingCall | undefined
+  #queue: PendingCall[] = []
+  #csmsCalls: Extract<Frame, { kind: 'call' }>[] = []
+  #answering = false
+
+  constructor(options: ClientOptions) {
+    this.#options = options
+  }
+
+  get connected(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN
+  }
+
+  start(): void {
+    if (this.#running) return
+    this.#running = true
+    this.#connect()
+  }
+
+  /** Closes for good; `start` connects again. */
+  async stop(): Promise<void> {
+    this.#running = false
+    this.#cancelReconnect()
+    const socket = this.#socket
+    if (socket === undefined) return
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+    // A peer that never finishes the closing handshake must not keep the process alive. Wall-clock time,
+    // because a test's manual clock stands still by now.
+    const timer = setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS)
+    if (socket.readyState === WebSocket.OPEN) socket.close(1000, 'station stops')
+    else socket.terminate()
+    await closed
+    clearTimeout(timer)
+  }
+
+  /** Cuts the connection without a closing handshake, as a lost link would; reconnects by itself. */
+  drop(): void {
+    this.#socket?.terminate()
+  }
+
+  /** Closes in good order and connects again at once, for new credentials or a new address. */
+  reconnect(): void {
+    this.#attempts = 0
+    if (this.#socket === undefined) return
+    this.#socket.close(1000, 'reconnecting')
+  }
+
+  /** Throws CallFailure. Never queued while offline: keeping what must not be lost is the caller's part. */
+  call<A extends Action>(
+    action: A,
+    payload: Requests[A],
+    timeoutMs = this.#options.callTimeoutMs,
+  ): Promise<Responses[A]> {
+    if (this.#options.checkPayloads) assertRequest(action, payload)
+    if (!this.connected) return Promise.reject(new CallFailure('offline', `${action}: not connected.`))
+    if (this.#queue.length >= MAX_QUEUED_CALLS) {
+      return Promise.reject(new CallFailure('queue-full', `${action}: too many calls wait.`))
+    }
+    return new Promise<Responses[A]>((resolve, reject) => {
+      const id = randomUUID()
+      const settle = (outcome: Frame | CallFailure) => {
+        try {
+          resolve(this.#readAnswer(action, outcome))
+        } catch (error) {
+          reject(error)
+        }
+      }
+      this.#queue.push({ id, action, text: callFrame(id, action, payload), timeoutMs, settle })
+      this.#sendNext()
+    })
+  }
+
+  #readAnswer<A extends Action>(action: A, outcome: Frame | CallFailure): Responses[A] {
+    if (outcome instanceof CallFailure) throw outcome
+    if (outcome.kind === 'error') {
+      throw new CallFailure('call-error', `${action}: ${outcome.code} ${outcome.description}`, outcome.code)
+    }
+    const payload: unknown = outcome.payload
+    try {
+      assertResponse(action, payload)
+    } catch (error) {
+      const failure = new CallFailure('bad-answer', error instanceof Error ? error.message : String(error))
+      this.#options.hooks.protocolError(failure)
+      throw failure
+    }
+    return payload
+  }
+
+  #sendNext(): void {
+    if (this.#outstanding !== undefined || !this.connected) return
+    const next = this.#queue.shift()
+    if (next === undefined) return
+    this.#outstanding = next
+    this.#cancelDeadline = this.#options.scheduler.after(next.timeoutMs, () => {
+      const message = `${next.action}: no answer in ${next.timeoutMs} ms.`
+      this.#settleOutstanding(new CallFailure('deadline', message))
+    })
+    this.#socket?.send(next.text)
+    this.#options.hooks.sent(next.action)
+  }
+
+  #settleOutstanding(outcome: Frame | CallFailure): void {
+    const call = this.#outstanding
+    if (call === undefined) return
+    this.#outstanding = undefined
+    this.#cancelDeadline()
+    call.settle(outcome)
+    this.#sendNext()
+  }
+
+  #failAll(failure: CallFailure): void {
+    const calls = this.#queue
+    this.#queue = []
+    this.#csmsCalls = []
+    this.#settleOutstanding(failure)
+    for (const call of calls) call.settle(failure)
+  }
+
+  #connect(): void {
+    const endpoint = this.#options.hooks.endpoint()
+    let socket: WebSocket
+    try {
+      socket = openSocket(endpoint, this.#options.stationId)
+    } catch (error) {
+      this.#options.hooks.failed(error instanceof Error ? error : new Error(String(error)))
+      this.#scheduleReconnect()
+      return
+    }
+    this.#socket = socket
+    let wasOpen = false
+    socket.on('open', () => {
+      wasOpen = true
+      this.#attempts = 0
+      this.#startPings(socket)
+      this.#options.hooks.opened()
+    })
+    socket.on('message', (data) => {
+      if (this.#socket === socket) this.#receive(data.toString())
+    })
+    socket.on('error', (error) => {
+      if (!wasOpen) this.#options.hooks.failed(error)
+    })
+    socket.on('close', (code, reason) => {
+      if (this.#socket !== socket) return
+      this.#socket = undefined
+      this.#cancelPing()
+      this.#failAll(new CallFailure('closed', 'The connection closed.'))
+      if (wasOpen) this.#options.hooks.closed(code, reason.toString())
+      this.#scheduleReconnect()
+    })
+  }
+
+  #scheduleReconnect(): void {
+    this.#cancelReconnect()
+    if (!this.#running) return
+    const { minimumMs, randomRangeMs, repeatTimes } = this.#options.hooks.backOff()
+    const doublings = Math.min(this.#attempts++, repeatTimes)
+    const waitMs = minimumMs * 2 ** doublings + this.#options.random.between(0, randomRangeMs)
+    this.#cancelReconnect = this.#options.scheduler.after(waitMs, () => {
+      if (this.#running) this.#connect()
+    })
+  }
+
+  #startPings(socket: WebSocket): void {
+    const periodMs = this.#options.pingIntervalMs
+    if (periodMs <= 0) return
+    let answered = true
+    socket.on('pong', () => {
+      answered = true
+    })
+    this.#cancelPing = this.#options.scheduler.every(periodMs, () => {
+      if (!answered) return socket.terminate()
+      answered = false
+      socket.ping()
+    })
+  }
+
+  #receive(text: string): void {
+    let frame: Frame
+    try {
+      if (text.length > MAX_FRAME_BYTES) throw new WireError('RpcFrameworkError', 'The frame is too large.')
+      frame = parseFrame(text)
+    } catch (error) {
+      const wireError = error instanceof WireError ? error : new WireError('InternalError', String(error))
+      this.#options.hooks.protocolError(wireError)
+      this.#socket?.send(errorFrame(wireError.messageId, wireError.code, wireError.message))
+      return
+    }
+    if (frame.kind === 'call') {
+      if (this.#csmsCalls.length >= MAX_WAITING_CSMS_CALLS) {
+        this.#socket?.send(errorFrame(frame.id, 'GenericError', 'The station is busy; call again later.'))
+        return
+      }
+      this.#csmsCalls.push(frame)
+      void this.#answerInOrder()
+    } else if (frame.id === this.#outstanding?.id) {
+      this.#settleOutstanding(frame)
+    }
+    // Anything else answers a call that has met its deadline: real stations ignore it too.
+  }
+
+  async #answerInOrder(): Promise<void> {
+    if (this.#answering) return
+    this.#answering = true
+    for (let call = this.#csmsCalls.shift(); call !== undefined; call = this.#csmsCalls.shift()) {
+      const socket = this.#socket
+      const text = await this.#answerText(call)
+      if (text === undefined || this.#socket !== socket) continue
+      socket?.send(text)
+      if (isAction(call.action)) this.#options.hooks.answered(call.action)
+    }
+    this.#answering = false
+  }
+
+  async #answerText(call: Extract<Frame, { kind: 'call' }>): Promise<string | undefined> {
+    const { hooks, checkPayloads } = this.#options
+    const { action } = call
+    try {
+      if (!isAction(action)) throw new WireError('NotImplemented', `${action} is not an OCPP 2.0.1 action.`)
+      hooks.received(action)
+      const payload: unknown = call.payload
+      assertRequest(action, payload)
+      const answer = await hooks.answer(action, payload)
+      if (answer === NO_ANSWER) return undefined
+      if (checkPayloads) assertResponse(action, answer)
+      return resultFrame(call.id, answer)
+    } catch (error) {
+      hooks.protocolError(error instanceof Error ? error : new Error(String(error)))
+      if (error instanceof WireError) return errorFrame(call.id, error.code, error.message)
+      return errorFrame(call.id, 'InternalError', error instanceof Error ? error.message : String(error))
+    }
+  }
+}
+
+function openSocket(endpoint: Endpoint, stationId: string): WebSocket {
+  const address = `${endpoint.url.replace(/\/+$/, '')}/${encodeURIComponent(stationId)}`
+  const authorization =
+    endpoint.securityProfile < 3 && endpoint.password !== undefined
+      ? { Authorization: `Basic ${Buffer.from(`${stationId}:${endpoint.password}`).toString('base64')}` }
+      : {}
+  return new WebSocket(address, ['ocpp2.0.1'], {
+    headers: authorization,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    maxPayload: MAX_FRAME_BYTES,
+    perMessageDeflate: false,
+    followRedirects: false,
+    rejectUnauthorized: true,
+    minVersion: 'TLSv1.2',
+    ...(endpoint.trustedPems === undefined ? {} : { ca: [...endpoint.trustedPems] }),
+    ...(endpoint.clientChainPem === undefined ? {} : { cert: endpoint.clientChainPem }),
+    ...(endpoint.clientKeyPem === undefined ? {} : { key: endpoint.clientKeyPem }),
+    ...(endpoint.serverName === undefined ? {} : { servername: endpoint.serverName }),
+  })
+}
