@@ -56,7 +56,7 @@ export interface CertificateStore {
    * Records an issued certificate and moves the order to `issued` in the same transaction.
    * A serial number that the authority has used already is refused with an exception.
    */
-  recordIssued(certificate: IssuedCertificate, orderId?: string): Promise<void>
+  recordIssued(certificate: IssuedCertificate, order?: { readonly id: string; readonly at: string }): Promise<void>
   byFingerprint(fingerprint: string): Promise<IssuedCertificate | undefined>
   bySerial(authorityId: string, serialNumber: string): Promise<IssuedCertificate | undefined>
   list(filter?: {

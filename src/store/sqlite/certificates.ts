@@ -26,17 +26,17 @@ export function createCertificateStore(db: Database): CertificateStore {
 
     authorities: async () => db.all('SELECT * FROM authorities ORDER BY created_at, id').map(toAuthority),
 
-    recordIssued: (certificate, orderId) =>
+    recordIssued: (certificate, order) =>
       db.write(() => {
         insertCertificate(db, certificate)
-        if (orderId === undefined) return
+        if (order === undefined) return
         const { changes } = db.run(
           "UPDATE signing_orders SET state = 'issued', fingerprint = ?, detail = NULL, updated_at = ? WHERE id = ?",
           certificate.fingerprint,
-          certificate.notBefore,
-          orderId,
+          order.at,
+          order.id,
         )
-        if (changes !== 1) throw new Error(`There is no signing order ${orderId} to issue a certificate for`)
+        if (changes !== 1) throw new Error(`There is no signing order ${order.id} to issue a certificate for`)
       }),
 
     byFingerprint: async (fingerprint) => {

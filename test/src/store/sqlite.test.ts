@@ -257,10 +257,10 @@ describe('certificates', () => {
   })
 
   test('issuing moves the order in the same transaction, and an unknown order leaves no certificate behind', async () => {
-    await expect(store.certificates.recordIssued(certificate, 'nothing')).rejects.toThrow(/no signing order/)
+    await expect(store.certificates.recordIssued(certificate, { id: 'nothing', at })).rejects.toThrow(/no signing order/)
     expect(await store.certificates.byFingerprint('f1')).toBeUndefined()
     await store.certificates.openOrder(order, at)
-    await store.certificates.recordIssued(certificate, 'o1')
+    await store.certificates.recordIssued(certificate, { id: 'o1', at })
     expect(await store.certificates.orders({ stationId: 'CS1', states: ['issued'] })).toMatchObject([
       { fingerprint: 'f1' },
     ])

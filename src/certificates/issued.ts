@@ -1,0 +1,26 @@
+import type { Certificate, CertificateProfile } from '../../pki/index.ts'
+import type { IssuedCertificate } from '../store/certificates.ts'
+
+/** The store's row for a certificate that was just signed. */
+export function toIssuedRecord(
+  certificate: Certificate,
+  of: {
+    readonly authorityId: string
+    readonly profile: CertificateProfile
+    readonly stationId: string | null
+  },
+): IssuedCertificate {
+  return {
+    fingerprint: certificate.fingerprint,
+    authorityId: of.authorityId,
+    profile: of.profile.id,
+    serialNumber: certificate.serialHex,
+    subject: certificate.subjectText,
+    stationId: of.stationId,
+    notBefore: new Date(certificate.notBeforeMs).toISOString(),
+    notAfter: new Date(certificate.notAfterMs).toISOString(),
+    der: certificate.der,
+    revokedAt: null,
+    revocationReason: null,
+  }
+}
