@@ -27,6 +27,8 @@ export interface IssuedCertificate {
   readonly notBefore: string
   readonly notAfter: string
   readonly der: Uint8Array
+  /** Name in the key store where the private key is ours (TLS server, OCSP responder, CPS), otherwise null. */
+  readonly keyName: string | null
   readonly revokedAt: string | null
   readonly revocationReason: string | null
 }
@@ -56,7 +58,10 @@ export interface CertificateStore {
    * Records an issued certificate and moves the order to `issued` in the same transaction.
    * A serial number that the authority has used already is refused with an exception.
    */
-  recordIssued(certificate: IssuedCertificate, order?: { readonly id: string; readonly at: string }): Promise<void>
+  recordIssued(
+    certificate: IssuedCertificate,
+    order?: { readonly id: string; readonly at: string },
+  ): Promise<void>
   byFingerprint(fingerprint: string): Promise<IssuedCertificate | undefined>
   bySerial(authorityId: string, serialNumber: string): Promise<IssuedCertificate | undefined>
   list(filter?: {

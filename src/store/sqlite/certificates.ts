@@ -152,7 +152,7 @@ export function createKeyBlobStore(db: Database): KeyBlobStore {
 
 function insertCertificate(db: Database, certificate: IssuedCertificate): void {
   db.run(
-    'INSERT INTO certificates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO certificates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     certificate.fingerprint,
     certificate.authorityId,
     certificate.profile,
@@ -162,6 +162,7 @@ function insertCertificate(db: Database, certificate: IssuedCertificate): void {
     certificate.notBefore,
     certificate.notAfter,
     certificate.der,
+    certificate.keyName,
     certificate.revokedAt,
     certificate.revocationReason,
   )
@@ -190,6 +191,7 @@ function toCertificate(row: Row): IssuedCertificate {
     notBefore: text(row, 'not_before'),
     notAfter: text(row, 'not_after'),
     der: bytes(row, 'der'),
+    keyName: textOrNull(row, 'key_name'),
     revokedAt: textOrNull(row, 'revoked_at'),
     revocationReason: textOrNull(row, 'revocation_reason'),
   }

@@ -148,6 +148,7 @@ export const migrations: readonly string[] = [
     not_before TEXT NOT NULL,
     not_after TEXT NOT NULL,
     der BLOB NOT NULL,
+    key_name TEXT,
     revoked_at TEXT,
     revocation_reason TEXT,
     UNIQUE (authority_id, serial_number)

@@ -237,6 +237,7 @@ describe('certificates', () => {
     notBefore: at,
     notAfter: '2027-11-22T10:00:00.000Z',
     der: new Uint8Array([1, 2, 3]),
+    keyName: null,
     revokedAt: null,
     revocationReason: null,
   } as const
@@ -257,7 +258,9 @@ describe('certificates', () => {
   })
 
   test('issuing moves the order in the same transaction, and an unknown order leaves no certificate behind', async () => {
-    await expect(store.certificates.recordIssued(certificate, { id: 'nothing', at })).rejects.toThrow(/no signing order/)
+    await expect(store.certificates.recordIssued(certificate, { id: 'nothing', at })).rejects.toThrow(
+      /no signing order/,
+    )
     expect(await store.certificates.byFingerprint('f1')).toBeUndefined()
     await store.certificates.openOrder(order, at)
     await store.certificates.recordIssued(certificate, { id: 'o1', at })
