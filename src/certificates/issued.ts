@@ -8,6 +8,7 @@ export function toIssuedRecord(
     readonly authorityId: string
     readonly profile: CertificateProfile
     readonly stationId: string | null
+    readonly keyName?: string
   },
 ): IssuedCertificate {
   return {
@@ -20,6 +21,7 @@ export function toIssuedRecord(
     notBefore: new Date(certificate.notBeforeMs).toISOString(),
     notAfter: new Date(certificate.notAfterMs).toISOString(),
     der: certificate.der,
+    keyName: of.keyName ?? null,
     revokedAt: null,
     revocationReason: null,
   }
