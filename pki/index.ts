@@ -1,0 +1,106 @@
+export {
+  type HashName,
+  SIGNATURE_ALGORITHMS,
+  type SignatureAlgorithm,
+  type SignatureAlgorithmName,
+  verifySignature,
+} from './algorithms.ts'
+export {
+  type CertificateDraft,
+  type CertificateOrder,
+  createIssuer,
+  draftCertificate,
+  draftRoot,
+  finishCertificate,
+  type Issuer,
+  issueCertificate,
+  issueRoot,
+  keyIdentifierOf,
+  type RootOrder,
+  type Subject,
+  signDraft,
+} from './authority.ts'
+export { Certificate, sameBytes, toHex } from './certificate.ts'
+export {
+  CERTIFICATE_KINDS,
+  type CertificateKind,
+  type CertificateProfile,
+  certificateProfile,
+  type KeyRequirement,
+  type ProfileVariant,
+  profileAllowsKey,
+} from './certificate-profile.ts'
+export {
+  type Csr,
+  type CsrPolicy,
+  type CsrRefusal,
+  type CsrVerdict,
+  hasProofOfPossession,
+  inspectCsr,
+  isAddressShaped,
+  MAX_CSR_CHARACTERS,
+  parseCsr,
+} from './csr.ts'
+export { PkiError, type PkiErrorCode } from './errors.ts'
+export type { AltNames, IssuerAddresses } from './extension-write.ts'
+export type { BasicConstraints, GeneralName, KeyUsageName, NameConstraints } from './extensions.ts'
+export {
+  type CertificateHashData,
+  certificateHashData,
+  type HashAlgorithm,
+  hashDataKey,
+  keyHash,
+  normaliseSerial,
+  sameHashData,
+} from './hash-data.ts'
+export {
+  DEFAULT_SCRYPT,
+  deriveKek,
+  deriveKekSync,
+  type KeyContext,
+  type KeyEncryptionKey,
+  rewrapKey,
+  type ScryptParameters,
+  unwrapKey,
+  type WrappedKey,
+  wrapKey,
+} from './key-wrap.ts'
+export { nameText, nameValues, parseName, type RelativeName, type SubjectFields } from './name.ts'
+export {
+  type CertificateStatus,
+  createOcspResponder,
+  type OcspAnswer,
+  type OcspError,
+  type OcspResponder,
+  ocspErrorResponse,
+  REVOCATION_REASONS,
+  type RevocationReason,
+  type StatusEntry,
+} from './ocsp.ts'
+export {
+  buildOcspRequest,
+  type CertId,
+  type CertIdHash,
+  certIdFor,
+  certIdFromHashData,
+  certIdIssuerKey,
+  issuerLookupKeys,
+  type OcspRequest,
+  parseOcspRequest,
+  sameCertId,
+} from './ocsp-request.ts'
+export {
+  type BasicOcspResponse,
+  type OcspRefusal,
+  type OcspResponse,
+  type OcspSingle,
+  type OcspVerdict,
+  type OcspVerification,
+  parseOcspResponse,
+  verifyOcspResponse,
+} from './ocsp-verify.ts'
+export { OID } from './oids.ts'
+export { type PathReason, type PathRequest, type PathResult, validatePath } from './path.ts'
+export { encodePem, type PemBlock, parsePem } from './pem.ts'
+export { type CurveName, isStrongEnough, type KeyKind, PublicKey } from './public-key.ts'
+export { createSoftwareSigner, type Signer, type SyncSigner } from './signer.ts'
