@@ -18,6 +18,8 @@ export type CallOutcome<A extends Action = Action> =
   | { readonly kind: 'unanswered'; readonly reason: 'deadline' | 'disconnected' }
   /** The queue of calls to this station is full, or the deadline passed before the call could be sent: nothing was sent. */
   | { readonly kind: 'busy' }
+  /** The station's state forbids it (B03.FR.03: a rejected station is not spoken to): nothing was sent. */
+  | { readonly kind: 'withheld'; readonly reason: string }
   /** Our payload breaks the schema: nothing was sent. */
   | { readonly kind: 'invalid'; readonly issues: readonly string[] }
   /** The station's answer breaks the schema. */
@@ -88,6 +90,24 @@ export type DomainEvent =
       readonly stationId: string
       readonly evseId: number | null
       readonly at: string
+    }
+  /** NotifyEVChargingNeeds (K15, K17): answered `Processing`, the site loop follows with a profile. */
+  | {
+      readonly kind: 'charging-needs.reported'
+      readonly stationId: string
+      readonly evseId: number
+      readonly at: string
+      readonly needs: import('../ocpp/v201/messages.generated.ts').ChargingNeedsType
+      readonly maxScheduleTuples: number | null
+    }
+  /** NotifyEVChargingSchedule: the schedule that the car has chosen. */
+  | {
+      readonly kind: 'ev-schedule.reported'
+      readonly stationId: string
+      readonly evseId: number
+      readonly at: string
+      readonly timeBase: string
+      readonly schedule: import('../ocpp/v201/messages.generated.ts').ChargingScheduleType
     }
   | {
       readonly kind: 'certificate.requested'

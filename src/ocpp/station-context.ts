@@ -1,0 +1,36 @@
+/** The context that the handlers of one connection get. */
+
+import type { Registration, Station } from '../store/stations.ts'
+import type { Connection } from './connection.ts'
+import type { StationContext } from './router.ts'
+
+export type ContextServices = Pick<
+  StationContext,
+  'store' | 'hub' | 'clock' | 'certificates' | 'policy' | 'log'
+>
+
+export function createStationContext(options: {
+  connection: Connection
+  station: Station
+  peerCommonName: string | null
+  services: ContextServices
+}): StationContext {
+  const { connection, peerCommonName, services } = options
+  let station = options.station
+  return {
+    ...services,
+    stationId: connection.stationId,
+    peerCommonName,
+    get station() {
+      return station
+    },
+    booted(current: Station, registration: Registration) {
+      station = current
+      connection.gate.settle(registration)
+    },
+    closeAfterAnswer(reason: string) {
+      // The answer is sent in the microtask after the handler's promise: the next turn of the loop is after it.
+      setImmediate(() => connection.close(1008, reason))
+    },
+  }
+}

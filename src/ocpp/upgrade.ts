@@ -1,0 +1,134 @@
+/**
+ * Who is it that wants to connect? Identity from the URL, authentication by the station's one security profile
+ * (A00), no downgrade. Decides; the server does the talking.
+ */
+
+import type { IncomingMessage } from 'node:http'
+import { TLSSocket } from 'node:tls'
+import type { StationCertificates } from '../certificates/ports.ts'
+import type { Credentials } from '../stations/credentials.ts'
+import type { SecurityProfile, Station, StationStore } from '../store/stations.ts'
+import { peerCertificate } from './tls.ts'
+
+export type Admission =
+  | { readonly ok: true; readonly station: Station; readonly peerCommonName: string | null }
+  | {
+      readonly ok: false
+      readonly status: 400 | 401 | 403 | 404 | 503
+      /** Stable code for metrics and the security log. */
+      readonly reason: string
+      readonly stationId: string
+      readonly detail: object
+    }
+
+export interface AdmissionOptions {
+  readonly stations: StationStore
+  readonly credentials: Credentials
+  readonly certificates: StationCertificates
+  /** Takes an unknown station into the waiting list; undefined where that is not allowed or the list is full. */
+  readonly enrol: (stationId: string, securityProfile: SecurityProfile) => Promise<Station | undefined>
+}
+
+const MAX_ID_LENGTH = 48
+/** identifierString of OCPP 2.0.1 without the colon, which separates user name and password. */
+const STATION_ID = /^[A-Za-z0-9*\-_=+|@. ]+$/
+
+/** The last segment of the path, percent-decoded (part 4, 3.1.1); undefined where it cannot be an identity. */
+export function stationIdOf(url: string | undefined): string | undefined {
+  const path = (url ?? '').split(/[?#]/, 1)[0] ?? ''
+  const segment = path.slice(path.lastIndexOf('/') + 1)
+  let id: string
+  try {
+    id = decodeURIComponent(segment)
+  } catch {
+    return undefined
+  }
+  return id.length > 0 && id.length <= MAX_ID_LENGTH && STATION_ID.test(id) ? id : undefined
+}
+
+export interface BasicCredentials {
+  readonly username: string
+  readonly password: string
+}
+
+export function basicCredentials(header: string | undefined): BasicCredentials | undefined {
+  const match = /^Basic +([A-Za-z0-9+/=_-]{1,1024})$/i.exec(header ?? '')
+  if (match === null) return undefined
+  const decoded = Buffer.from(match[1] ?? '', 'base64').toString('utf8')
+  const colon = decoded.indexOf(':')
+  if (colon < 0) return undefined
+  return { username: decoded.slice(0, colon), password: decoded.slice(colon + 1) }
+}
+
+export async function admit(request: IncomingMessage, options: AdmissionOptions): Promise<Admission> {
+  const stationId = stationIdOf(request.url)
+  if (stationId === undefined) return refused(400, 'InvalidIdentity', '', {})
+  const known = await options.stations.get(stationId)
+  const station = known ?? (await options.enrol(stationId, offeredProfile(request)))
+  if (station === undefined) return refused(404, 'UnknownStation', stationId, {})
+  if (station.enrolment === 'blocked') return refused(403, 'BlockedStation', stationId, {})
+  // Nobody has decided yet how this station proves itself: it may only wait behind the boot gate.
+  if (station.enrolment === 'pending') return { ok: true, station, peerCommonName: null }
+  const isTls = request.socket instanceof TLSSocket
+  if (station.securityProfile === 1) {
+    if (isTls) return refused(403, 'WrongSecurityProfile', stationId, { expected: 1 })
+    return admitByPassword(request, station, options)
+  }
+  if (!(request.socket instanceof TLSSocket))
+    return refused(403, 'SecurityProfileDowngrade', stationId, {
+      expected: station.securityProfile,
+      offered: 1,
+    })
+  if (station.securityProfile === 2) return admitByPassword(request, station, options)
+  return admitByCertificate(request.socket, station, options)
+}
+
+async function admitByPassword(
+  request: IncomingMessage,
+  station: Station,
+  options: AdmissionOptions,
+): Promise<Admission> {
+  const given = basicCredentials(request.headers.authorization)
+  if (given === undefined) return refused(401, 'MissingCredentials', station.id, {})
+  if (given.username !== station.id)
+    return refused(401, 'UsernameMismatch', station.id, { username: given.username.slice(0, MAX_ID_LENGTH) })
+  if (station.passwordHash === null) return refused(401, 'NoPasswordSet', station.id, {})
+  const verdict = await options.credentials.verify(station.id, station.passwordHash, given.password)
+  if (verdict === 'match') return { ok: true, station, peerCommonName: null }
+  if (verdict === 'busy') return refused(503, 'Busy', station.id, {})
+  return refused(401, 'WrongPassword', station.id, {})
+}
+
+async function admitByCertificate(
+  socket: TLSSocket,
+  station: Station,
+  options: AdmissionOptions,
+): Promise<Admission> {
+  const peer = peerCertificate(socket)
+  if (peer === undefined)
+    return refused(401, 'InvalidChargingStationCertificate', station.id, {
+      reason: 'no certificate was presented',
+    })
+  // A resumed session runs through here as well: what was good at the first handshake may be revoked by now.
+  const verdict = await options.certificates.verifyStationCertificate(station, peer.chainDer)
+  if (verdict.ok) return { ok: true, station, peerCommonName: peer.commonName }
+  return refused(401, 'InvalidChargingStationCertificate', station.id, {
+    reason: verdict.reasonCode,
+    detail: verdict.detail,
+  })
+}
+
+/** How an unknown station presented itself: what it will be registered with until an operator decides. */
+function offeredProfile(request: IncomingMessage): SecurityProfile {
+  if (!(request.socket instanceof TLSSocket)) return 1
+  return peerCertificate(request.socket) === undefined ? 2 : 3
+}
+
+function refused(
+  status: 400 | 401 | 403 | 404 | 503,
+  reason: string,
+  stationId: string,
+  detail: object,
+): Admission {
+  return { ok: false, status, reason, stationId, detail }
+}

@@ -1,0 +1,30 @@
+/** E01-E15, J02: every event of a transaction is stored before it is answered, once however often it is sent. */
+
+import { authorize } from '../../stations/authorization.ts'
+import type { Session } from '../../store/sessions.ts'
+import type { Handler, StationContext } from '../router.ts'
+import type { TransactionEventRequest, TransactionEventResponse } from './messages.generated.ts'
+import { isoTime } from './record-event.ts'
+
+export const transactionEvent: Handler<'TransactionEvent'> = async (context, request) => {
+  const at = isoTime(context)
+  const { session, repeated } = await context.store.sessions.record(context.stationId, request, at)
+  if (!repeated) publish(context, request, session, at)
+  if (request.idToken === undefined) return {}
+  const idTokenInfo = await authorize(context, request.idToken)
+  const response: TransactionEventResponse = { idTokenInfo }
+  return response
+}
+
+function publish(
+  context: StationContext,
+  request: TransactionEventRequest,
+  session: Session,
+  at: string,
+): void {
+  const { hub, stationId } = context
+  const { transactionId, evseId } = session
+  hub.publish({ kind: 'session.updated', stationId, transactionId, evseId, eventType: request.eventType, at })
+  if (request.meterValue === undefined || evseId === null) return
+  hub.publish({ kind: 'meter.read', stationId, evseId, transactionId, at, values: request.meterValue })
+}

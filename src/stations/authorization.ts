@@ -1,0 +1,47 @@
+/** What Gridkeep thinks of an id token (C01-C16): one answer for Authorize, TransactionEvent and the local list. */
+
+import type { Clock } from '../observe/clock.ts'
+import type { IdTokenInfoType, IdTokenType } from '../ocpp/v201/messages.generated.ts'
+import type { Store } from '../store/ports.ts'
+import type { IdToken } from '../store/tokens.ts'
+
+export interface AuthorizationServices {
+  readonly store: Pick<Store, 'tokens'>
+  readonly clock: Clock
+  readonly policy: { readonly cacheExpiryS?: number }
+}
+
+/** Throws where the store cannot answer: whoever asks must not read that as a yes. */
+export async function authorize(
+  services: AuthorizationServices,
+  idToken: IdTokenType,
+): Promise<IdTokenInfoType> {
+  // C02.FR.01: the start button. There is nobody to ask.
+  if (idToken.type === 'NoAuthorization') return { status: 'Accepted' }
+  const known = await services.store.tokens.get(idToken.type, idToken.idToken)
+  if (known === undefined) return { status: 'Unknown' }
+  return tokenInfo(known, services)
+}
+
+export function tokenInfo(
+  token: IdToken,
+  { clock, policy }: Pick<AuthorizationServices, 'clock' | 'policy'>,
+): IdTokenInfoType {
+  const now = clock.now()
+  const expiresAt = token.expiresAt === null ? undefined : Date.parse(token.expiresAt)
+  const isExpired = expiresAt !== undefined && expiresAt <= now
+  const info: IdTokenInfoType = {
+    status: isExpired && token.status === 'Accepted' ? 'Expired' : token.status,
+  }
+  if (token.group !== null)
+    info.groupIdToken = { type: token.group.type, idToken: token.group.idToken } as IdTokenType
+  const cacheUntil = policy.cacheExpiryS === undefined ? undefined : now + policy.cacheExpiryS * 1000
+  // C10: a cache must not believe a token longer than the token lives.
+  const believedUntil = Math.min(
+    expiresAt ?? Number.POSITIVE_INFINITY,
+    cacheUntil ?? Number.POSITIVE_INFINITY,
+  )
+  if (Number.isFinite(believedUntil) && !isExpired)
+    info.cacheExpiryDateTime = new Date(believedUntil).toISOString()
+  return info
+}
