@@ -22,7 +22,7 @@ const rules: Record<string, { files: readonly RegExp[]; packages: readonly (stri
   'profiles/': { files: [], packages: [] },
   'src/store/sqlite/': { files: [/^src\/store\//], packages: ['better-sqlite3'] },
   'src/store/': { files: [], packages: [] },
-  'src/bus/': { files: [/^src\/ocpp\//], packages: [] },
+  'src/bus/': { files: [/^src\/ocpp\//], packages: [/^node:/] },
   'src/stations/': { files: [/^src\/ocpp\/schemas\.ts$/], packages: [/^node:/, 'pino'] },
   'src/ocpp/': {
     files: [/^src\/(stations|bus)\//, /^pki\/index\.ts$/],
@@ -47,7 +47,7 @@ const rules: Record<string, { files: readonly RegExp[]; packages: readonly (stri
   'src/observe/': { files: [], packages: [/^node:/, 'pino', 'prom-client'] },
   'src/simulator/': {
     files: [/^src\/ocpp\/(frame|errors|schemas|actions)\.ts$/, /^(pki|profiles)\/index\.ts$/],
-    packages: [/^node:/, 'ws'],
+    packages: [/^node:/, 'ws', 'ajv', 'ajv-formats', 'ocpp-rpc'],
   },
 }
 

@@ -17,6 +17,8 @@ import { toIssuedRecord } from './issued.ts'
 
 /** Deliveries of one certificate that may stay without an answer before an operator has to look. */
 const MAX_DELIVERIES = 5
+/** Orders worked on at the same time: one slow station must not hold up the others. */
+const MAX_IN_FLIGHT = 64
 /** OCPP 2.0.1 CertificateSignedRequest.certificateChain. */
 const MAX_CHAIN_CHARACTERS = 10_000
 
@@ -86,16 +88,21 @@ export class SigningOrders {
       states: ['requested', 'issued'],
       limit: 10_000,
     })
+    const started: Promise<void>[] = []
     for (const order of orders) {
+      // What finds no room now is found again by the next sweep.
+      if (this.#inFlight.size >= MAX_IN_FLIGHT) break
       if (this.#inFlight.has(order.id)) continue
       if (order.state === 'issued' && !this.#options.bus.isOnline(order.stationId)) continue
       this.#inFlight.add(order.id)
-      try {
-        await this.#step(order)
-      } finally {
-        this.#inFlight.delete(order.id)
-      }
+      started.push(this.#step(order).finally(() => this.#inFlight.delete(order.id)))
     }
+    const failed = (await Promise.allSettled(started)).filter((outcome) => outcome.status === 'rejected')
+    if (failed.length > 0)
+      throw new AggregateError(
+        failed.map((outcome) => outcome.reason),
+        `${failed.length} certificate orders could not be advanced`,
+      )
   }
 
   async #step(order: SigningOrder): Promise<void> {
@@ -189,7 +196,7 @@ export class SigningOrders {
     certificate: Certificate,
     outcome: CallOutcome<'CertificateSigned'>,
   ): Promise<void> {
-    if (outcome.kind === 'offline' || outcome.kind === 'busy') return
+    if (outcome.kind === 'offline' || outcome.kind === 'busy' || outcome.kind === 'withheld') return
     const attempts = order.attempts + 1
     if (outcome.kind === 'answered' && outcome.payload.status === 'Accepted') {
       await this.#update(order, { state: 'delivered', attempts })
@@ -282,7 +289,9 @@ function issuanceOf(certificateType: SigningOrder['certificateType']) {
     : { profile: certificateProfile('secc-leaf'), authorityId: 'cpo-sub2' }
 }
 
-function describe(outcome: Exclude<CallOutcome, { kind: 'answered' | 'offline' | 'busy' }>): string {
+function describe(
+  outcome: Exclude<CallOutcome, { kind: 'answered' | 'offline' | 'busy' | 'withheld' }>,
+): string {
   switch (outcome.kind) {
     case 'refused':
       return `The station answered with ${outcome.code}: ${outcome.description}`
