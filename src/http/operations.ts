@@ -1,0 +1,24 @@
+import type { EventStreams } from './event-stream.ts'
+import type { Operations } from './operation.ts'
+import { accessOperations } from './resources/access.ts'
+import { callOperations } from './resources/calls.ts'
+import { certificateOperations } from './resources/certificates.ts'
+import { sessionOperations } from './resources/sessions.ts'
+import { siteOperations } from './resources/sites.ts'
+import { stationOperations } from './resources/stations.ts'
+import { tokenOperations } from './resources/tokens.ts'
+import type { ApiServices } from './services.ts'
+
+/** The handler of every operation in openapi.yaml, by operationId. */
+export function createOperations(services: ApiServices, streams: EventStreams): Operations {
+  return {
+    ...stationOperations(services),
+    ...callOperations(services),
+    ...sessionOperations(services),
+    ...tokenOperations(services),
+    ...certificateOperations(services),
+    ...siteOperations(services),
+    ...accessOperations(services),
+    streamEvents: { stream: (request, reply) => streams.open(request, reply, request.query ?? {}) },
+  }
+}

@@ -1,0 +1,92 @@
+/** The one table of API errors, and how they travel (RFC 9457). */
+
+import type { components } from './api.generated.ts'
+import type { Issue } from './services.ts'
+
+export type ProblemBody = components['schemas']['Problem']
+
+const PROBLEMS = {
+  'request.invalid': [400, 'The request breaks the API contract'],
+  'call.payload-invalid': [400, 'The payload breaks the OCPP schema'],
+  'auth.missing': [401, 'No API key'],
+  'auth.invalid': [401, 'Unknown or revoked API key'],
+  'auth.forbidden': [403, 'The API key may not do this'],
+  'route.unknown': [404, 'No such resource'],
+  'station.unknown': [404, 'No such station'],
+  'session.unknown': [404, 'No such session'],
+  'id-token.unknown': [404, 'No such id token'],
+  'certificate.unknown': [404, 'No such certificate'],
+  'authority.unknown': [404, 'No such authority'],
+  'site.unknown': [404, 'No such site'],
+  'limit.unknown': [404, 'No such limit'],
+  'api-key.unknown': [404, 'No such API key'],
+  'station.offline': [409, 'The station is offline'],
+  'station.withheld': [409, 'The state of the station forbids calls'],
+  'certificate.already-revoked': [409, 'The certificate is revoked already'],
+  'api-key.name-taken': [409, 'The name is taken'],
+  'api-key.last-admin': [409, 'The last admin key'],
+  'request.too-large': [413, 'The request is too large'],
+  'request.media-type': [415, 'Unsupported content type'],
+  'station.password-required': [422, 'The security profile needs a password'],
+  'site.invalid': [422, 'The site cannot be kept within its limits'],
+  'limit.invalid': [422, 'The limit cannot be applied'],
+  'auth.rate-limited': [429, 'Too many failed attempts'],
+  internal: [500, 'Internal error'],
+  'station.refused': [502, 'The station refused the call'],
+  'station.answer-malformed': [502, 'The answer of the station breaks the OCPP schema'],
+  'station.busy': [503, 'Too many calls wait for this station'],
+  'events.too-many-clients': [503, 'Too many event streams'],
+  'service.stopping': [503, 'The service is stopping'],
+  'station.unanswered': [504, 'The station did not answer'],
+} as const satisfies Record<string, readonly [number, string]>
+
+export type ProblemCode = keyof typeof PROBLEMS
+
+export const PROBLEM_CODES: readonly {
+  readonly code: string
+  readonly status: number
+  readonly title: string
+}[] = Object.entries(PROBLEMS).map(([code, [status, title]]) => ({ code, status, title }))
+
+export interface ProblemExtras {
+  readonly issues?: readonly Issue[]
+  readonly ocppError?: { readonly code: string; readonly description: string; readonly details: object }
+  readonly retryAfterS?: number
+}
+
+export class ApiProblem extends Error {
+  readonly code: ProblemCode
+  readonly status: number
+  readonly extras: ProblemExtras
+
+  /** `detail` tells the reader what to do next. */
+  constructor(code: ProblemCode, detail: string, extras: ProblemExtras = {}) {
+    super(detail)
+    this.name = 'ApiProblem'
+    this.code = code
+    this.status = PROBLEMS[code][0]
+    this.extras = extras
+  }
+
+  toBody(): ProblemBody {
+    const { issues, ocppError } = this.extras
+    return {
+      type: `urn:gridkeep:problem:${this.code}`,
+      title: PROBLEMS[this.code][1],
+      status: this.status,
+      code: this.code,
+      detail: this.message,
+      ...(issues && { issues: issues.map(({ path, message }) => ({ path, message })) }),
+      ...(ocppError && { ocppError: { ...ocppError, details: { ...ocppError.details } } }),
+    }
+  }
+}
+
+/** Says in one sentence what several issues are about. */
+export function invalid(code: ProblemCode, issues: readonly Issue[]): ApiProblem {
+  const [first] = issues
+  const rest = issues.length > 1 ? ` (and ${issues.length - 1} more, see issues)` : ''
+  return new ApiProblem(code, first ? `${first.path}: ${first.message}${rest}` : 'The request is refused.', {
+    issues,
+  })
+}

@@ -1,0 +1,80 @@
+import { isoNow } from '../../observe/clock.ts'
+import type { ApiKey } from '../../store/access.ts'
+import type { components } from '../api.generated.ts'
+import { requireRole } from '../auth.ts'
+import { createKey } from '../keys.ts'
+import type { Operations } from '../operation.ts'
+import { defined, pageOf } from '../pages.ts'
+import { ApiProblem } from '../problems.ts'
+import type { ApiServices } from '../services.ts'
+
+export type AccessOperations = Pick<
+  Operations,
+  'getSelf' | 'listApiKeys' | 'createApiKey' | 'revokeApiKey' | 'listAudit'
+>
+
+/** Actors of the audit trail that are not keys. */
+const RESERVED_NAMES = new Set(['cli', 'system'])
+
+export function accessOperations({ store, clock }: ApiServices): AccessOperations {
+  return {
+    getSelf: async ({ principal }) => ({ status: 200, body: { ...principal } }),
+
+    listApiKeys: async () => ({ status: 200, body: { items: (await store.apiKeys.list()).map(toBody) } }),
+
+    createApiKey: async ({ body, principal }) => {
+      requireRole(principal, [body.role])
+      const keys = await store.apiKeys.list()
+      if (
+        RESERVED_NAMES.has(body.name) ||
+        keys.some((key) => key.name === body.name && key.revokedAt === null)
+      )
+        throw new ApiProblem(
+          'api-key.name-taken',
+          `Choose another name than "${body.name}": it is the actor in the audit trail.`,
+        )
+      const { key, secret } = await createKey(store, clock, body)
+      return {
+        status: 201,
+        body: { id: key.id, name: key.name, role: key.role, createdAt: key.createdAt, secret },
+        audit: { action: 'api-key.create', subject: key.name, detail: { id: key.id, role: key.role } },
+      }
+    },
+
+    revokeApiKey: async ({ path, principal }) => {
+      const keys = await store.apiKeys.list()
+      const key = keys.find((one) => one.id === path.keyId && one.revokedAt === null)
+      if (!key) throw unknownKey(path.keyId)
+      requireRole(principal, [key.role])
+      const admins = keys.filter((one) => one.role === 'admin' && one.revokedAt === null)
+      if (key.role === 'admin' && admins.length === 1)
+        throw new ApiProblem(
+          'api-key.last-admin',
+          'Create another admin key first: nobody could manage keys any more.',
+        )
+      if (!(await store.apiKeys.revoke(key.id, isoNow(clock)))) throw unknownKey(path.keyId)
+      return { status: 204, audit: { action: 'api-key.revoke', subject: key.name, detail: { id: key.id } } }
+    },
+
+    listAudit: async ({ query }) => {
+      const { limit, ...filter } = query
+      const page = await pageOf(
+        limit,
+        (size) => store.audit.list({ ...defined(filter), limit: size }),
+        (last) => last.id,
+      )
+      return {
+        status: 200,
+        body: { ...page, items: page.items.map((item) => ({ ...item, detail: { ...item.detail } })) },
+      }
+    },
+  }
+}
+
+function unknownKey(id: string): ApiProblem {
+  return new ApiProblem('api-key.unknown', `There is no key "${id}" in force; see GET /api/v1/api-keys.`)
+}
+
+function toBody({ secretHash: _hash, ...rest }: ApiKey): components['schemas']['ApiKey'] {
+  return rest
+}

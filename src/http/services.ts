@@ -1,0 +1,55 @@
+/** What the API asks of the rest of the service. The composition root satisfies it. */
+
+import type { EventHub, StationBus } from '../bus/ports.ts'
+import type { Clock } from '../observe/clock.ts'
+import type { Store } from '../store/ports.ts'
+import type { LimitRecord, SiteRecord } from '../store/sites.ts'
+import type { components } from './api.generated.ts'
+
+export type SiteConfig = components['schemas']['SiteConfig']
+export type SiteStatus = components['schemas']['SiteStatus']
+
+/** Why something well-formed is refused, e.g. `body/root/children/2/limitA`. */
+export interface Issue {
+  readonly path: string
+  readonly message: string
+}
+
+export type Refusable<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly issues: readonly Issue[] }
+
+export interface SiteService {
+  /** Judges the configuration (profiles/site.ts), stores it and tells the site loop. Refused: nothing changed. */
+  put(
+    siteId: string,
+    config: SiteConfig,
+  ): Promise<Refusable<{ readonly site: SiteRecord; readonly created: boolean }>>
+  /** False where there is no such site. */
+  remove(siteId: string): Promise<boolean>
+  /** The latest decision; undefined where there is no such site. A site without a decision yet has no nodes. */
+  status(siteId: string): Promise<SiteStatus | undefined>
+}
+
+export interface LimitService {
+  /** Stores the limit, publishes `limit.changed`. Refused where the site has no such node. */
+  put(limit: LimitRecord): Promise<Refusable<LimitRecord>>
+  remove(siteId: string, limitId: string): Promise<boolean>
+}
+
+export interface CertificateService {
+  /** Records the revocation and makes OCSP and CRL say so. */
+  revoke(fingerprint: string, reason: string): Promise<'revoked' | 'already-revoked' | 'unknown'>
+}
+
+export interface ApiServices {
+  readonly store: Store
+  readonly bus: StationBus
+  readonly hub: EventHub
+  readonly clock: Clock
+  readonly sites: SiteService
+  readonly limits: LimitService
+  readonly certificates: CertificateService
+  /** Encoded salted slow hash of a station's password. */
+  hashPassword(password: string): Promise<string>
+}

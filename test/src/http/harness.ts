@@ -1,0 +1,180 @@
+import type { FastifyInstance, InjectOptions } from 'fastify'
+import pino from 'pino'
+import { createEventHub } from '../../../src/bus/hub.ts'
+import type { CallOutcome, EventHub, StationBus } from '../../../src/bus/ports.ts'
+import { loadContract } from '../../../src/http/contract.ts'
+import { createKey } from '../../../src/http/keys.ts'
+import type { HttpServerOptions } from '../../../src/http/server.ts'
+import { createHttpServer } from '../../../src/http/server.ts'
+import type { ApiServices, Refusable } from '../../../src/http/services.ts'
+import { createHealth } from '../../../src/observe/health.ts'
+import type { Role } from '../../../src/store/access.ts'
+import type { Store } from '../../../src/store/ports.ts'
+import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
+
+export const START = Date.parse('2026-03-01T08:00:00.000Z')
+/** One for the whole test process: compiling it is the slow part. */
+export const contract = loadContract()
+
+export interface BusCall {
+  readonly stationId: string
+  readonly action: string
+  readonly payload: unknown
+  readonly deadlineMs: number | undefined
+}
+
+export interface TestBus extends StationBus {
+  readonly online: Set<string>
+  readonly calls: BusCall[]
+  readonly disconnected: { stationId: string; reason: string }[]
+  outcome: CallOutcome
+}
+
+export interface TestApi {
+  readonly app: FastifyInstance
+  readonly store: Store
+  readonly bus: TestBus
+  readonly hub: EventHub
+  readonly clock: { now(): number; advance(ms: number): void }
+  readonly keys: Readonly<Record<Role, string>>
+  readonly listen: () => Promise<string>
+  readonly sites: { refusal: Refusable<never> | undefined }
+  request(
+    method: NonNullable<InjectOptions['method']>,
+    url: string,
+    options?: { body?: unknown; role?: Role; headers?: Record<string, string> },
+  ): Promise<TestResponse>
+  close(): Promise<void>
+}
+
+export interface TestResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly text: string
+  /** The parsed JSON body; an empty object where there is none. */
+  readonly json: Readonly<Record<string, unknown>>
+}
+
+function createBus(): TestBus {
+  const online = new Set<string>()
+  const calls: BusCall[] = []
+  const disconnected: { stationId: string; reason: string }[] = []
+  const bus = {
+    online,
+    calls,
+    disconnected,
+    outcome: { kind: 'offline' } as CallOutcome,
+    async call(stationId: string, action: string, payload: unknown, options?: { deadlineMs?: number }) {
+      calls.push({ stationId, action, payload, deadlineMs: options?.deadlineMs })
+      return bus.outcome
+    },
+    isOnline: (stationId: string) => online.has(stationId),
+    onlineStations: () => [...online],
+    disconnect(stationId: string, reason: string) {
+      online.delete(stationId)
+      disconnected.push({ stationId, reason })
+    },
+  }
+  return bus as TestBus
+}
+
+function createServices(
+  store: Store,
+  bus: TestBus,
+  hub: EventHub,
+  clock: ApiServices['clock'],
+  sites: TestApi['sites'],
+): ApiServices {
+  const at = () => new Date(clock.now()).toISOString()
+  return {
+    store,
+    bus,
+    hub,
+    clock,
+    hashPassword: async (password) => `hashed:${password.length}`,
+    sites: {
+      put: async (id, config) => {
+        if (sites.refusal) return sites.refusal
+        const created = (await store.sites.getSite(id)) === undefined
+        const site = { id, config, updatedAt: at() }
+        await store.sites.putSite(site)
+        return { ok: true, value: { site, created } }
+      },
+      remove: (id) => store.sites.removeSite(id),
+      status: async (siteId) =>
+        (await store.sites.getSite(siteId)) && { siteId, at: at(), nodes: [], evses: [] },
+    },
+    limits: {
+      put: async (limit) => {
+        if (limit.nodeId !== 'grid')
+          return { ok: false, issues: [{ path: 'body/nodeId', message: 'the site has no such node' }] }
+        await store.sites.putLimit(limit)
+        return { ok: true, value: limit }
+      },
+      remove: (siteId, id) => store.sites.removeLimit(siteId, id),
+    },
+    certificates: {
+      revoke: async (fingerprint, reason) => {
+        const found = await store.certificates.byFingerprint(fingerprint)
+        if (!found) return 'unknown'
+        return (await store.certificates.revoke(fingerprint, reason, at())) ? 'revoked' : 'already-revoked'
+      },
+    },
+  }
+}
+
+/** The whole API over an in-memory database and a bus that answers what the test wants. */
+export async function createTestApi(options: Partial<HttpServerOptions> = {}): Promise<TestApi> {
+  let nowMs = START
+  const clock = { now: () => nowMs, advance: (ms: number) => void (nowMs += ms) }
+  const store = createSqliteStore(':memory:')
+  const bus = createBus()
+  const hub = createEventHub((error) => {
+    throw error
+  })
+  const sites: TestApi['sites'] = { refusal: undefined }
+  const server = await createHttpServer({
+    services: createServices(store, bus, hub, clock, sites),
+    log: pino({ level: 'silent' }),
+    health: createHealth([{ name: 'store', check: () => store.check() }]),
+    metrics: { contentType: 'text/plain', text: async () => '# none\n' },
+    contract,
+    ...options,
+  })
+  const key = async (role: Role) => (await createKey(store, clock, { name: `the-${role}`, role })).secret
+  const keys = {
+    viewer: await key('viewer'),
+    operator: await key('operator'),
+    security: await key('security'),
+    admin: await key('admin'),
+  }
+  return {
+    app: server.app,
+    store,
+    bus,
+    hub,
+    clock,
+    keys,
+    sites,
+    listen: () => server.listen({ host: '127.0.0.1', port: 0 }),
+    async request(method, url, { body, role = 'admin', headers = {} } = {}) {
+      const response = await server.app.inject({
+        method,
+        url,
+        headers: { authorization: `Bearer ${keys[role]}`, ...headers },
+        ...(body !== undefined && { payload: body as object }),
+      })
+      const isJson = String(response.headers['content-type']).includes('json')
+      return {
+        status: response.statusCode,
+        headers: response.headers,
+        text: response.body,
+        json: isJson ? response.json() : {},
+      }
+    },
+    async close() {
+      await server.close()
+      await store.close()
+    },
+  }
+}
