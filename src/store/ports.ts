@@ -2,6 +2,7 @@
 
 import type { ApiKeyStore, AuditStore } from './access.ts'
 import type { CertificateStore, KeyBlobStore } from './certificates.ts'
+import type { EnergyStateStore } from './energy.ts'
 import type { StationEventStore } from './events.ts'
 import type { SessionStore } from './sessions.ts'
 import type { SiteStore } from './sites.ts'
@@ -16,6 +17,7 @@ export interface Store {
   readonly certificates: CertificateStore
   readonly keyBlobs: KeyBlobStore
   readonly sites: SiteStore
+  readonly energy: EnergyStateStore
   readonly apiKeys: ApiKeyStore
   readonly audit: AuditStore
   /** Throws where the database cannot be read: the readiness probe. */

@@ -1,6 +1,4 @@
-/** Port: sites (trees of circuits), operator limits, and the charging profiles that stations confirmed. */
-
-import type { ChargingProfileType } from '../ocpp/v201/messages.generated.ts'
+/** Port: sites (trees of circuits) and the limits that operators set. */
 
 export interface SiteRecord {
   readonly id: string
@@ -24,15 +22,6 @@ export interface LimitRecord {
   readonly updatedAt: string
 }
 
-/** What we believe an EVSE holds: written after the station accepted it. */
-export interface HeldProfile {
-  readonly stationId: string
-  readonly evseId: number
-  readonly profileId: number
-  readonly profile: ChargingProfileType
-  readonly acceptedAt: string
-}
-
 export interface SiteStore {
   putSite(site: SiteRecord): Promise<void>
   getSite(id: string): Promise<SiteRecord | undefined>
@@ -41,10 +30,4 @@ export interface SiteStore {
   putLimit(limit: LimitRecord): Promise<void>
   removeLimit(siteId: string, id: string): Promise<boolean>
   limits(siteId: string): Promise<readonly LimitRecord[]>
-  recordHeldProfile(held: HeldProfile): Promise<void>
-  removeHeldProfiles(
-    stationId: string,
-    filter?: { evseId?: number; profileIds?: readonly number[] },
-  ): Promise<void>
-  heldProfiles(stationIds: readonly string[]): Promise<readonly HeldProfile[]>
 }

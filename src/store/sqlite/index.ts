@@ -2,6 +2,7 @@ import type { Store } from '../ports.ts'
 import { createApiKeyStore, createAuditStore } from './access.ts'
 import { createCertificateStore, createKeyBlobStore } from './certificates.ts'
 import { Database } from './database.ts'
+import { createEnergyStateStore } from './energy.ts'
 import { createStationEventStore } from './events.ts'
 import { createSessionStore } from './sessions.ts'
 import { createSiteStore } from './sites.ts'
@@ -21,6 +22,7 @@ export function createSqliteStore(path: string): Store {
     certificates: createCertificateStore(db),
     keyBlobs: createKeyBlobStore(db),
     sites: createSiteStore(db),
+    energy: createEnergyStateStore(db),
     apiKeys: createApiKeyStore(db),
     audit: createAuditStore(db),
     check: async () => db.check(),

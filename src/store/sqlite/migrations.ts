@@ -191,14 +191,7 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (site_id, id)
   ) WITHOUT ROWID;
 
-  CREATE TABLE held_profiles (
-    station_id TEXT NOT NULL,
-    evse_id INTEGER NOT NULL,
-    profile_id INTEGER NOT NULL,
-    profile TEXT NOT NULL,
-    accepted_at TEXT NOT NULL,
-    PRIMARY KEY (station_id, evse_id, profile_id)
-  ) WITHOUT ROWID;
+  CREATE TABLE energy_state (key TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
 
   CREATE TABLE api_keys (
     id TEXT PRIMARY KEY,

@@ -1,5 +1,4 @@
-import type { ChargingProfileType } from '../../ocpp/v201/messages.generated.ts'
-import type { HeldProfile, LimitRecord, SiteRecord, SiteStore } from '../sites.ts'
+import type { LimitRecord, SiteRecord, SiteStore } from '../sites.ts'
 import type { Database, Row } from './database.ts'
 import { int, json, oneOf, text, textOrNull } from './rows.ts'
 
@@ -45,42 +44,6 @@ export function createSiteStore(db: Database): SiteStore {
       db.write(() => db.run('DELETE FROM site_limits WHERE site_id = ? AND id = ?', siteId, id).changes > 0),
     limits: async (siteId) =>
       db.all('SELECT * FROM site_limits WHERE site_id = ? ORDER BY id', siteId).map(toLimit),
-
-    recordHeldProfile: (held) =>
-      db.write(() => {
-        db.run(
-          'INSERT OR REPLACE INTO held_profiles VALUES (?, ?, ?, ?, ?)',
-          held.stationId,
-          held.evseId,
-          held.profileId,
-          JSON.stringify(held.profile),
-          held.acceptedAt,
-        )
-      }),
-    removeHeldProfiles: (stationId, filter = {}) =>
-      db.write(() => {
-        for (const row of db.all(
-          'SELECT evse_id, profile_id FROM held_profiles WHERE station_id = ?',
-          stationId,
-        )) {
-          const evseId = int(row, 'evse_id')
-          const profileId = int(row, 'profile_id')
-          if (filter.evseId !== undefined && filter.evseId !== evseId) continue
-          if (filter.profileIds !== undefined && !filter.profileIds.includes(profileId)) continue
-          db.run(
-            'DELETE FROM held_profiles WHERE station_id = ? AND evse_id = ? AND profile_id = ?',
-            stationId,
-            evseId,
-            profileId,
-          )
-        }
-      }),
-    heldProfiles: async (stationIds) =>
-      stationIds.flatMap((id) =>
-        db
-          .all('SELECT * FROM held_profiles WHERE station_id = ? ORDER BY evse_id, profile_id', id)
-          .map(toHeld),
-      ),
   }
 }
 
@@ -100,15 +63,5 @@ function toLimit(row: Row): LimitRecord {
     validTo: textOrNull(row, 'valid_to'),
     setBy: text(row, 'set_by'),
     updatedAt: text(row, 'updated_at'),
-  }
-}
-
-function toHeld(row: Row): HeldProfile {
-  return {
-    stationId: text(row, 'station_id'),
-    evseId: int(row, 'evse_id'),
-    profileId: int(row, 'profile_id'),
-    profile: json<ChargingProfileType>(row, 'profile'),
-    acceptedAt: text(row, 'accepted_at'),
   }
 }

@@ -50,7 +50,6 @@ export function createStationStore(db: Database): StationStore {
       db.write(() => {
         db.run('DELETE FROM connectors WHERE station_id = ?', id)
         db.run('DELETE FROM variables WHERE station_id = ?', id)
-        db.run('DELETE FROM held_profiles WHERE station_id = ?', id)
         return db.run('DELETE FROM stations WHERE id = ?', id).changes > 0
       }),
 
