@@ -10,13 +10,11 @@ describe('a station on ws', () => {
 
   it('TC_B_01_CSMS: boots, is accepted and gets the time and an interval', async () => {
     const station = await service.station('CS 001')
-    const [type, , response] = await station.call('BootNotification', BOOT)
-    expect(type).toBe(3)
-    expect(response).toMatchObject({ status: 'Accepted', interval: 300 })
+    expect(await station.ok('BootNotification', BOOT)).toMatchObject({ status: 'Accepted', interval: 300 })
     const kept = await service.store.stations.get('CS 001')
     expect(kept?.boot).toMatchObject({ vendorName: 'Acme', model: 'M1', reason: 'PowerUp' })
     const heartbeat = await station.call('Heartbeat', {})
-    expect(heartbeat).toMatchObject([3, expect.anything(), { currentTime: expect.stringMatching(/Z$/) }])
+    expect(heartbeat).toMatchObject({ type: 3, payload: { currentTime: expect.stringMatching(/Z$/) } })
     await station.close()
   })
 

@@ -6,11 +6,17 @@ import { type ClientOptions, WebSocket } from 'ws'
 
 export type Message = readonly unknown[]
 
+export type Answer =
+  | { readonly type: 3; readonly payload: Record<string, unknown> }
+  | { readonly type: 4; readonly code: string; readonly description: string; readonly details: object }
+
 export interface TestClient {
   readonly socket: WebSocket
   readonly received: Message[]
-  /** Sends a CALL and gives back the CALLRESULT or CALLERROR with its id. */
-  call(action: string, payload: unknown, id?: string): Promise<Message>
+  /** Sends a CALL and gives back what became of it. */
+  call(action: string, payload: unknown, id?: string): Promise<Answer>
+  /** The same, for calls that must succeed: throws the CALLERROR. */
+  ok(action: string, payload: unknown): Promise<Record<string, unknown>>
   send(text: string | Buffer): void
   /** The next message that satisfies the condition; received ones count. */
   next(condition: (message: Message) => boolean, timeoutMs?: number): Promise<Message>
@@ -89,13 +95,19 @@ function wrap(socket: WebSocket): TestClient {
 
   const next: TestClient['next'] = (condition, timeoutMs = 5000) =>
     wait(() => received.find(condition), 'such message', timeoutMs)
+  const call: TestClient['call'] = async (action, payload, id = `t${nextId++}`) => {
+    socket.send(JSON.stringify([2, id, action, payload]))
+    return answerOf(await next((message) => message[0] !== 2 && message[1] === id))
+  }
   return {
     socket,
     received,
     next,
-    async call(action, payload, id = `t${nextId++}`) {
-      socket.send(JSON.stringify([2, id, action, payload]))
-      return next((message) => message[0] !== 2 && message[1] === id)
+    call,
+    async ok(action, payload) {
+      const answer = await call(action, payload)
+      if (answer.type === 4) throw new Error(`${action}: ${answer.code} ${answer.description}`)
+      return answer.payload
     },
     send: (text) => socket.send(text),
     answer(with_) {
@@ -108,4 +120,10 @@ function wrap(socket: WebSocket): TestClient {
       await once(socket, 'close')
     },
   }
+}
+
+function answerOf(message: Message): Answer {
+  const [type, , first, description, details] = message
+  if (type === 3) return { type: 3, payload: first as Record<string, unknown> }
+  return { type: 4, code: String(first), description: String(description), details: Object(details) }
 }
