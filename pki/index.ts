@@ -30,6 +30,7 @@ export {
   type ProfileVariant,
   profileAllowsKey,
 } from './certificate-profile.ts'
+export * from './contract/index.ts'
 export {
   type Csr,
   type CsrPolicy,
@@ -42,6 +43,7 @@ export {
   parseCsr,
 } from './csr.ts'
 export { PkiError, type PkiErrorCode } from './errors.ts'
+export * from './exi/index.ts'
 export type { AltNames, IssuerAddresses } from './extension-write.ts'
 export type { BasicConstraints, GeneralName, KeyUsageName, NameConstraints } from './extensions.ts'
 export {

@@ -44,13 +44,18 @@ export function decodeRoot(bytes: Uint8Array, roots: Roots): DecodedRoot {
   }
 }
 
-/** Encodes `value` under the root `name`; lists at their maximum end as the EXI specification has it. */
-export function encodeRoot(name: string, value: unknown, roots: Roots): Uint8Array {
+/** Encodes `value` under the root `name`; lists at their maximum end as the EXI specification has it, unless told. */
+export function encodeRoot(
+  name: string,
+  value: unknown,
+  roots: Roots,
+  fullList: FullList = 'schema',
+): Uint8Array {
   const root = Object.hasOwn(roots, name) ? roots[name] : undefined
   if (root === undefined) {
     throw new ExiError('exi-encode', `no table for '${name}'`, { bitOffset: 0, expected: Object.keys(roots) })
   }
-  return new Encoder().root(name, root, value)
+  return new Encoder(fullList).root(name, root, value)
 }
 
 class Decoder {
@@ -185,6 +190,11 @@ class Decoder {
 class Encoder {
   readonly #writer = new BitWriter()
   readonly #path: string[] = []
+  readonly #fullList: FullList
+
+  constructor(fullList: FullList) {
+    this.#fullList = fullList
+  }
 
   root(
     name: string,
@@ -200,7 +210,7 @@ class Encoder {
   }
 
   #element(type: ElementType<unknown>, value: unknown): void {
-    const states = statesOf(type, 'schema')
+    const states = statesOf(type, this.#fullList)
     const source = new Source(type.kind === 'value' ? { value } : value)
     let state = states[0]
     while (state !== undefined) {

@@ -1,5 +1,6 @@
 import { decodeRoot, encodeRoot, type Roots } from './codec.ts'
 import { ExiError } from './errors.ts'
+import type { FullList } from './grammar.ts'
 import type { CodedType, Decoded } from './model.ts'
 import {
   certificateChain2,
@@ -68,9 +69,16 @@ export type FragmentValue<N extends FragmentName> = Decoded<Tables[N]['type']>
 
 const allFragments: Tables = { ...fragments2, ...fragments20, ...fragmentsXmldsig }
 
-/** Encodes one signed element as the EXI fragment whose bytes are digested ([V2G2-771], [V2G20-1548]). */
-export function encodeFragment<N extends FragmentName>(name: N, value: FragmentValue<N>): Uint8Array {
-  return encodeRoot(name, value, allFragments)
+/**
+ * Encodes one signed element as the EXI fragment whose bytes are digested ([V2G2-771], [V2G20-1548]).
+ * @param fullList how a list at its maximum ends; `loop` only to check what a car with such a codec digested
+ */
+export function encodeFragment<N extends FragmentName>(
+  name: N,
+  value: FragmentValue<N>,
+  fullList: FullList = 'schema',
+): Uint8Array {
+  return encodeRoot(name, value, allFragments, fullList)
 }
 
 /**

@@ -1,0 +1,37 @@
+export { type Cps, chooseCps, createCps, MAX_SENT_SUB_CAS } from './cps.ts'
+export { type Emaid, emaidCheckDigit, hasValidCheckDigit, isSameEmaid, parseEmaid } from './emaid.ts'
+export { ContractError, type ContractErrorCode } from './errors.ts'
+export {
+  adoptContract,
+  type Contract,
+  type ContractAuthority,
+  createContractAuthority,
+  issueContract,
+} from './issue.ts'
+export type { RandomSource } from './key-transport.ts'
+export { isSamePcid, type Pcid, parsePcid } from './pcid.ts'
+export {
+  type ContractOffer,
+  DEFAULT_MAX_RESPONSE_CHARACTERS,
+  type NoOffer,
+  type ProvisioningCall,
+  type ProvisioningContext,
+  type ProvisioningResult,
+  provision,
+} from './provision.ts'
+export { REFUSALS, type Refusal, type RefusalCode, responseCodeOf } from './refusal.ts'
+export {
+  type Correspondence,
+  type ProvisioningKind,
+  type ProvisioningRequest,
+  type ReadResult,
+  readRequest,
+} from './request.ts'
+export {
+  type RevocationCheck,
+  type RevocationStatus,
+  type Trust,
+  type VerifiedRequest,
+  type VerifyResult,
+  verifyRequest,
+} from './verify.ts'

@@ -1,0 +1,160 @@
+import type { Certificate } from '../certificate.ts'
+import { PkiError } from '../errors.ts'
+import { type PathReason, type PathResult, validatePath } from '../path.ts'
+import { type Emaid, isSameEmaid, parseEmaid } from './emaid.ts'
+import { CURVE_OF, transportCurveOf } from './key-transport.ts'
+import { findSignatureFault } from './message-signature.ts'
+import { type Pcid, parsePcid } from './pcid.ts'
+import type { Refusal, RefusalCode } from './refusal.ts'
+import type { ProvisioningRequest } from './request.ts'
+
+/** The certificates a kind of request is trusted by. */
+export interface Trust {
+  readonly anchors: readonly Certificate[]
+  /** Sub-CAs that requests do not carry: -2 installations bring the leaf only. */
+  readonly intermediates: readonly Certificate[]
+}
+
+export type RevocationStatus = 'good' | 'revoked' | 'unknown'
+
+/**
+ * Says whether a certificate of a validated chain is revoked. `unknown` refuses the request: a policy that lets
+ * certificates without any revocation information pass answers `good` for them.
+ */
+export type RevocationCheck = (
+  certificate: Certificate,
+  issuer: Certificate,
+) => RevocationStatus | Promise<RevocationStatus>
+
+/** A request whose sender is established. */
+export type VerifiedRequest = ProvisioningRequest & {
+  /** Leaf first, anchor last. */
+  readonly chain: readonly Certificate[]
+} & (
+    | { readonly kind: 'install'; readonly pcid: Pcid; readonly account: undefined }
+    | { readonly kind: 'update'; readonly pcid: undefined; readonly account: Emaid }
+  )
+
+export type VerifyResult =
+  | { readonly ok: true; readonly request: VerifiedRequest }
+  | { readonly ok: false; readonly refusal: Refusal }
+
+/** CA certificates between leaf and root: two in -2 (Annex F), three in -20 (Annex B). */
+const MAX_SUB_CAS = { '15118-2': 2, '15118-20': 3 } as const
+
+/**
+ * Establishes who sent the request: key type, key usage, signature over the body, chain to a configured root at
+ * the given time, revocation, and the identity in the certificate. Stops at the first thing that is wrong.
+ * @param trust OEM trust for installations, MO trust for updates
+ */
+export async function verifyRequest(
+  request: ProvisioningRequest,
+  trust: Trust,
+  atMs: number,
+  revocation: RevocationCheck,
+): Promise<VerifyResult> {
+  let path: PathResult
+  try {
+    const fault = findLeafFault(request)
+    if (fault !== undefined) return { ok: false, refusal: fault }
+    const intermediates = [...request.presented, ...trust.intermediates]
+    const maxDepth = MAX_SUB_CAS[request.protocol]
+    path = validatePath({ leaf: request.leaf, intermediates, anchors: trust.anchors, atMs, maxDepth })
+  } catch (error) {
+    if (!(error instanceof PkiError)) throw error
+    return refuse('chain-invalid', error.message)
+  }
+  if (!path.ok) {
+    const subject = path.certificate === undefined ? '' : ` (${path.certificate.subjectText})`
+    return refuse(refusalOfPath(path.reason), `${path.message}${subject}`)
+  }
+  const revoked = await findRevoked(path.chain, revocation)
+  return revoked === undefined ? identify(request, path.chain) : { ok: false, refusal: revoked }
+}
+
+function refuse(code: RefusalCode, reason: string): { readonly ok: false; readonly refusal: Refusal } {
+  return { ok: false, refusal: { code, reason } }
+}
+
+function findLeafFault({
+  protocol,
+  kind,
+  leaf,
+  signature,
+  signedPart,
+}: ProvisioningRequest): Refusal | undefined {
+  const { publicKey } = leaf
+  if (transportCurveOf(publicKey.curve, protocol) === undefined) {
+    const has = publicKey.curve ?? publicKey.kind
+    const reason = `the car's key is ${has}; ISO ${protocol} is served on ${CURVE_OF[protocol]}`
+    return { code: 'key-unsupported', reason }
+  }
+  const fault = findSignatureFault(protocol, signature, signedPart, publicKey)
+  if (fault !== undefined) return { code: 'signature-invalid', reason: fault }
+  const wanted = kind === 'install' ? 'OEM' : 'MO'
+  if (!leaf.domainComponents.includes(wanted)) {
+    return {
+      code: 'chain-invalid',
+      reason: `the subject has no domain component ${wanted}: ${leaf.subjectText}`,
+    }
+  }
+  if (leaf.isCa) return { code: 'chain-invalid', reason: 'the certificate of the car is a CA certificate' }
+  const missing = (['digitalSignature', 'keyAgreement'] as const).filter(
+    (usage) => leaf.keyUsage?.has(usage) !== true,
+  )
+  // [V2G2-822]: without keyAgreement the key must not be used to transport a contract key.
+  if (missing.length > 0)
+    return { code: 'key-usage', reason: `the certificate of the car lacks ${missing.join(' and ')}` }
+  return undefined
+}
+
+function refusalOfPath(reason: PathReason): RefusalCode {
+  switch (reason) {
+    case 'expired':
+      return 'certificate-expired'
+    case 'notYetValid':
+      return 'certificate-not-yet-valid'
+    case 'revoked':
+      return 'certificate-revoked'
+    case 'revocationUnknown':
+      return 'revocation-unknown'
+    default:
+      return 'chain-invalid'
+  }
+}
+
+async function findRevoked(
+  chain: readonly Certificate[],
+  revocation: RevocationCheck,
+): Promise<Refusal | undefined> {
+  for (const [index, certificate] of chain.entries()) {
+    const issuer = chain[index + 1]
+    if (issuer === undefined) break
+    const status = await revocation(certificate, issuer)
+    if (status === 'revoked')
+      return { code: 'certificate-revoked', reason: `revoked: ${certificate.subjectText}` }
+    if (status !== 'good') {
+      return { code: 'revocation-unknown', reason: `no revocation status for ${certificate.subjectText}` }
+    }
+  }
+  return undefined
+}
+
+function identify(request: ProvisioningRequest, chain: readonly Certificate[]): VerifyResult {
+  const commonName = request.leaf.commonName ?? ''
+  if (request.kind === 'install') {
+    const pcid = parsePcid(commonName)
+    if (pcid === undefined) return refuse('identity-invalid', `the common name '${commonName}' is not a PCID`)
+    return { ok: true, request: { ...request, kind: 'install', chain, pcid, account: undefined } }
+  }
+  const account = parseEmaid(commonName)
+  if (account === undefined)
+    return refuse('identity-invalid', `the common name '${commonName}' is not an eMAID`)
+  if (!isSameEmaid(request.emaid ?? '', account.text)) {
+    return refuse(
+      'identity-mismatch',
+      `eMAID '${request.emaid ?? ''}' is not that of the certificate, ${account.text}`,
+    )
+  }
+  return { ok: true, request: { ...request, kind: 'update', chain, pcid: undefined, account } }
+}
