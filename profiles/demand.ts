@@ -1,0 +1,133 @@
+import type { LearnedDraw } from './learned.ts'
+import { usableA } from './learned.ts'
+import { loadMask } from './network.ts'
+import type { SiteEvse } from './site.ts'
+
+/** A running transaction and what is known of the car's wishes. */
+export interface Session {
+  readonly transactionId: string
+  readonly startedAtMs: number
+  /** OCPP chargingState. */
+  readonly chargingState?: 'Charging' | 'EVConnected' | 'SuspendedEV' | 'SuspendedEVSE' | 'Idle'
+  readonly departureMs?: number
+  /** Energy still wanted. */
+  readonly remainingWh?: number
+  /** What car and cable announced, per phase. */
+  readonly maxA?: number
+  readonly minA?: number
+  /** Lower is served first under the priority policy. */
+  readonly priorityClass?: number
+  /** Current that this session must have before any other gets more than its minimum. */
+  readonly guaranteeA?: number
+}
+
+export type PolicyName = 'fair' | 'priority' | 'earliest-deadline' | 'least-laxity' | 'cost'
+
+/** What a planner advises for one EVSE. Advice narrows a demand, it never widens a limit. */
+export interface PlanAdvice {
+  readonly weight?: number
+  /** Amperes per phase that the plan has for now. The rest stays free for those the plan prefers. */
+  readonly capA?: number
+}
+
+/** One EVSE's part in an allocation. */
+export interface Demand {
+  readonly mask: number
+  readonly minA: number
+  readonly maxA: number
+  readonly weight: number
+  readonly tier: number
+  readonly order: number
+}
+
+/** Running and pause times of an EVSE, kept so that pauses rotate. */
+export interface Turn {
+  readonly runningSinceMs: number | null
+  readonly pausedSinceMs: number | null
+}
+
+/** Terminals to book: all until the car's are measured. */
+export function bookedMask(evse: SiteEvse, learned: LearnedDraw | null): number {
+  if (evse.supply.kind !== 'ac') return loadMask(7, evse.supply.kind === 'dc')
+  const all = (1 << evse.terminals.length) - 1
+  const terminals = learned?.terminals ?? null
+  if (terminals === null) return loadMask(all, false)
+  return loadMask(terminals & all, learned?.balanced === true)
+}
+
+export interface DemandInput {
+  readonly evse: SiteEvse
+  readonly session: Session
+  readonly learned: LearnedDraw | null
+  readonly turn: Turn
+  /** Cap that limit sources put on this EVSE. */
+  readonly capA: number
+  readonly advice: PlanAdvice | null
+  readonly policy: PolicyName
+  readonly nowMs: number
+  readonly rotateMs: number
+}
+
+/** What one session asks of the allocator under a policy. */
+export function demandOf(input: DemandInput): Demand {
+  const { evse, session, advice } = input
+  const hardMaxA = Math.min(evse.maxA, input.capA, session.maxA ?? Number.POSITIVE_INFINITY)
+  const minA = Math.min(evse.maxA, Math.max(evse.minA, session.minA ?? 0))
+  const wantedA = Math.max(minA, usableA(input.learned, hardMaxA))
+  const plannedA = advice?.capA === undefined ? wantedA : Math.min(wantedA, advice.capA)
+  // A plan that wants less than the minimum wants a pause.
+  const maxA = Math.min(hardMaxA, plannedA + 1e-9 < minA ? 0 : plannedA)
+  return {
+    mask: bookedMask(evse, input.learned),
+    minA: Math.max(minA, Math.min(session.guaranteeA ?? 0, maxA)),
+    maxA: maxA + 1e-9 < minA ? 0 : maxA,
+    weight: advice?.weight ?? 1,
+    tier: tierOf(input),
+    order: orderOf(input),
+  }
+}
+
+function tierOf(input: DemandInput): number {
+  const { session, policy } = input
+  if (policy === 'priority') return session.priorityClass ?? 1
+  if (policy === 'earliest-deadline') return secondsUntilDeparture(input)
+  if (policy === 'least-laxity') return laxityS(input)
+  return 0
+}
+
+/** Horizon assumed for cars that did not say when they leave, so that they come after all that did. */
+const NO_DEPARTURE_S = 86_400 * 2
+
+function secondsUntilDeparture(input: DemandInput): number {
+  const { departureMs } = input.session
+  if (departureMs === undefined) return NO_DEPARTURE_S
+  return Math.max(0, Math.min(NO_DEPARTURE_S, Math.round((departureMs - input.nowMs) / 1000)))
+}
+
+/** Time to spare if the car charged at its full current from now on. */
+export function laxityS(input: DemandInput): number {
+  const { evse, session } = input
+  const fullW = Math.max(
+    1,
+    usableA(input.learned, Math.min(evse.maxA, session.maxA ?? evse.maxA)) * evse.wattPerA,
+  )
+  const neededS = ((session.remainingWh ?? 0) * 3600) / fullW
+  return Math.round(secondsUntilDeparture(input) - neededS)
+}
+
+const TURN_CLASS = 1e10
+
+/**
+ * Admission when not all minimums fit. A car that started lately keeps its turn; then come those who wait, longest
+ * first; then those who have run for a full turn. So every pause ends, and nobody is switched more than once a turn.
+ */
+function orderOf(input: DemandInput): number {
+  const { turn, nowMs, rotateMs, session } = input
+  const asleep = session.chargingState === 'SuspendedEV' ? 2 * TURN_CLASS : 0
+  if (turn.runningSinceMs !== null) {
+    const ranMs = nowMs - turn.runningSinceMs
+    return asleep + (ranMs < rotateMs ? -ranMs : TURN_CLASS + ranMs)
+  }
+  const waitedMs = nowMs - (turn.pausedSinceMs ?? session.startedAtMs)
+  return asleep + TURN_CLASS / 2 - waitedMs
+}

@@ -1,0 +1,149 @@
+import { rowLoads } from './allocate.ts'
+import type { LimitBelief, ProfileSlot } from './belief.ts'
+import type { Network } from './network.ts'
+import type { ClearChargingProfileRequest, SetChargingProfileRequest } from './profile.ts'
+
+export type PushDirection = 'lower' | 'refresh' | 'raise' | 'base'
+
+/** One call to a station. `belief` is what to remember as in flight when it is sent. */
+export type Push = {
+  /** `evse key/slot`: at most one push per slot in a decision. */
+  readonly id: string
+  readonly stationId: string
+  /** 0 for the whole station. */
+  readonly evseId: number
+  readonly evseKey: string | null
+  readonly slot: ProfileSlot
+  readonly direction: PushDirection
+  /** Wave 1 goes now. Wave 2 goes after every push in `waitsFor` was accepted: decide again then. */
+  readonly wave: 1 | 2
+  readonly waitsFor: readonly string[]
+  readonly belief: LimitBelief
+} & (
+  | { readonly action: 'SetChargingProfile'; readonly request: SetChargingProfileRequest }
+  | { readonly action: 'ClearChargingProfile'; readonly request: ClearChargingProfileRequest }
+)
+
+/** A push that changes the worst current of one load. */
+export interface Candidate {
+  readonly push: Push
+  readonly load: number
+  /** Worst current per phase until the station has answered, if this is sent. */
+  readonly worstAfterA: number
+  /** Raises are tried in this order. */
+  readonly order: number
+}
+
+/**
+ * Orders pushes so that no row can be exceeded at any moment: whatever does not raise goes now; a raise goes now only
+ * if it fits on top of the worst of everything else; other raises wait for the reductions on the rows they need.
+ */
+export function orderPushes(options: {
+  readonly network: Network
+  readonly limits: Float64Array
+  readonly mask: Uint8Array
+  readonly worstA: Float64Array
+  readonly candidates: readonly Candidate[]
+}): Push[] {
+  const { network, limits, mask, candidates } = options
+  const worstA = options.worstA.slice()
+  const now: Push[] = []
+  const raises: Candidate[] = []
+  for (const candidate of candidates) {
+    const raising = candidate.worstAfterA > (worstA[candidate.load] ?? 0) + 1e-6
+    if (raising) raises.push(candidate)
+    else now.push(candidate.push)
+  }
+  raises.sort((a, b) => a.order - b.order || a.load - b.load)
+  const sums = rowLoads(network, worstA, mask)
+  const lowers = now.filter((push) => push.direction === 'lower').map((push) => push.id)
+  const later: Push[] = []
+  for (const raise of raises) {
+    if (fits({ network, limits, mask, worstA, sums, load: raise.load, toA: raise.worstAfterA })) {
+      const extraA = raise.worstAfterA - (worstA[raise.load] ?? 0)
+      worstA[raise.load] = raise.worstAfterA
+      addToSums({ network, mask, sums, load: raise.load, extraA, worstA })
+      now.push(raise.push)
+    } else {
+      later.push({ ...raise.push, wave: 2, waitsFor: lowers })
+    }
+  }
+  return [...now, ...later]
+}
+
+interface Sums {
+  readonly network: Network
+  readonly mask: Uint8Array
+  readonly sums: Float64Array
+  readonly worstA: Float64Array
+}
+
+function fits(
+  options: Sums & { readonly limits: Float64Array; readonly load: number; readonly toA: number },
+): boolean {
+  const { network, limits, mask, sums, worstA, load } = options
+  const extraA = options.toA - (worstA[load] ?? 0)
+  const change = rowChanges(network, mask[load] ?? 0, load, extraA)
+  for (const [row, delta] of change) {
+    // Adding the magnitude of the change is exact for plain rows and safe for phasor rows.
+    const limit = limits[row] ?? Number.POSITIVE_INFINITY
+    if ((sums[row] ?? 0) + delta > limit + 1e-6) return false
+  }
+  return true
+}
+
+function addToSums(options: Sums & { readonly load: number; readonly extraA: number }): void {
+  const { network, mask, sums, load, extraA } = options
+  for (const [row, delta] of rowChanges(network, mask[load] ?? 0, load, extraA))
+    sums[row] = (sums[row] ?? 0) + delta
+}
+
+function rowChanges(network: Network, booked: number, load: number, extraA: number): Map<number, number> {
+  const change = new Map<number, number>()
+  const end = network.loadStart[load + 1] ?? 0
+  for (let entry = network.loadStart[load] ?? 0; entry < end; entry++) {
+    if (((network.entryMask[entry] ?? 0) & booked) === 0) continue
+    const row = network.entryRow[entry] ?? 0
+    const size = Math.hypot(network.entryRe[entry] ?? 0, network.entryIm[entry] ?? 0)
+    change.set(row, (change.get(row) ?? 0) + extraA * size)
+  }
+  return change
+}
+
+/**
+ * Keeps a limit that is already in force when the change is not worth a message, as long as every row still carries
+ * it. Small reductions are only skipped where there is room; `wantedA` is changed in place.
+ */
+export function applyDeadband(options: {
+  readonly network: Network
+  readonly limits: Float64Array
+  readonly mask: Uint8Array
+  readonly wantedA: Float64Array
+  readonly heldA: (load: number) => number | null
+  readonly deadbandA: (load: number) => number
+}): Set<number> {
+  const { network, limits, mask, wantedA } = options
+  const kept = new Set<number>()
+  for (let load = 0; load < wantedA.length; load++) {
+    const heldA = options.heldA(load)
+    if (heldA === null || heldA === 0) continue
+    const wanted = wantedA[load] ?? 0
+    if (wanted === 0 || Math.abs(wanted - heldA) > options.deadbandA(load) || wanted === heldA) continue
+    if (heldA > wanted) continue
+    wantedA[load] = heldA
+    kept.add(load)
+  }
+  const sums = rowLoads(network, wantedA, mask)
+  for (let load = 0; load < wantedA.length; load++) {
+    const heldA = options.heldA(load)
+    const wanted = wantedA[load] ?? 0
+    if (heldA === null || wanted === 0 || heldA <= wanted || heldA - wanted > options.deadbandA(load))
+      continue
+    const worstA = wantedA
+    if (!fits({ network, limits, mask, worstA, sums, load, toA: heldA })) continue
+    addToSums({ network, mask, sums, load, extraA: heldA - wanted, worstA })
+    wantedA[load] = heldA
+    kept.add(load)
+  }
+  return kept
+}

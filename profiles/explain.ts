@@ -1,0 +1,82 @@
+import type { BookingReason } from './booking.ts'
+import type { BindingLimit } from './limits.ts'
+import type { Phase } from './units.ts'
+
+/** Why a session gets what it gets. Texts belong to whoever shows them. */
+export type ReasonCode =
+  /** A node's phase or power is full. */
+  | 'node-limit'
+  /** The car, its cable or the EVSE takes no more. */
+  | 'own-maximum'
+  /** A limit source caps this EVSE itself. */
+  | 'evse-limit'
+  /** The car draws less than it was given; the rest went to others. */
+  | 'takes-less'
+  /** The planner keeps this share for later or for others. */
+  | 'plan'
+  /** Its minimum does not fit beside those that come first; pauses rotate. */
+  | 'waiting-for-turn'
+  /** Others must give and confirm first. */
+  | 'waiting-for-others'
+  /** The change is too small to be worth a message. */
+  | 'within-deadband'
+  | 'no-session'
+  | 'offline'
+  | 'never-seen'
+  | 'disobeys'
+  | 'no-safe-default'
+  | 'smart-charging-off'
+  | 'lease-refused'
+
+export interface RowReason {
+  readonly row: string
+  readonly nodeId: string | null
+  readonly phase: Phase | null
+  readonly limit: number
+  /** Who set the limit, and until when it stands. */
+  readonly source: BindingLimit | null
+}
+
+export interface EvseExplanation {
+  readonly code: ReasonCode
+  readonly row: RowReason | null
+  readonly source: BindingLimit | null
+  /** What the session would get if the thing named in `code` did not bind; amperes per phase. */
+  readonly otherwiseA: number
+  readonly booking: BookingReason
+}
+
+/** One phase of one node, for the operator and for the record. */
+export interface NodeReport {
+  readonly nodeId: string
+  readonly phase: Phase
+  readonly limitA: number
+  readonly source: BindingLimit | null
+  readonly baseA: number
+  readonly baseStale: boolean
+  /** Worst current of all EVSEs below, now. */
+  readonly worstA: number
+  /** What the decision gives out once all pushes are confirmed. */
+  readonly grantedA: number
+  readonly measuredA: number
+  readonly headroomA: number
+}
+
+export type AlarmCode =
+  /** What cannot be steered already exceeds a limit. */
+  | 'overcommitted'
+  | 'disobeys'
+  | 'lease-refused'
+  | 'safe-default-refused'
+  | 'base-load-stale'
+  | 'source-failsafe'
+  | 'unknown-target'
+  | 'unit-unsupported'
+  | 'smart-charging-off'
+
+export interface Alarm {
+  readonly code: AlarmCode
+  /** Node id, EVSE key or source id. */
+  readonly where: string
+  readonly detail: string
+}

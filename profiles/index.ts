@@ -1,0 +1,29 @@
+export * from './allocate.ts'
+export * from './base-load.ts'
+export * from './belief.ts'
+export {
+  type Booking,
+  type BookingReason,
+  type BookingSettings,
+  EMPTY_SLOTS,
+  type EvseState,
+} from './booking.ts'
+export * from './decide.ts'
+export type { Demand, PlanAdvice, PolicyName, Session, Turn } from './demand.ts'
+export * from './device.ts'
+export type { Push, PushDirection } from './diff.ts'
+export * from './encode.ts'
+export * from './envelope.ts'
+export * from './explain.ts'
+export { type SafeDefaults, safeDefaults, safeOverload } from './failsafe.ts'
+export * from './heartbeat.ts'
+export * from './learned.ts'
+export * from './limits.ts'
+export * from './network.ts'
+export * from './outcome.ts'
+export * from './profile.ts'
+export * from './site.ts'
+export * from './site-check.ts'
+export * from './snapshot.ts'
+export * from './units.ts'
+export * from './validate-profile.ts'

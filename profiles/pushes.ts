@@ -1,0 +1,238 @@
+import { retryAtMs, type SlotBelief } from './belief.ts'
+import { type EvseState, liveLease } from './booking.ts'
+import type { Candidate, Push, PushDirection } from './diff.ts'
+import { type Encoded, encodeHold, encodeLease, encodeSafe, encodeStationMax, rateUnitFor } from './encode.ts'
+import type { SiteEvse } from './site.ts'
+import type { Situation } from './situation.ts'
+import type { StationState } from './snapshot.ts'
+import { type Targets, usesHold } from './targets.ts'
+
+interface Context {
+  readonly situation: Situation
+  readonly targets: Targets
+  readonly evse: SiteEvse
+  readonly state: EvseState
+}
+
+/** Every call that would bring stations from what they hold to what is wanted, before ordering. */
+export function candidates(situation: Situation, targets: Targets): Candidate[] {
+  return situation.snapshot.site.evses.flatMap((evse) => {
+    const state = situation.states[evse.index]
+    if (!state || state.link !== 'connected' || !state.device.enabled) return []
+    const context = { situation, targets, evse, state }
+    return [safeCandidate(context), holdCandidate(context), leaseCandidate(context)].filter(
+      (made) => made !== null,
+    )
+  })
+}
+
+/** A slot that waits for an answer, or for the time to try again, is left alone. */
+function blocked(slot: SlotBelief, nowMs: number): boolean {
+  if (slot.inFlight && !slot.inFlight.lost) return true
+  return nowMs < retryAtMs(slot)
+}
+
+function candidate(
+  context: Context,
+  options: { slot: Push['slot']; direction: PushDirection; encoded: Encoded },
+): Candidate {
+  const { evse, situation, targets } = context
+  const worstA = situation.worstA[evse.index] ?? evse.maxA
+  const { limitA } = options.encoded.belief
+  return {
+    load: evse.index,
+    worstAfterA: Math.max(worstA, limitA),
+    order: orderOf(targets, evse.index),
+    push: {
+      id: `${evse.key}/${options.slot}`,
+      stationId: evse.stationId,
+      evseId: evse.evseId,
+      evseKey: evse.key,
+      slot: options.slot,
+      direction: options.direction,
+      wave: 1,
+      waitsFor: [],
+      belief: options.encoded.belief,
+      action: 'SetChargingProfile',
+      request: options.encoded.request,
+    },
+  }
+}
+
+function orderOf(targets: Targets, index: number): number {
+  const demand = targets.demands[index]
+  return demand ? demand.tier * 1e12 + demand.order : Number.MAX_SAFE_INTEGER
+}
+
+function safeCandidate(context: Context): Candidate | null {
+  const { evse, state, targets, situation } = context
+  const slot = state.slots.safe
+  const wantedA = targets.safeA[evse.index] ?? 0
+  const { nowMs } = situation.snapshot
+  const unit = rateUnitFor(evse, state.device, slot.failures)
+  if (unit === null || blocked(slot, nowMs)) return null
+  if (slot.acked && !slot.inFlight && Math.abs(slot.acked.limitA - wantedA) < 0.1) return null
+  const encoded = encodeSafe({ evse, device: state.device, unit, limitA: wantedA, nowMs })
+  if (slot.acked && !slot.inFlight && Math.abs(slot.acked.limitA - encoded.belief.limitA) < 0.1) return null
+  const made = candidate(context, { slot: 'safe', direction: 'base', encoded })
+  // While a lease or hold is in force a higher safe default raises nothing now, but it will when that ends.
+  const heldA = slot.acked?.limitA ?? evse.maxA
+  return encoded.belief.limitA > heldA
+    ? made
+    : { ...made, worstAfterA: situation.worstA[evse.index] ?? evse.maxA }
+}
+
+function holdCandidate(context: Context): Candidate | null {
+  const { evse, state, targets, situation } = context
+  const { nowMs, settings } = situation.snapshot
+  const slot = state.slots.hold
+  if (blocked(slot, nowMs) || !state.slots.safe.acked) return null
+  const alive = slot.acked !== null && (slot.acked.expiresAtMs ?? 0) > nowMs
+  const wanted = usesHold(state, situation.snapshot) && state.session === null
+  if (!wanted) return alive && (state.session === null || liveLease(state).acked) ? clearHold(context) : null
+  const leftMs = (slot.acked?.expiresAtMs ?? 0) - nowMs
+  if (alive && !slot.inFlight && leftMs > settings.holdMs / 2) return null
+  const unit = rateUnitFor(evse, state.device, slot.failures)
+  if (unit === null) return null
+  const limitA = targets.holdA[evse.index] ?? 0
+  const encoded = encodeHold({ evse, device: state.device, unit, limitA, nowMs, leaseMs: settings.holdMs })
+  return candidate(context, { slot: 'hold', direction: 'base', encoded })
+}
+
+/** The hold would outlive the lease and stop the car if we died; once the lease stands it is taken away. */
+function clearHold(context: Context): Candidate | null {
+  const { evse, state, situation } = context
+  const held = state.slots.hold.acked
+  if (!held) return null
+  const safeA = state.slots.safe.acked?.limitA ?? evse.maxA
+  return {
+    load: evse.index,
+    worstAfterA: state.session === null ? safeA : (situation.worstA[evse.index] ?? safeA),
+    order: Number.MAX_SAFE_INTEGER,
+    push: {
+      id: `${evse.key}/hold`,
+      stationId: evse.stationId,
+      evseId: evse.evseId,
+      evseKey: evse.key,
+      slot: 'hold',
+      direction: 'base',
+      wave: 1,
+      waitsFor: [],
+      belief: {
+        ...held,
+        limitA: safeA,
+        expiresAtMs: situation.snapshot.nowMs,
+        sentAtMs: situation.snapshot.nowMs,
+      },
+      action: 'ClearChargingProfile',
+      request: { chargingProfileId: held.profileId },
+    },
+  }
+}
+
+/** What the lease of an EVSE should say; `null` when it should have none. */
+function wantedLease(context: Context): number | null {
+  const { evse, targets, situation } = context
+  const reason = targets.unsteered[evse.index]
+  if (reason === null) return targets.limitA[evse.index] ?? 0
+  if (reason === 'lease-refused')
+    return Math.min(targets.safeA[evse.index] ?? 0, situation.worstA[evse.index] ?? 0)
+  return reason === 'disobeys' ? evse.minA : null
+}
+
+function leaseCandidate(context: Context): Candidate | null {
+  const { evse, state, situation } = context
+  const { nowMs, settings } = situation.snapshot
+  const slot = state.slots.lease
+  const wantedA = wantedLease(context)
+  const transactionId = state.session?.transactionId
+  if (wantedA === null || transactionId === undefined || !state.slots.safe.acked) return null
+  const unit = rateUnitFor(evse, state.device, slot.failures)
+  if (unit === null || blocked(slot, nowMs)) return null
+  const lease = liveLease(state)
+  const safeA = state.slots.safe.acked.limitA
+  const leaseMs = wantedA < safeA ? settings.pauseLeaseMs : settings.leaseMs
+  const direction = leaseDirection({ context, lease, wantedA, leaseMs })
+  if (direction === null) return null
+  const encoded = encodeLease({
+    evse,
+    device: state.device,
+    unit,
+    limitA: wantedA,
+    nowMs,
+    transactionId,
+    leaseMs,
+  })
+  const made = candidate(context, { slot: 'lease', direction, encoded })
+  // The fallback of a pause that is about to lapse is already booked: renewing it raises nothing.
+  return made
+}
+
+function leaseDirection(options: {
+  context: Context
+  lease: SlotBelief
+  wantedA: number
+  leaseMs: number
+}): PushDirection | null {
+  const { context, lease, wantedA, leaseMs } = options
+  const { situation, state, evse } = context
+  const { nowMs, settings } = situation.snapshot
+  const heldA = lease.acked && (lease.acked.expiresAtMs ?? 0) > nowMs ? lease.acked.limitA : null
+  const sentAgoMs = nowMs - (lease.acked?.sentAtMs ?? Number.NEGATIVE_INFINITY)
+  if (heldA === null || lease.inFlight)
+    return wantedA > (situation.worstA[evse.index] ?? 0) ? 'raise' : 'lower'
+  if (wantedA < heldA - 1e-6) return 'lower'
+  const leftMs = (lease.acked?.expiresAtMs ?? 0) - nowMs
+  const due = leftMs <= leaseMs / 2
+  if (sentAgoMs < state.device.minUpdateMs) return null
+  if (wantedA > heldA + 1e-6) {
+    const lastRaiseMs = situation.memories[evse.index]?.lastRaiseMs ?? Number.NEGATIVE_INFINITY
+    if (nowMs - lastRaiseMs >= settings.minRaiseIntervalMs) return 'raise'
+    return null
+  }
+  return due ? 'refresh' : null
+}
+
+/**
+ * The station's own cap: what its node allows, and as little as its EVSEs are granted while one of them disobeys.
+ */
+export function stationPushes(situation: Situation, targets: Targets): Push[] {
+  return (situation.snapshot.stations ?? []).flatMap((station) => {
+    const push = stationPush(situation, targets, station)
+    return push ? [push] : []
+  })
+}
+
+function stationPush(situation: Situation, targets: Targets, station: StationState): Push | null {
+  const { site, nowMs } = situation.snapshot
+  const node = site.nodeById.get(station.stationId)
+  if (!node || station.link !== 'connected' || !station.device.enabled || blocked(station.stationMax, nowMs))
+    return null
+  const evses = site.evses.filter((evse) => evse.stationId === station.stationId)
+  const disobeying = evses.some((evse) => targets.unsteered[evse.index] === 'disobeys')
+  const grantedA = evses.reduce((sum, evse) => {
+    const own = targets.unsteered[evse.index] === 'disobeys' ? evse.minA : (targets.limitA[evse.index] ?? 0)
+    return sum + own
+  }, 0)
+  const nodeA = Math.min(...node.limitA)
+  const limitA = disobeying ? Math.min(grantedA, nodeA) : nodeA
+  const unit = station.device.rateUnits.includes('A') ? 'A' : station.device.rateUnits[0]
+  if (!Number.isFinite(limitA) || unit === undefined) return null
+  const held = station.stationMax.acked
+  if (held && Math.abs(held.limitA - limitA) < 0.5) return null
+  const voltageV = station.device.lineVoltageV
+  const encoded = encodeStationMax({ unit, limitA, phases: 3, voltageV, nowMs })
+  return {
+    id: `${station.stationId}/station-max`,
+    stationId: station.stationId,
+    evseId: 0,
+    evseKey: null,
+    slot: 'station-max',
+    direction: 'base',
+    wave: 1,
+    waitsFor: [],
+    belief: encoded.belief,
+    action: 'SetChargingProfile',
+    request: encoded.request,
+  }
+}

@@ -1,0 +1,172 @@
+import { baseLoads, type NodeBaseLoad } from './base-load.ts'
+import { type Booking, book, EMPTY_SLOTS, type EvseState, freshDrawA, liveLease } from './booking.ts'
+import { bookedMask } from './demand.ts'
+import { DEFAULT_DEVICE } from './device.ts'
+import { worstMask } from './failsafe.ts'
+import { LEARN, type LearnedDraw, learn, startLearning } from './learned.ts'
+import { type MergedLimits, mergeLimits } from './limits.ts'
+import { type Network, phaseRow, powerRow, siteNetwork } from './network.ts'
+import type { Site, SiteEvse } from './site.ts'
+import type { EvseMemory, Snapshot } from './snapshot.ts'
+import { PHASES, type PhaseValues } from './units.ts'
+
+/** A snapshot, measured and booked: what every later step of a decision reads. */
+export interface Situation {
+  readonly snapshot: Snapshot
+  readonly network: Network
+  readonly merged: MergedLimits
+  readonly base: readonly NodeBaseLoad[]
+  /** Row limits less base load. */
+  readonly available: Float64Array
+  /** By EVSE index. */
+  readonly states: readonly EvseState[]
+  readonly memories: readonly EvseMemory[]
+  readonly bookings: readonly Booking[]
+  readonly worstA: Float64Array
+  /** Terminals that count for the worst case. */
+  readonly worstMask: Uint8Array
+  readonly measuredA: readonly PhaseValues[]
+}
+
+const networks = new WeakMap<Site, Network>()
+
+/** The network of a site, built once. */
+export function networkOf(site: Site): Network {
+  const known = networks.get(site)
+  if (known) return known
+  const made = siteNetwork(site)
+  networks.set(site, made)
+  return made
+}
+
+export function assess(snapshot: Snapshot): Situation {
+  const { site, nowMs, settings } = snapshot
+  const network = networkOf(site)
+  const byKey = new Map(snapshot.evses.map((state) => [state.key, state]))
+  const states = site.evses.map((evse) => byKey.get(evse.key) ?? neverSeen(evse.key))
+  const merged = mergeLimits({
+    site,
+    network,
+    inputs: snapshot.limits,
+    nowMs,
+    lookaheadMs: settings.lookaheadMs,
+  })
+  const measuredA = site.evses.map((evse, index) => measuredPhases(evse, states[index], snapshot))
+  const base = baseLoads({ site, inputs: snapshot.baseLoads, evseCurrentA: measuredA, nowMs })
+  const memories = site.evses.map((evse, index) => updateMemory(evse, states[index], snapshot))
+  const bookings = site.evses.map((evse, index) =>
+    book(evse, states[index] ?? neverSeen(evse.key), memories[index]?.learned ?? null, nowMs, settings),
+  )
+  return {
+    snapshot,
+    network,
+    merged,
+    base,
+    available: lessBase(site, merged.rowLimits, base),
+    states,
+    memories,
+    bookings,
+    worstA: Float64Array.from(bookings, (booking) => booking.worstA),
+    worstMask: worstMasks(site, states, bookings, memories),
+    measuredA,
+  }
+}
+
+function neverSeen(key: string): EvseState {
+  return {
+    key,
+    link: 'never-seen',
+    session: null,
+    measured: null,
+    slots: EMPTY_SLOTS,
+    device: DEFAULT_DEVICE,
+  }
+}
+
+function measuredPhases(evse: SiteEvse, state: EvseState | undefined, snapshot: Snapshot): PhaseValues {
+  const phases: [number, number, number] = [0, 0, 0]
+  if (!state?.measured || snapshot.nowMs - state.measured.atMs > snapshot.settings.meterMaxAgeMs)
+    return phases
+  evse.terminals.forEach((terminal, index) => {
+    phases[terminal.phase - 1] = (phases[terminal.phase - 1] ?? 0) + (state.measured?.currentA[index] ?? 0)
+  })
+  return phases
+}
+
+/** Learning starts anew with each transaction and reads only measurements taken after the limit had settled. */
+function updateMemory(evse: SiteEvse, state: EvseState | undefined, snapshot: Snapshot): EvseMemory {
+  const before = snapshot.memory?.evses[evse.key]
+  const transactionId = state?.session?.transactionId ?? null
+  if (!state?.session || transactionId === null) {
+    return {
+      learned: null,
+      turn: { runningSinceMs: null, pausedSinceMs: null },
+      transactionId: null,
+      lastRaiseMs: null,
+    }
+  }
+  const same = before?.transactionId === transactionId
+  const learned = same && before.learned ? before.learned : startLearning(transactionId)
+  const turn = same ? before.turn : { runningSinceMs: null, pausedSinceMs: snapshot.nowMs }
+  return {
+    learned: learnFrom(learned, state, snapshot),
+    turn,
+    transactionId,
+    lastRaiseMs: same ? before.lastRaiseMs : null,
+  }
+}
+
+function learnFrom(learned: LearnedDraw, state: EvseState, snapshot: Snapshot): LearnedDraw {
+  const lease = liveLease(state)
+  const { measured } = state
+  if (!measured || !lease.acked || lease.inFlight) return learned
+  const settledMs = lease.acked.sentAtMs + 2 * snapshot.settings.reactionMs
+  if (measured.atMs < settledMs || snapshot.nowMs - measured.atMs > snapshot.settings.meterMaxAgeMs)
+    return learned
+  if (lease.acked.expiresAtMs !== null && measured.atMs > lease.acked.expiresAtMs) return learned
+  if (lease.acked.limitA < LEARN.headroomA && Math.max(0, ...measured.currentA) < LEARN.idleA) return learned
+  return learn(learned, { currentA: measured.currentA, limitA: lease.acked.limitA, atMs: measured.atMs })
+}
+
+/** Unmeasured cars, stations out of reach and disobedient ones count on every phase they are wired to. */
+function worstMasks(
+  site: Site,
+  states: readonly EvseState[],
+  bookings: readonly Booking[],
+  memories: readonly EvseMemory[],
+): Uint8Array {
+  const worst = worstMask(site)
+  return Uint8Array.from(site.evses, (evse, index) => {
+    const reason = bookings[index]?.reason
+    const steered = states[index]?.link === 'connected' && (reason === 'lease' || reason === 'still-drawing')
+    return steered ? bookedMask(evse, memories[index]?.learned ?? null) : (worst[index] ?? 7)
+  })
+}
+
+/** Takes the base load off the rows: per phase, over all phases for power, and its own unevenness for imbalance. */
+export function lessBase(site: Site, rowLimits: Float64Array, base: readonly NodeBaseLoad[]): Float64Array {
+  const available = rowLimits.slice()
+  for (const node of site.nodes) {
+    const current = base[node.index]?.currentA ?? [0, 0, 0]
+    for (const phase of PHASES) {
+      const row = phaseRow(node.index, phase)
+      available[row] = (available[row] ?? 0) - (current[phase - 1] ?? 0)
+    }
+    const total = current[0] + current[1] + current[2]
+    available[powerRow(node.index)] = (available[powerRow(node.index)] ?? 0) - total * site.voltageV
+  }
+  const network = networkOf(site)
+  network.rows.forEach((row, index) => {
+    if (row.kind !== 'imbalance' || row.node === null || row.phase === null) return
+    const current = base[row.node]?.currentA ?? [0, 0, 0]
+    const uneven = (current[row.phase - 1] ?? 0) - Math.min(...current)
+    available[index] = (available[index] ?? 0) - uneven
+  })
+  return available
+}
+
+/** Whether the EVSE's draw is measured above what it may take, for explanations. */
+export function drawsA(situation: Situation, index: number): number {
+  const state = situation.states[index]
+  return state ? freshDrawA(state, situation.snapshot.nowMs, situation.snapshot.settings) : 0
+}

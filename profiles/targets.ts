@@ -1,0 +1,197 @@
+import { allocate, rowLoads } from './allocate.ts'
+import { type EvseState, liveLease } from './booking.ts'
+import { type Demand, demandOf } from './demand.ts'
+import { applyDeadband } from './diff.ts'
+import { rateUnitFor, writeLimit } from './encode.ts'
+import { safeDefaults, worstMask } from './failsafe.ts'
+import { disobeys } from './learned.ts'
+import type { SiteEvse } from './site.ts'
+import type { Situation } from './situation.ts'
+import type { Snapshot } from './snapshot.ts'
+
+/** Why an EVSE is left out of the split; `null` when it takes part. */
+export type Unsteered =
+  | 'never-seen'
+  | 'offline'
+  | 'no-session'
+  | 'disobeys'
+  | 'smart-charging-off'
+  | 'lease-refused'
+  | null
+
+/** Where the site shall be once every push is confirmed. By EVSE index. */
+export interface Targets {
+  readonly limitA: Float64Array
+  readonly mask: Uint8Array
+  readonly safeA: Float64Array
+  readonly holdA: Float64Array
+  readonly unsteered: readonly Unsteered[]
+  readonly demands: readonly (Demand | null)[]
+  readonly bindingRow: Int32Array
+  readonly admitted: Uint8Array
+  /** Loads whose limit stays because the change is too small. */
+  readonly kept: ReadonlySet<number>
+  /** What is available to the steered, after everything that is not. */
+  readonly steerable: Float64Array
+  readonly safeRoomSinceMs: number | null
+}
+
+export function unsteeredReason(situation: Situation, evse: SiteEvse): Unsteered {
+  const { snapshot } = situation
+  const state = situation.states[evse.index]
+  if (!state || state.link === 'never-seen') return 'never-seen'
+  if (state.link === 'offline') return 'offline'
+  if (!state.session) return 'no-session'
+  if (disobeys(situation.memories[evse.index]?.learned ?? null, snapshot.nowMs)) return 'disobeys'
+  if (!state.device.enabled || rateUnitFor(evse, state.device) === null) return 'smart-charging-off'
+  if (state.slots.lease.failures >= snapshot.settings.maxFailures) return 'lease-refused'
+  return null
+}
+
+/**
+ * Safe defaults in use. They follow the configuration, and shrink when a present limit cannot carry them; they
+ * grow again only after there was room for a while, so that they are not rewritten with every gust of base load.
+ */
+function safeTargets(situation: Situation): { safeA: Float64Array; roomSinceMs: number | null } {
+  const { snapshot, network, available } = situation
+  const { site, nowMs, memory } = snapshot
+  const usual = safeDefaults(site, network).safeA
+  const usualFits = overloads(situation, usual) === 0
+  const last = Float64Array.from(site.evses, (evse, index) => memory?.safeA[evse.key] ?? usual[index] ?? 0)
+  const isUsual = last.every((value, index) => value >= (usual[index] ?? 0))
+  if (isUsual && usualFits) return { safeA: usual, roomSinceMs: null }
+  if (usualFits) {
+    const since = memory?.safeRoomSinceMs ?? nowMs
+    if (nowMs - since >= snapshot.settings.safeRaiseDelayMs) return { safeA: usual, roomSinceMs: null }
+    return { safeA: last, roomSinceMs: since }
+  }
+  if (overloads(situation, last) === 0 && !isUsual) return { safeA: last, roomSinceMs: null }
+  const shrunk = safeDefaults(site, network, available).safeA
+  return { safeA: shrunk.map((value, index) => Math.min(value, last[index] ?? 0)), roomSinceMs: null }
+}
+
+function overloads(situation: Situation, safeA: Float64Array): number {
+  const sums = rowLoads(situation.network, safeA, worstMask(situation.snapshot.site))
+  let over = 0
+  sums.forEach((sum, row) => {
+    if (sum > (situation.available[row] ?? 0) + 1e-6) over++
+  })
+  return over
+}
+
+/** What an EVSE without a session costs once its base profiles are confirmed. */
+function idleTarget(state: EvseState, safeA: number, snapshot: Snapshot): number {
+  return usesHold(state, snapshot) ? 0 : safeA
+}
+
+/** Holds need a level above the safe default and a station that accepts them. */
+export function usesHold(state: EvseState, snapshot: Snapshot): boolean {
+  const { device, slots, link } = state
+  if (snapshot.settings.idle !== 'hold' || link !== 'connected' || !device.enabled) return false
+  if (slots.lease.failures >= snapshot.settings.maxFailures) return false
+  return device.maxStackLevel >= 1 && slots.hold.failures < snapshot.settings.maxFailures
+}
+
+/** Splits what is available over the sessions that can be steered. */
+export function computeTargets(situation: Situation): Targets {
+  const { snapshot, network } = situation
+  const { site, settings } = snapshot
+  const count = site.evses.length
+  const unsteered = site.evses.map((evse) => unsteeredReason(situation, evse))
+  const { safeA, roomSinceMs } = safeTargets(situation)
+  const holdA = new Float64Array(count)
+  const fixedA = new Float64Array(count)
+  const demands = site.evses.map((evse) =>
+    unsteered[evse.index] === null ? demandFor(situation, evse) : null,
+  )
+  site.evses.forEach((evse, index) => {
+    const state = situation.states[index]
+    if (unsteered[index] === null || !state) return
+    const idle = unsteered[index] === 'no-session' && state.device.enabled
+    fixedA[index] = idle
+      ? idleTarget(state, safeA[index] ?? 0, snapshot)
+      : (situation.worstA[index] ?? evse.maxA)
+  })
+  const fixed = rowLoads(network, fixedA, situation.worstMask)
+  const steerable = situation.available.map((limit, row) => limit - (fixed[row] ?? 0))
+  const of = (pick: (demand: Demand) => number) =>
+    Float64Array.from(demands, (demand) => (demand ? pick(demand) : 0))
+  const mask = Uint8Array.from(demands, (demand, index) => demand?.mask ?? situation.worstMask[index] ?? 7)
+  const allocation = allocate(network, {
+    limits: steerable,
+    mask,
+    minA: of((demand) => demand.minA),
+    maxA: of((demand) => demand.maxA),
+    weight: of((demand) => demand.weight),
+    tier: Int32Array.from(demands, (demand) => demand?.tier ?? 0),
+    order: of((demand) => demand.order),
+  })
+  const limitA = allocation.grantA.map((grantA, index) => rounded(situation, index, grantA))
+  const kept = applyDeadband({
+    network,
+    limits: steerable,
+    mask,
+    wantedA: limitA,
+    heldA: (load) => (demands[load] ? heldLimitA(situation.states[load]) : null),
+    deadbandA: (load) => Math.max(settings.deadbandA, significance(situation, load)),
+  })
+  fixedA.forEach((value, index) => {
+    if (!demands[index]) limitA[index] = value
+  })
+  return {
+    limitA,
+    mask,
+    safeA,
+    holdA,
+    unsteered,
+    demands,
+    bindingRow: allocation.bindingRow,
+    admitted: allocation.admitted,
+    kept,
+    steerable,
+    safeRoomSinceMs: roomSinceMs,
+  }
+}
+
+/** LimitChangeSignificance: changes that the station itself would not consider. */
+function significance(situation: Situation, load: number): number {
+  const state = situation.states[load]
+  const held = heldLimitA(state) ?? 0
+  return (held * (state?.device.limitChangePercent ?? 0)) / 100
+}
+
+export function heldLimitA(state: EvseState | undefined): number | null {
+  if (!state) return null
+  const lease = liveLease(state)
+  return lease.acked?.limitA ?? null
+}
+
+/** What the wire can carry, so that the books hold exactly what the station will be told. */
+function rounded(situation: Situation, index: number, limitA: number): number {
+  const evse = situation.snapshot.site.evses[index]
+  const state = situation.states[index]
+  if (!evse || !state || limitA <= 0) return 0
+  const unit = rateUnitFor(evse, state.device, state.slots.lease.failures)
+  if (unit === null) return 0
+  return writeLimit({ evse, device: state.device, unit, limitA }).limitA
+}
+
+function demandFor(situation: Situation, evse: SiteEvse): Demand | null {
+  const { snapshot, merged } = situation
+  const state = situation.states[evse.index]
+  const memory = situation.memories[evse.index]
+  if (!state?.session || !memory) return null
+  const planned =
+    snapshot.plan && snapshot.nowMs < snapshot.plan.untilMs ? snapshot.plan.advice[evse.key] : undefined
+  return demandOf({
+    evse,
+    session: state.session,
+    learned: memory.learned,
+    turn: memory.turn,
+    capA: merged.evseCapA[evse.index] ?? evse.maxA,
+    advice: planned ?? null,
+    policy: snapshot.policy,
+    nowMs: snapshot.nowMs,
+    rotateMs: snapshot.settings.rotateMs,
+  })
+}

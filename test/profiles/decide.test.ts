@@ -1,0 +1,182 @@
+import { describe, expect, it } from 'vitest'
+import { constantEnvelope, openSite, type Phase, type Site, type SiteSpec } from '../../profiles/index.ts'
+import { SiteSimulator } from './site-simulator.ts'
+
+const ROTATIONS: readonly (readonly Phase[])[] = [
+  [1, 2, 3],
+  [2, 3, 1],
+  [3, 1, 2],
+]
+
+function garage(count: number, limitA: number, extra: Partial<SiteSpec> = {}): Site {
+  const opened = openSite({
+    id: 'garage',
+    voltageV: 230,
+    root: {
+      kind: 'circuit',
+      id: 'grid',
+      limitA,
+      children: Array.from({ length: count }, (_, k) => ({
+        kind: 'station' as const,
+        id: `S${k + 1}`,
+        evses: [
+          { evseId: 1, supply: { kind: 'ac' as const, rotation: ROTATIONS[k % 3] ?? [1, 2, 3], maxA: 32 } },
+        ],
+      })),
+    },
+    ...extra,
+  })
+  if (!opened.ok) throw new Error(opened.problems.map((problem) => problem.message).join('; '))
+  return opened.site
+}
+
+/** mulberry32: the same numbers on every run. */
+function randomOf(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+const prompt = () => ({ delayMs: 200, outcome: 'accepted' as const })
+
+function settle(simulator: SiteSimulator, seconds: number): void {
+  for (let k = 0; k < seconds * 2; k++) {
+    simulator.decide(prompt)
+    simulator.advance(500)
+  }
+}
+
+describe('a decision', () => {
+  it('installs the safe default before anything else, and gives no lease before it is confirmed', () => {
+    const simulator = new SiteSimulator(garage(2, 100))
+    simulator.plug('S1#1', { transactionId: 't1', maxA: [32, 32, 32] })
+    const first = simulator.decide(prompt)
+    expect(first.pushes.map((push) => push.slot)).toEqual(['safe', 'safe'])
+    expect(first.grants[0]?.explanation.code).toBe('no-safe-default')
+  })
+
+  it('gives one car alone everything its EVSE has', () => {
+    const simulator = new SiteSimulator(garage(12, 100))
+    simulator.plug('S1#1', { transactionId: 't1', maxA: [32, 32, 32] })
+    settle(simulator, 20)
+    expect(simulator.drawnA('S1#1')).toEqual([32, 32, 32])
+  })
+
+  it('splits a full site evenly and stays inside the limit', () => {
+    const simulator = new SiteSimulator(garage(12, 100))
+    for (let k = 1; k <= 12; k++) simulator.plug(`S${k}#1`, { transactionId: `t${k}`, maxA: [32, 32, 32] })
+    settle(simulator, 30)
+    expect(Math.max(...simulator.loadA('grid'))).toBeLessThanOrEqual(100)
+    expect(Math.min(...simulator.loadA('grid'))).toBeGreaterThan(98)
+    expect(simulator.drawnA('S7#1')[0]).toBeCloseTo(8.3, 1)
+  })
+
+  it('lowers first: nobody is raised before those that must give have confirmed', () => {
+    const simulator = new SiteSimulator(garage(4, 40))
+    simulator.plug('S1#1', { transactionId: 't1', maxA: [32, 32, 32] })
+    settle(simulator, 20)
+    expect(simulator.drawnA('S1#1')[0]).toBe(32)
+    simulator.plug('S2#1', { transactionId: 't2', maxA: [32, 32, 32] })
+    const decision = simulator.decide(prompt)
+    const lower = decision.pushes.find((push) => push.evseKey === 'S1#1')
+    const raise = decision.pushes.find((push) => push.evseKey === 'S2#1' && push.slot === 'lease')
+    expect(lower).toMatchObject({ wave: 1, direction: 'lower' })
+    expect(raise).toMatchObject({ wave: 2, waitsFor: ['S1#1/lease'] })
+    settle(simulator, 20)
+    expect(simulator.drawnA('S2#1')[0]).toBeCloseTo(20, 1)
+  })
+
+  it('lets every station fall to the safe sum when nobody renews', () => {
+    const simulator = new SiteSimulator(garage(12, 100))
+    for (let k = 1; k <= 6; k++) simulator.plug(`S${k}#1`, { transactionId: `t${k}`, maxA: [32, 32, 32] })
+    settle(simulator, 20)
+    for (let k = 7; k <= 12; k++) simulator.plug(`S${k}#1`, { transactionId: `t${k}`, maxA: [32, 32, 32] })
+    for (let k = 0; k < 1500; k++) {
+      simulator.advance(1000)
+      expect(Math.max(...simulator.loadA('grid'))).toBeLessThanOrEqual(100)
+    }
+    expect(simulator.drawnA('S1#1')).toEqual([6, 6, 6])
+    expect(simulator.drawnA('S12#1')).toEqual([6, 6, 6])
+  })
+
+  it('names the node, the phase and the source that bind', () => {
+    const simulator = new SiteSimulator(garage(3, 100))
+    simulator.limits = [
+      { sourceId: 'dso', origin: 'grid', target: 'grid', unit: 'A', envelope: constantEnvelope(30) },
+    ]
+    for (let k = 1; k <= 3; k++) simulator.plug(`S${k}#1`, { transactionId: `t${k}`, maxA: [32, 32, 32] })
+    settle(simulator, 20)
+    const explanation = simulator.last?.grants[0]?.explanation
+    expect(explanation).toMatchObject({ code: 'node-limit', otherwiseA: 32, source: { sourceId: 'dso' } })
+    expect(explanation?.row).toMatchObject({ nodeId: 'grid', limit: 30 })
+  })
+
+  it('gives what a car does not take to others, and gives it back when the car asks', () => {
+    const simulator = new SiteSimulator(garage(2, 40))
+    simulator.plug('S1#1', { transactionId: 't1', maxA: [10, 10, 10] })
+    simulator.plug('S2#1', { transactionId: 't2', maxA: [32, 32, 32] })
+    settle(simulator, 90)
+    expect(simulator.drawnA('S2#1')[0]).toBeGreaterThan(28)
+    const truth = simulator.truth.get('S1#1')
+    if (truth) truth.car = { transactionId: 't1', maxA: [32, 32, 32] }
+    settle(simulator, 30)
+    expect(simulator.drawnA('S1#1')[0]).toBeCloseTo(20, 0)
+  })
+
+  it('books a single-phase car on its own phase only, once measured', () => {
+    const simulator = new SiteSimulator(garage(3, 40))
+    for (let k = 1; k <= 3; k++) simulator.plug(`S${k}#1`, { transactionId: `t${k}`, maxA: [32, 0, 0] })
+    settle(simulator, 120)
+    // Rotation puts the three cars on three phases, so each may have the full current.
+    expect(simulator.loadA('grid')).toEqual([32, 32, 32])
+  })
+
+  it('does not send anything twice when nothing changes', () => {
+    const simulator = new SiteSimulator(garage(12, 100))
+    for (let k = 1; k <= 5; k++) simulator.plug(`S${k}#1`, { transactionId: `t${k}`, maxA: [32, 32, 32] })
+    settle(simulator, 60)
+    const before = simulator.sent
+    settle(simulator, 50)
+    expect(simulator.sent - before).toBe(0)
+  })
+})
+
+describe('the invariant', () => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'the real load never exceeds a standing limit, whatever stations answer (seed %i)',
+    (seed) => {
+      const random = randomOf(seed)
+      const limitA = 60 + Math.floor(random() * 60)
+      const simulator = new SiteSimulator(garage(10, limitA))
+      settle(simulator, 15)
+      let transactions = 0
+      let worst = 0
+      for (let k = 0; k < 2500; k++) {
+        const key = `S${1 + Math.floor(random() * 10)}#1`
+        const draw = random()
+        const truth = simulator.truth.get(key)
+        if (!truth) continue
+        if (draw < 0.03 && !truth.car && truth.connected) {
+          const maxA = random() < 0.4 ? [32, 0, 0] : [16 + 16 * random(), 32, 32]
+          simulator.plug(key, { transactionId: `t${transactions++}`, maxA })
+        } else if (draw < 0.045 && truth.car && truth.connected) simulator.unplug(key)
+        else if (draw < 0.055) simulator.connect(key, !truth.connected)
+        // A station that reacts at once, so that the fuse feels every mistake of ordering.
+        simulator.decide(() => {
+          const fate = random()
+          const outcome =
+            fate < 0.85 ? 'accepted' : fate < 0.9 ? 'rejected' : fate < 0.95 ? 'lost-applied' : 'lost-ignored'
+          return { delayMs: 100 + Math.floor(random() * 4000), outcome }
+        })
+        simulator.advance(500 + Math.floor(random() * 1500))
+        worst = Math.max(worst, ...simulator.loadA('grid'))
+        expect(worst, `step ${k}`).toBeLessThanOrEqual(limitA + 1e-6)
+      }
+      expect(worst).toBeGreaterThan(limitA * 0.7)
+    },
+  )
+})

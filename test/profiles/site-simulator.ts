@@ -1,0 +1,232 @@
+import {
+  beliefAfterOutcome,
+  beliefAfterSending,
+  DEFAULT_DEVICE,
+  DEFAULT_SETTINGS,
+  type Decision,
+  type DecisionSettings,
+  decide,
+  EMPTY_SLOTS,
+  type EvseState,
+  type LimitInput,
+  type Memory,
+  onCleared,
+  type PolicyName,
+  type ProfileSlot,
+  type Push,
+  type Session,
+  type Site,
+  type Snapshot,
+} from '../../profiles/index.ts'
+
+interface HeldProfile {
+  readonly limitA: number
+  readonly expiresAtMs: number | null
+  readonly transactionId?: string
+}
+
+interface Car {
+  readonly transactionId: string
+  /** Current the car would take per terminal, 0 for terminals it does not use. */
+  readonly maxA: readonly number[]
+}
+
+interface Truth {
+  profiles: Partial<Record<'lease' | 'safe' | 'hold', HeldProfile>>
+  connected: boolean
+  car: Car | null
+}
+
+type Outcome = 'accepted' | 'rejected' | 'lost-applied' | 'lost-ignored'
+
+/**
+ * Stations as they physically are, beside what the core believes of them. A station follows the profiles it really
+ * holds: TxProfile over hold over safe default, and everything the EVSE can give when it holds none.
+ */
+export class SiteSimulator {
+  nowMs = Date.parse('2026-03-01T08:00:00Z')
+  readonly site: Site
+  readonly settings: DecisionSettings
+  limits: LimitInput[] = []
+  policy: PolicyName = 'fair'
+  memory: Memory | undefined
+  last: Decision | undefined
+  readonly truth = new Map<string, Truth>()
+  readonly states = new Map<string, EvseState>()
+  sent = 0
+  readonly #pending: { push: Push; dueMs: number; outcome: Outcome }[] = []
+
+  constructor(site: Site, settings: Partial<DecisionSettings> = {}) {
+    this.site = site
+    this.settings = { ...DEFAULT_SETTINGS, ...settings }
+    for (const evse of site.evses) {
+      this.truth.set(evse.key, { profiles: {}, connected: true, car: null })
+      this.states.set(evse.key, {
+        key: evse.key,
+        link: 'connected',
+        session: null,
+        measured: null,
+        slots: EMPTY_SLOTS,
+        device: { ...DEFAULT_DEVICE, rateUnits: ['A', 'W'] },
+      })
+    }
+  }
+
+  plug(key: string, car: Car, session: Partial<Session> = {}): void {
+    this.#truthOf(key).car = car
+    const state = this.#stateOf(key)
+    this.states.set(key, {
+      ...state,
+      session: { transactionId: car.transactionId, startedAtMs: this.nowMs, ...session },
+    })
+  }
+
+  unplug(key: string): void {
+    this.#truthOf(key).car = null
+    const state = this.#stateOf(key)
+    const lease = onCleared(state.slots.lease, { nowMs: this.nowMs, reactionMs: this.settings.reactionMs })
+    this.states.set(key, { ...state, session: null, slots: { ...state.slots, lease } })
+    delete this.#truthOf(key).profiles.lease
+  }
+
+  connect(key: string, connected: boolean): void {
+    this.#truthOf(key).connected = connected
+    const state = this.#stateOf(key)
+    if (!connected) this.states.set(key, { ...state, link: 'offline', offlineSinceMs: this.nowMs })
+    else this.states.set(key, { ...state, link: 'connected' })
+  }
+
+  /** Decides, and hands wave 1 to the stations; `fate` says how long each call takes and how it ends. */
+  decide(fate: (push: Push) => { delayMs: number; outcome: Outcome }): Decision {
+    const decision = decide(this.snapshot())
+    this.memory = decision.memory
+    this.last = decision
+    for (const push of decision.pushes) {
+      if (push.wave !== 1 || push.evseKey === null) continue
+      const busy = this.#pending.some((pending) => pending.push.stationId === push.stationId)
+      if (busy) continue
+      this.#updateSlot(push, (slot) => beliefAfterSending(slot, push))
+      const { delayMs, outcome } = fate(push)
+      this.#pending.push({ push, dueMs: this.nowMs + delayMs, outcome })
+      this.sent++
+    }
+    return decision
+  }
+
+  snapshot(): Snapshot {
+    return {
+      nowMs: this.nowMs,
+      site: this.site,
+      limits: this.limits,
+      baseLoads: [],
+      evses: [...this.states.values()],
+      policy: this.policy,
+      settings: this.settings,
+      ...(this.memory ? { memory: this.memory } : {}),
+    }
+  }
+
+  advance(byMs: number): void {
+    this.nowMs += byMs
+    for (let k = this.#pending.length - 1; k >= 0; k--) {
+      const pending = this.#pending[k]
+      if (!pending || pending.dueMs > this.nowMs) continue
+      this.#pending.splice(k, 1)
+      this.#finish(pending.push, pending.outcome)
+    }
+    for (const evse of this.site.evses) {
+      const state = this.#stateOf(evse.key)
+      if (state.link !== 'connected') continue
+      this.states.set(evse.key, { ...state, measured: { currentA: this.drawnA(evse.key), atMs: this.nowMs } })
+    }
+  }
+
+  /** Current per terminal that really flows. */
+  drawnA(key: string): number[] {
+    const truth = this.#truthOf(key)
+    const evse = this.site.evseByKey.get(key)
+    if (!truth.car || !evse) return evse ? evse.terminals.map(() => 0) : []
+    const limitA = this.#inForceA(key)
+    return evse.terminals.map((_, index) => {
+      const wants = Math.min(truth.car?.maxA[index] ?? 0, limitA)
+      return wants < 6 ? 0 : wants
+    })
+  }
+
+  /** Current per grid phase below a node. */
+  loadA(nodeId: string): [number, number, number] {
+    const node = this.site.nodeById.get(nodeId)
+    const phases: [number, number, number] = [0, 0, 0]
+    for (const evse of this.site.evses) {
+      if (!node || !evse.path.includes(node.index)) continue
+      const drawn = this.drawnA(evse.key)
+      evse.terminals.forEach((terminal, index) => {
+        phases[terminal.phase - 1] = (phases[terminal.phase - 1] ?? 0) + (drawn[index] ?? 0)
+      })
+    }
+    return phases
+  }
+
+  #inForceA(key: string): number {
+    const { profiles, car } = this.#truthOf(key)
+    const evse = this.site.evseByKey.get(key)
+    const alive = (profile: HeldProfile | undefined) =>
+      profile !== undefined && (profile.expiresAtMs === null || profile.expiresAtMs > this.nowMs)
+    const lease = profiles.lease
+    if (lease && alive(lease) && lease.transactionId === car?.transactionId) return lease.limitA
+    if (profiles.hold && alive(profiles.hold)) return profiles.hold.limitA
+    if (profiles.safe && alive(profiles.safe)) return profiles.safe.limitA
+    return evse?.maxA ?? 0
+  }
+
+  #finish(push: Push, outcome: Outcome): void {
+    const truth = push.evseKey === null ? undefined : this.truth.get(push.evseKey)
+    if (!truth) return
+    const stale = push.slot === 'lease' && push.belief.transactionId !== truth.car?.transactionId
+    const answered = truth.connected && outcome !== 'lost-applied' && outcome !== 'lost-ignored'
+    const refused = outcome === 'rejected' || stale
+    if (!refused && outcome !== 'lost-ignored') this.#apply(truth, push)
+    const result = !answered ? 'lost' : refused ? 'rejected' : 'accepted'
+    const options = { nowMs: this.nowMs, reactionMs: this.settings.reactionMs }
+    this.#updateSlot(push, (slot) => beliefAfterOutcome(slot, push, result, options))
+  }
+
+  #apply(truth: Truth, push: Push): void {
+    const slot = push.slot
+    if (slot === 'station-max') return
+    if (push.action === 'ClearChargingProfile') {
+      delete truth.profiles[slot]
+      return
+    }
+    const schedule = push.request.chargingProfile.chargingSchedule[0]
+    const period = schedule?.chargingSchedulePeriod[0]
+    if (!schedule || period?.limit === undefined || schedule.startSchedule === undefined)
+      throw new Error('bad profile')
+    const endMs =
+      schedule.duration === undefined ? null : Date.parse(schedule.startSchedule) + schedule.duration * 1000
+    const { transactionId } = push.request.chargingProfile
+    truth.profiles[slot] = {
+      limitA: period.limit,
+      expiresAtMs: endMs,
+      ...(transactionId === undefined ? {} : { transactionId }),
+    }
+  }
+
+  #updateSlot(push: Push, change: (slot: EvseState['slots']['lease']) => EvseState['slots']['lease']): void {
+    if (push.evseKey === null) return
+    const state = this.#stateOf(push.evseKey)
+    const slot: Exclude<ProfileSlot, 'station-max'> = push.slot === 'station-max' ? 'safe' : push.slot
+    this.states.set(push.evseKey, { ...state, slots: { ...state.slots, [slot]: change(state.slots[slot]) } })
+  }
+
+  #truthOf(key: string): Truth {
+    const truth = this.truth.get(key)
+    if (!truth) throw new Error(`no EVSE ${key}`)
+    return truth
+  }
+  #stateOf(key: string): EvseState {
+    const state = this.states.get(key)
+    if (!state) throw new Error(`no EVSE ${key}`)
+    return state
+  }
+}
