@@ -224,12 +224,12 @@ export class DeviceModel {
 function refuses(spec: VariableSpec, value: string): string | undefined {
   if (spec.mutability === 'ReadOnly') return 'ReadOnly'
   if (value.length > 1000) return 'TooLargeElement'
-  if (spec.dataType === 'boolean' && !/^(true|false)$/i.test(value)) return 'PropertyConstraintViolation'
-  if (spec.dataType === 'dateTime' && !isDateTime(value)) return 'PropertyConstraintViolation'
-  if (spec.dataType === 'integer' && !/^-?\d+$/.test(value)) return 'PropertyConstraintViolation'
-  if (spec.dataType === 'decimal' && !/^-?\d+(\.\d+)?$/.test(value)) return 'PropertyConstraintViolation'
+  if (spec.dataType === 'boolean' && !/^(true|false)$/i.test(value)) return 'InvalidValue'
+  if (spec.dataType === 'dateTime' && !isDateTime(value)) return 'InvalidValue'
+  if (spec.dataType === 'integer' && !/^-?\d+$/.test(value)) return 'InvalidValue'
+  if (spec.dataType === 'decimal' && !/^-?\d+(\.\d+)?$/.test(value)) return 'InvalidValue'
   if (spec.dataType === 'string' && spec.max !== undefined && value.length > spec.max) {
-    return 'PropertyConstraintViolation'
+    return 'InvalidValue'
   }
   if (spec.dataType === 'integer' || spec.dataType === 'decimal') {
     const number = Number(value)
@@ -243,5 +243,5 @@ function refusesMember(spec: VariableSpec, value: string): string | undefined {
   if (allowed === undefined) return undefined
   const members = spec.dataType === 'OptionList' ? [value] : value.split(',').map((item) => item.trim())
   const isKnown = (member: string) => allowed.includes(member) || member === ''
-  return members.every(isKnown) ? undefined : 'PropertyConstraintViolation'
+  return members.every(isKnown) ? undefined : 'InvalidValue'
 }
