@@ -1,0 +1,34 @@
+import { DEFAULT_DEVICE, type SmartChargingDevice } from '../../profiles/index.ts'
+import type { VariableAttribute } from '../store/stations.ts'
+
+/** What a station's device model says about smart charging; what it does not say keeps its careful default. */
+export function deviceOf(variables: readonly VariableAttribute[]): SmartChargingDevice {
+  const actual = (variable: string, instance: string | null = null): string | undefined =>
+    variables.find(
+      (one) =>
+        one.component === 'SmartChargingCtrlr' &&
+        one.variable === variable &&
+        one.attributeType === 'Actual' &&
+        (instance === null || one.variableInstance === instance),
+    )?.value ?? undefined
+  const units = (actual('RateUnit') ?? actual('ChargingScheduleChargingRateUnit') ?? '')
+    .split(',')
+    .map((unit) => unit.trim())
+  const rateUnits = (['A', 'W'] as const).filter((unit) => units.includes(unit))
+  return {
+    ...DEFAULT_DEVICE,
+    enabled: actual('Enabled') !== 'false' && actual('Available') !== 'false',
+    rateUnits: rateUnits.length > 0 ? rateUnits : DEFAULT_DEVICE.rateUnits,
+    maxStackLevel: count(actual('ProfileStackLevel')) ?? DEFAULT_DEVICE.maxStackLevel,
+    periodsPerSchedule: count(actual('PeriodsPerSchedule')) ?? DEFAULT_DEVICE.periodsPerSchedule,
+    maxProfiles: count(actual('Entries', 'ChargingProfiles')) ?? DEFAULT_DEVICE.maxProfiles,
+    phaseSwitching: actual('ACPhaseSwitchingSupported') === 'true',
+    limitChangePercent: count(actual('LimitChangeSignificance')) ?? DEFAULT_DEVICE.limitChangePercent,
+    minUpdateMs: (count(actual('UpdateRateLimit')) ?? 0) * 1000,
+  }
+}
+
+function count(value: string | undefined): number | undefined {
+  const number = Number(value)
+  return value !== undefined && value !== '' && Number.isFinite(number) && number >= 0 ? number : undefined
+}
