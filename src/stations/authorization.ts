@@ -11,16 +11,24 @@ export interface AuthorizationServices {
   readonly policy: { readonly cacheExpiryS?: number }
 }
 
+/** What the token is presented for: a master pass may end transactions, but start none (C16.FR.03). */
+export type Purpose = 'any' | 'start'
+
 /** Throws where the store cannot answer: whoever asks must not read that as a yes. */
 export async function authorize(
   services: AuthorizationServices,
   idToken: IdTokenType,
+  purpose: Purpose = 'any',
 ): Promise<IdTokenInfoType> {
-  // C02.FR.01: the start button. There is nobody to ask.
+  // C02.FR.02: the start button. There is nobody to ask.
   if (idToken.type === 'NoAuthorization') return { status: 'Accepted' }
   const known = await services.store.tokens.get(idToken.type, idToken.idToken)
-  if (known === undefined) return { status: 'Unknown' }
-  return tokenInfo(known, services)
+  // C04.FR.01: a wrong PIN is Invalid; of a card that nobody knows, Unknown says more.
+  if (known === undefined) return { status: idToken.type === 'KeyCode' ? 'Invalid' : 'Unknown' }
+  const info = tokenInfo(known, services)
+  if (purpose === 'start' && known.masterPass && info.status === 'Accepted')
+    return { ...info, status: 'Invalid' }
+  return info
 }
 
 export function tokenInfo(

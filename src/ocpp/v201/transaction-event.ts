@@ -1,9 +1,9 @@
 /** E01-E15, J02: every event of a transaction is stored before it is answered, once however often it is sent. */
 
-import { authorize } from '../../stations/authorization.ts'
+import { authorize, type Purpose } from '../../stations/authorization.ts'
 import type { Session } from '../../store/sessions.ts'
 import type { Handler, StationContext } from '../router.ts'
-import type { TransactionEventRequest, TransactionEventResponse } from './messages.generated.ts'
+import type { TransactionEventRequest } from './messages.generated.ts'
 import { isoTime } from './record-event.ts'
 
 export const transactionEvent: Handler<'TransactionEvent'> = async (context, request) => {
@@ -11,9 +11,12 @@ export const transactionEvent: Handler<'TransactionEvent'> = async (context, req
   const { session, repeated } = await context.store.sessions.record(context.stationId, request, at)
   if (!repeated) publish(context, request, session, at)
   if (request.idToken === undefined) return {}
-  const idTokenInfo = await authorize(context, request.idToken)
-  const response: TransactionEventResponse = { idTokenInfo }
-  return response
+  return { idTokenInfo: await authorize(context, request.idToken, purposeOf(request)) }
+}
+
+/** Only an authorization starts something; a token that comes with a stop or an end asks to be let out. */
+function purposeOf({ eventType, triggerReason }: TransactionEventRequest): Purpose {
+  return eventType !== 'Ended' && triggerReason === 'Authorized' ? 'start' : 'any'
 }
 
 function publish(
