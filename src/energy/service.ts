@@ -118,6 +118,17 @@ export class EnergyService {
     return removed
   }
 
+  /** Load against limit of every node that has been decided on: for metrics. */
+  loads() {
+    return [...this.#loops.values()].flatMap(({ site, loop }) =>
+      loop.decision
+        ? siteStatus(site, loop.decision, loop.live, loop.limits).nodes.map(
+            ({ nodeId, measuredA, limitA }) => ({ siteId: site.id, nodeId, measuredA, limitA }),
+          )
+        : [],
+    )
+  }
+
   /** For those who show or record sites: every running loop. */
   loops(): readonly SiteLoop[] {
     return [...this.#loops.values()].map(({ loop }) => loop)

@@ -1,0 +1,242 @@
+/** The composition root: the only place that knows which adapters stand behind the ports. */
+
+import { randomBytes, randomUUID } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { createEventHub } from './bus/hub.ts'
+import { chainOf } from './certificates/hierarchy.ts'
+import { type CertificateService, createCertificateService } from './certificates/service.ts'
+import type { Config } from './config.ts'
+import { EnergyService } from './energy/service.ts'
+import { createHttpServer, ensureFirstAdminKey } from './http/index.ts'
+import { createPkiServer } from './http/pki-server.ts'
+import { openWrappedKeys } from './keys/wrapped.ts'
+import { type Clock, systemClock } from './observe/clock.ts'
+import { createHealth } from './observe/health.ts'
+import { createMetrics } from './observe/metrics.ts'
+import { LATENCY_BOUNDS_MS } from './ocpp/metrics.ts'
+import { createOcppServer } from './ocpp/server.ts'
+import { readPassphrase } from './passphrase.ts'
+import { hashPassword } from './stations/credentials.ts'
+import type { Store } from './store/ports.ts'
+import { createSqliteStore } from './store/sqlite/index.ts'
+import { createTlsSource, type TlsSource } from './tls-source.ts'
+
+/** Calls being handled get this long to finish at shutdown. */
+const STOP_DEADLINE_MS = 5_000
+/** How often the server certificate is looked at: renewed by our CA, or replaced on disk by the operator. */
+const TLS_CHECK_MS = 60_000
+/** A station that does not answer a profile by then is booked at the worse of what it had and what it was sent. */
+const PUSH_DEADLINE_MS = 10_000
+const ORDER_SWEEP_MS = 5_000
+
+export interface Gridkeep {
+  readonly urls: { readonly api: string; readonly pki?: string; readonly ws?: string; readonly wss?: string }
+  /** PEM of the root that stations need to trust our wss listener, where its certificate is from our own CA. */
+  readonly csmsRootPem: string
+  /** Only at a first start; printed once and never stored. */
+  readonly firstAdminKey: { readonly name: string; readonly secret: string } | undefined
+  readonly warnings: readonly string[]
+  stop(): Promise<void>
+}
+
+export interface StartOptions {
+  readonly config: Config
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly log: Logger
+  readonly clock?: Clock
+}
+
+/** Starts everything. What fails on the way up is taken down again before the error is passed on. */
+export async function startGridkeep(options: StartOptions): Promise<Gridkeep> {
+  const undo: (() => Promise<void>)[] = []
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step()
+  }
+  try {
+    return await start(options, undo, stop)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function start(
+  options: StartOptions,
+  undo: (() => Promise<void>)[],
+  stop: () => Promise<void>,
+): Promise<Gridkeep> {
+  const { config, env, log } = options
+  const clock = options.clock ?? systemClock
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  const passphrase = await readPassphrase(config, env)
+  const store = createSqliteStore(join(config.dataDir, 'gridkeep.db'))
+  undo.push(() => store.close())
+  const hub = createEventHub((error, event) =>
+    log.error({ err: error, event: event.kind }, 'A listener failed'),
+  )
+  const keys = await openWrappedKeys(store.keyBlobs, passphrase.value)
+  const firstAdminKey = await ensureFirstAdminKey(store, clock)
+
+  const { publicUrl } = config.pkiHttp
+  const certificates = await createCertificateService({
+    store,
+    keys,
+    hub,
+    clock,
+    log,
+    random: (bytes) => randomBytes(bytes),
+    newId: randomUUID,
+    organisation: config.pki.organisation,
+    ...(publicUrl === null ? {} : { ocspUrl: `${publicUrl.replace(/\/$/, '')}/ocsp` }),
+    sweepMs: ORDER_SWEEP_MS,
+  })
+  const pkiUrl = await startPkiListener(config, certificates, log, undo)
+
+  const tlsSource = createTlsSource(config, certificates)
+  const { ws, wss, policy } = config.ocpp
+  const ocpp = createOcppServer({
+    listeners: {
+      ...(ws.enabled ? { ws: { host: ws.host, port: ws.port } } : {}),
+      ...(wss.enabled ? { wss: { host: wss.host, port: wss.port, tls: await tlsSource.read() } } : {}),
+    },
+    store,
+    hub,
+    clock,
+    log,
+    certificates,
+    policy,
+  })
+  const energy = new EnergyService({
+    store,
+    bus: ocpp.bus,
+    hub,
+    clock,
+    log,
+    intervalMs: config.energy.intervalMs,
+    leaseMs: config.energy.leaseS * 1000,
+    pushDeadlineMs: PUSH_DEADLINE_MS,
+  })
+  // The loops know their stations before the first one connects, so that no event is missed.
+  await energy.start()
+  undo.push(() => energy.stop())
+  certificates.start(ocpp.bus)
+  undo.push(() => certificates.stop())
+  const health = createHealth([{ name: 'database', check: () => store.check() }])
+  const metrics = createMetrics(
+    {
+      ocpp: { counts: () => ocpp.stats(), latencyBoundsMs: LATENCY_BOUNDS_MS },
+      stationsOnline: () => ocpp.bus.onlineStations().length,
+      sessionsActive: async () => (await store.sessions.list({ active: true, limit: 10_000 })).length,
+      siteLoads: () => energy.loads(),
+      certificatesExpiring: () => expiring(store, clock),
+    },
+    (error) => log.error({ err: error }, 'A metric could not be read'),
+  )
+  undo.push(async () => metrics.close())
+  const http = await createHttpServer({
+    services: {
+      store,
+      bus: ocpp.bus,
+      hub,
+      clock,
+      sites: energy,
+      limits: {
+        put: (limit) => energy.putLimit(limit),
+        remove: (siteId, id) => energy.removeLimit(siteId, id),
+      },
+      certificates,
+      hashPassword,
+    },
+    log,
+    health,
+    metrics,
+  })
+  undo.push(() => http.close())
+  const ocppUrls = await ocpp.start()
+  undo.push(() => ocpp.stop(STOP_DEADLINE_MS))
+  if (wss.enabled) undo.push(keepTlsFresh(tlsSource, (material) => ocpp.reloadTls(material), log))
+  const api = await http.listen({ host: config.http.host, port: config.http.port })
+  // Stopping starts here: look elsewhere, accept nothing more, finish, close, flush.
+  undo.push(async () => health.drain())
+
+  const urls = {
+    api,
+    ...(pkiUrl === undefined ? {} : { pki: pkiUrl }),
+    ...(ocppUrls.wsUrl === undefined ? {} : { ws: ocppUrls.wsUrl }),
+    ...(ocppUrls.wssUrl === undefined ? {} : { wss: ocppUrls.wssUrl }),
+  }
+  log.info({ urls }, 'Gridkeep is running')
+  const csmsRootPem = certificates.authorities.get('csms-root')?.certificate.toPem() ?? ''
+  return {
+    urls,
+    csmsRootPem,
+    firstAdminKey,
+    warnings: passphrase.warning === null ? [] : [passphrase.warning],
+    stop,
+  }
+}
+
+async function startPkiListener(
+  config: Config,
+  certificates: CertificateService,
+  log: Logger,
+  undo: (() => Promise<void>)[],
+): Promise<string | undefined> {
+  if (!config.pkiHttp.enabled) return undefined
+  const server = createPkiServer({
+    log,
+    services: {
+      ocsp: (request) => certificates.ocsp.respond(request),
+      authorityChainPem: (id) =>
+        certificates.authorities.has(id)
+          ? chainOf(certificates.authorities, id)
+              .map((authority) => authority.certificate.toPem())
+              .join('')
+          : undefined,
+    },
+  })
+  undo.push(() => server.close())
+  return server.listen({ host: config.pkiHttp.host, port: config.pkiHttp.port })
+}
+
+function keepTlsFresh(
+  source: TlsSource,
+  reload: (material: Awaited<ReturnType<TlsSource['read']>>) => void,
+  log: Logger,
+): () => Promise<void> {
+  let presented: string | undefined
+  const check = async (): Promise<void> => {
+    try {
+      const material = await source.read()
+      const now = JSON.stringify(material.identities.map((identity) => identity.certificateChainPem))
+      if (presented !== undefined && presented !== now) {
+        reload(material)
+        log.info('The wss listener presents a new certificate; connections stay')
+      }
+      presented = now
+    } catch (error) {
+      log.error({ err: error }, 'The server certificate cannot be read; the one in use stays')
+    }
+  }
+  void check()
+  const timer = setInterval(() => void check(), TLS_CHECK_MS)
+  return async () => clearInterval(timer)
+}
+
+const DAY_MS = 86_400_000
+
+async function expiring(store: Store, clock: Clock): Promise<ReadonlyMap<string, number>> {
+  const nowMs = clock.now()
+  const counts = new Map<string, number>()
+  for (const days of [7, 30, 90]) {
+    const before = new Date(nowMs + days * DAY_MS).toISOString()
+    const found = await store.certificates.list({ expiresBefore: before, limit: 10_000 })
+    counts.set(
+      String(days),
+      found.filter((one) => one.revokedAt === null && Date.parse(one.notAfter) > nowMs).length,
+    )
+  }
+  return counts
+}

@@ -1,0 +1,72 @@
+/** Where the wss listener's certificate comes from: files of the operator, or our own authority. */
+
+import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import type { CertificateService } from './certificates/service.ts'
+import type { Config } from './config.ts'
+import { ConfigError } from './config.ts'
+import type { TlsIdentity, TlsMaterial } from './ocpp/tls.ts'
+
+export interface TlsSource {
+  /** What to present now. */
+  read(): Promise<TlsMaterial>
+}
+
+/** Authorities that issue station certificates: hinted to stations, judged elsewhere. */
+const CLIENT_AUTHORITIES = ['station-ca', 'station-root', 'cpo-sub2', 'v2g-root']
+
+export function createTlsSource(config: Config, certificates: CertificateService): TlsSource {
+  const clientAuthoritiesPem = CLIENT_AUTHORITIES.flatMap(
+    (id) => certificates.authorities.get(id)?.certificate.toPem() ?? [],
+  )
+  return {
+    async read() {
+      const { certFile, keyFile, rsaCertFile, rsaKeyFile } = config.ocpp.wss
+      const primary =
+        certFile === null
+          ? await ownIdentity(config, certificates)
+          : await fromFiles(certFile, keyFile, 'certFile')
+      const second = rsaCertFile === null ? [] : [await fromFiles(rsaCertFile, rsaKeyFile, 'rsaCertFile')]
+      return { identities: [primary, ...second], clientAuthoritiesPem }
+    },
+  }
+}
+
+async function ownIdentity(config: Config, certificates: CertificateService): Promise<TlsIdentity> {
+  const names = config.pki.serverNames.filter((name) => isIP(name) === 0)
+  const addresses = config.pki.serverNames.filter((name) => isIP(name) !== 0).map(addressBytes)
+  const identity = await certificates.serverIdentity(names, addresses)
+  return { certificateChainPem: identity.chainPem, privateKeyPem: identity.keyPem }
+}
+
+async function fromFiles(certFile: string, keyFile: string | null, setting: string): Promise<TlsIdentity> {
+  if (keyFile === null) throw settingError(setting, 'needs its private key beside it')
+  const read = (file: string) =>
+    readFile(file, 'utf8').catch((error: unknown) => {
+      throw settingError(
+        setting,
+        `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      )
+    })
+  return { certificateChainPem: await read(certFile), privateKeyPem: await read(keyFile) }
+}
+
+function settingError(setting: string, message: string): ConfigError {
+  return new ConfigError([{ path: `ocpp.wss.${setting}`, message, origin: 'configuration' }])
+}
+
+/** An IP address as a certificate holds it: 4 or 16 octets. */
+export function addressBytes(address: string): Uint8Array {
+  if (isIP(address) === 4) return Uint8Array.from(address.split('.').map(Number))
+  const [head = '', tail] = address.split('::')
+  const groups = (part: string) => (part === '' ? [] : part.split(':').flatMap(groupBytes))
+  const left = groups(head)
+  const right = tail === undefined ? [] : groups(tail)
+  return Uint8Array.from([...left, ...new Array<number>(16 - left.length - right.length).fill(0), ...right])
+}
+
+function groupBytes(group: string): number[] {
+  if (group.includes('.')) return group.split('.').map(Number)
+  const value = Number.parseInt(group, 16)
+  return [value >> 8, value & 0xff]
+}
