@@ -1,0 +1,395 @@
+/**
+ * Every setting as data: type, bounds, default, meaning. Checked by config.ts, and the source of
+ * docs/configuration.md.
+ */
+
+export const configSchema = {
+  type: 'object',
+  properties: {
+    dataDir: {
+      type: 'string',
+      minLength: 1,
+      default: 'data',
+      description:
+        'Folder of the database and of what the service creates for itself. Relative to where it is started.',
+    },
+    http: {
+      type: 'object',
+      description: 'Operator API, dashboard, probes and metrics.',
+      properties: {
+        host: { type: 'string', minLength: 1, default: '127.0.0.1', description: 'Address to listen on.' },
+        port: {
+          type: 'integer',
+          minimum: 0,
+          maximum: 65535,
+          default: 8080,
+          description: '0 takes any free port.',
+        },
+        tlsCertFile: {
+          type: ['string', 'null'],
+          default: null,
+          description: 'PEM chain, leaf first. Without it: plain HTTP.',
+        },
+        tlsKeyFile: {
+          type: ['string', 'null'],
+          default: null,
+          description: 'PEM private key of the certificate.',
+        },
+      },
+    },
+    pkiHttp: {
+      type: 'object',
+      description: 'OCSP, CRL and CA certificates for whoever has to check a certificate. Needs no API key.',
+      properties: {
+        enabled: { type: 'boolean', default: true, description: 'Whether to listen at all.' },
+        host: { type: 'string', minLength: 1, default: '127.0.0.1', description: 'Address to listen on.' },
+        port: {
+          type: 'integer',
+          minimum: 0,
+          maximum: 65535,
+          default: 8081,
+          description: '0 takes any free port.',
+        },
+        publicUrl: {
+          type: ['string', 'null'],
+          default: null,
+          pattern: '^https?://[^\\s]+$',
+          description:
+            'How others reach this listener; written into certificates. Without it they name no OCSP responder.',
+        },
+      },
+    },
+    ocpp: {
+      type: 'object',
+      description: 'Where stations connect.',
+      properties: {
+        ws: {
+          type: 'object',
+          description: 'Without TLS: security profile 1.',
+          properties: {
+            enabled: {
+              type: 'boolean',
+              default: false,
+              description: 'Passwords and everything else travel in the clear.',
+            },
+            host: {
+              type: 'string',
+              minLength: 1,
+              default: '127.0.0.1',
+              description: 'Address to listen on.',
+            },
+            port: {
+              type: 'integer',
+              minimum: 0,
+              maximum: 65535,
+              default: 9000,
+              description: '0 takes any free port.',
+            },
+          },
+        },
+        wss: {
+          type: 'object',
+          description: 'With TLS: security profiles 2 and 3.',
+          properties: {
+            enabled: { type: 'boolean', default: true, description: 'Whether to listen at all.' },
+            host: { type: 'string', minLength: 1, default: '0.0.0.0', description: 'Address to listen on.' },
+            port: {
+              type: 'integer',
+              minimum: 0,
+              maximum: 65535,
+              default: 9443,
+              description: '0 takes any free port.',
+            },
+            certFile: {
+              type: ['string', 'null'],
+              default: null,
+              description:
+                'PEM chain with an ECDSA key, leaf first. Without it: a certificate from the own CA for pki.serverNames.',
+            },
+            keyFile: { type: ['string', 'null'], default: null, description: 'PEM private key of certFile.' },
+            rsaCertFile: {
+              type: ['string', 'null'],
+              default: null,
+              description: 'A second chain with an RSA key, for stations without ECDSA.',
+            },
+            rsaKeyFile: {
+              type: ['string', 'null'],
+              default: null,
+              description: 'PEM private key of rsaCertFile.',
+            },
+          },
+        },
+        policy: {
+          type: 'object',
+          description: 'Rules and bounds for every connection.',
+          properties: {
+            allowPendingEnrolment: {
+              type: 'boolean',
+              default: false,
+              description:
+                'Unknown stations may connect and wait (boot answered Pending) until an operator registers them.',
+            },
+            maxPendingEnrolments: {
+              type: 'integer',
+              minimum: 0,
+              maximum: 100000,
+              default: 100,
+              description: 'Unknown stations that may wait at once.',
+            },
+            heartbeatIntervalS: {
+              type: 'integer',
+              minimum: 10,
+              maximum: 86400,
+              default: 300,
+              description: 'Told to accepted stations at boot.',
+            },
+            bootRetryIntervalS: {
+              type: 'integer',
+              minimum: 5,
+              maximum: 86400,
+              default: 60,
+              description: 'Told to pending and rejected stations at boot.',
+            },
+            callTimeoutMs: {
+              type: 'integer',
+              minimum: 1000,
+              maximum: 300000,
+              default: 30000,
+              description: 'How long a station may take to answer a call.',
+            },
+            maxQueuedCalls: {
+              type: 'integer',
+              minimum: 1,
+              maximum: 10000,
+              default: 64,
+              description: 'Calls that may wait for their turn per station.',
+            },
+            maxFrameBytes: {
+              type: 'integer',
+              minimum: 16384,
+              maximum: 16777216,
+              default: 262144,
+              description: 'A larger message closes the connection.',
+            },
+            maxBacklog: {
+              type: 'integer',
+              minimum: 1,
+              maximum: 100000,
+              default: 128,
+              description: 'Calls of one station that may wait for the one being handled.',
+            },
+            maxUnreadBytes: {
+              type: 'integer',
+              minimum: 65536,
+              maximum: 268435456,
+              default: 1048576,
+              description: 'A station that lets this much pile up unread is disconnected.',
+            },
+            pingIntervalMs: {
+              type: 'integer',
+              minimum: 1000,
+              maximum: 3600000,
+              default: 60000,
+              description: 'Silence after which a ping is sent.',
+            },
+            pongTimeoutMs: {
+              type: 'integer',
+              minimum: 1000,
+              maximum: 3600000,
+              default: 30000,
+              description: 'A ping without any sign of life for this long ends the connection.',
+            },
+            handshakeTimeoutMs: {
+              type: 'integer',
+              minimum: 1000,
+              maximum: 120000,
+              default: 20000,
+              description: 'TLS handshake and upgrade must be done by then.',
+            },
+            compression: {
+              type: 'boolean',
+              default: true,
+              description: 'Offer WebSocket compression to stations that ask for it.',
+            },
+          },
+        },
+      },
+    },
+    pki: {
+      type: 'object',
+      description: 'Certificate authorities and what they write into certificates.',
+      properties: {
+        organisation: {
+          type: 'string',
+          minLength: 1,
+          maxLength: 64,
+          default: 'Gridkeep Development',
+          description: 'O of the authorities, and of stations that are registered without an organisation.',
+        },
+        serverNames: {
+          type: 'array',
+          items: { type: 'string', minLength: 1, maxLength: 253 },
+          minItems: 1,
+          maxItems: 50,
+          default: ['localhost', '127.0.0.1'],
+          description:
+            'Host names and IP addresses that stations dial, the main name first; for the certificate from the own CA.',
+        },
+        passphraseFile: {
+          type: ['string', 'null'],
+          default: null,
+          description:
+            'File with the passphrase of the key store (first line). Or set GRIDKEEP_PKI_PASSPHRASE. With neither, a random one is kept in dataDir/passphrase: move it elsewhere for production.',
+        },
+      },
+    },
+    energy: {
+      type: 'object',
+      description: 'The site loop.',
+      properties: {
+        intervalMs: {
+          type: 'integer',
+          minimum: 200,
+          maximum: 60000,
+          default: 1000,
+          description: 'How often a site is decided anew, beside the events that wake it.',
+        },
+        leaseS: {
+          type: 'integer',
+          minimum: 30,
+          maximum: 3600,
+          default: 240,
+          description:
+            'How long a granted profile holds; refreshed at half of it. What a station keeps when this service is gone.',
+        },
+        meterStaleS: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 3600,
+          default: 60,
+          description: 'A reading older than this counts as unknown.',
+        },
+      },
+    },
+    log: {
+      type: 'object',
+      description: 'Structured log on standard error.',
+      properties: {
+        level: {
+          type: 'string',
+          enum: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+          default: 'info',
+          description: 'The least level that is written.',
+        },
+      },
+    },
+    retention: {
+      type: 'object',
+      description: 'How long history is kept.',
+      properties: {
+        meterValuesDays: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 36500,
+          default: 400,
+          description: 'Meter values.',
+        },
+        stationEventsDays: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 36500,
+          default: 400,
+          description: 'Events that stations reported.',
+        },
+        auditDays: {
+          type: 'integer',
+          minimum: 30,
+          maximum: 36500,
+          default: 3650,
+          description: 'Audit trail.',
+        },
+      },
+    },
+  },
+} as const
+
+type Basic<T> = T extends 'string'
+  ? string
+  : T extends 'integer' | 'number'
+    ? number
+    : T extends 'boolean'
+      ? boolean
+      : T extends 'null'
+        ? null
+        : never
+
+type FromSchema<S> = S extends { readonly properties: infer P }
+  ? { readonly [K in keyof P]: FromSchema<P[K]> }
+  : S extends { readonly enum: readonly (infer E)[] }
+    ? E
+    : S extends { readonly type: 'array'; readonly items: infer I }
+      ? readonly FromSchema<I>[]
+      : S extends { readonly type: readonly (infer T)[] }
+        ? Basic<T>
+        : S extends { readonly type: infer T }
+          ? Basic<T>
+          : never
+
+/** The whole configuration: every setting has a value. */
+export type Config = FromSchema<typeof configSchema>
+
+export interface Setting {
+  /** E.g. `ocpp.wss.port`. */
+  readonly path: string
+  /** E.g. `GRIDKEEP_OCPP_WSS_PORT`. */
+  readonly env: string
+  readonly schema: SettingSchema
+}
+
+export interface SettingSchema {
+  readonly type: string | readonly string[]
+  readonly description: string
+  readonly default: unknown
+  readonly enum?: readonly string[]
+  readonly minimum?: number
+  readonly maximum?: number
+}
+
+export interface Section {
+  readonly path: string
+  readonly description: string
+}
+
+interface SchemaNode {
+  readonly type: string | readonly string[]
+  readonly description?: string
+  readonly properties?: Readonly<Record<string, SchemaNode>>
+  readonly default?: unknown
+}
+
+/** Every setting and every section, in the order of the schema. */
+export function describeConfig(): {
+  readonly settings: readonly Setting[]
+  readonly sections: readonly Section[]
+} {
+  const settings: Setting[] = []
+  const sections: Section[] = []
+  const visit = (node: SchemaNode, path: string) => {
+    const { description = '', properties } = node
+    if (!properties) {
+      settings.push({ path, env: envName(path), schema: { ...node, description, default: node.default } })
+      return
+    }
+    if (path !== '') sections.push({ path, description })
+    for (const [name, child] of Object.entries(properties))
+      visit(child, path === '' ? name : `${path}.${name}`)
+  }
+  visit(configSchema, '')
+  return { settings, sections }
+}
+
+/** `ocpp.wss.certFile` -> `GRIDKEEP_OCPP_WSS_CERT_FILE`. */
+export function envName(path: string): string {
+  const words = path.replaceAll('.', '_').replaceAll(/([a-z])([A-Z])/g, '$1_$2')
+  return `GRIDKEEP_${words.toUpperCase()}`
+}
