@@ -23,6 +23,8 @@ export interface SlotBelief {
   readonly inFlight: (LimitBelief & { readonly lost: boolean }) | null
   /** A higher limit that was replaced: cars take some seconds to follow. */
   readonly releasing: { readonly limitA: number; readonly untilMs: number } | null
+  /** An answer was lost: the station may hold something else than `acked` until it accepts again. */
+  readonly uncertain: boolean
   /** Attempts in a row that the station refused or did not answer. */
   readonly failures: number
   readonly lastFailureMs: number | null
@@ -32,19 +34,22 @@ export const NO_BELIEF: SlotBelief = {
   acked: null,
   inFlight: null,
   releasing: null,
+  uncertain: false,
   failures: 0,
   lastFailureMs: null,
 }
 
-/** A profile went out. An earlier one whose answer was lost may still be in force: the higher of both is kept. */
+/** A profile went out. An earlier one whose answer was lost may still be in force, and stays counted. */
 export function onSent(slot: SlotBelief, belief: LimitBelief): SlotBelief {
   const earlier = slot.inFlight
-  const limitA = Math.max(belief.limitA, earlier?.lost ? earlier.limitA : 0)
-  const releasing =
-    earlier?.lost && earlier.limitA > belief.limitA
-      ? keepHigher(slot.releasing, { limitA, untilMs: earlier.expiresAtMs ?? Number.MAX_SAFE_INTEGER })
-      : slot.releasing
-  return { ...slot, inFlight: { ...belief, lost: false }, releasing }
+  if (!earlier) return { ...slot, inFlight: { ...belief, lost: false } }
+  const maybe = { limitA: earlier.limitA, untilMs: earlier.expiresAtMs ?? Number.MAX_SAFE_INTEGER }
+  return {
+    ...slot,
+    inFlight: { ...belief, lost: false },
+    releasing: keepHigher(slot.releasing, maybe),
+    uncertain: true,
+  }
 }
 
 /** The station accepted. What it held before may still be drawn for `reactionMs`. */
@@ -52,10 +57,11 @@ export function onAccepted(slot: SlotBelief, options: { nowMs: number; reactionM
   if (!slot.inFlight) return slot
   const { lost: _lost, ...acked } = slot.inFlight
   // Acceptance settles every earlier unknown: the same profile id was replaced.
-  const before = Math.max(slot.acked?.limitA ?? 0, slot.releasing?.limitA ?? 0)
+  const releasedA = slot.releasing && slot.releasing.untilMs > options.nowMs ? slot.releasing.limitA : 0
+  const before = Math.max(slot.acked?.limitA ?? 0, releasedA)
   const releasing =
     before > acked.limitA ? { limitA: before, untilMs: options.nowMs + options.reactionMs } : null
-  return { acked, inFlight: null, releasing, failures: 0, lastFailureMs: null }
+  return { acked, inFlight: null, releasing, uncertain: false, failures: 0, lastFailureMs: null }
 }
 
 /** The station refused: what it held before stays. */
@@ -67,7 +73,7 @@ export function onRejected(slot: SlotBelief, nowMs: number): SlotBelief {
 export function onLost(slot: SlotBelief, nowMs: number): SlotBelief {
   if (!slot.inFlight) return slot
   const inFlight = { ...slot.inFlight, lost: true }
-  return { ...slot, inFlight, failures: slot.failures + 1, lastFailureMs: nowMs }
+  return { ...slot, inFlight, uncertain: true, failures: slot.failures + 1, lastFailureMs: nowMs }
 }
 
 /** The profile was cleared, or died with its transaction. */

@@ -25,6 +25,11 @@ export interface BookingSettings {
   readonly leaseMs: number
   /** Clock difference and transmission time allowed at the end of a lease. */
   readonly skewMs: number
+  /**
+   * What an idle EVSE costs. `true`: cars that plug in wait at 0 A until their lease comes, at the price of a profile
+   * every few minutes. `false`: the safe default is kept free for each idle EVSE.
+   */
+  readonly holds: boolean
   /** A measurement older than this says nothing. */
   readonly meterMaxAgeMs: number
 }
@@ -54,7 +59,7 @@ export function defaultWorstA(evse: SiteEvse, state: EvseState, nowMs: number, s
 /** Whether a limit below the safe default surely outlives every lease above it that could be running. */
 function outlivesLeases(slot: SlotBelief, nowMs: number, settings: BookingSettings): boolean {
   const expiresAtMs = slot.acked?.expiresAtMs
-  if (!slot.acked) return false
+  if (!slot.acked || slot.uncertain) return false
   return expiresAtMs == null || expiresAtMs - settings.skewMs >= nowMs + settings.leaseMs + settings.skewMs
 }
 
@@ -94,7 +99,7 @@ export function book(
   const idle = defaultBooking({ evse, state, nowMs, settings, fallbackA, noSafe })
   let booking: Booking = idle
   if (leaseHolds && leaseA !== null) {
-    const covered = leaseA >= fallbackA || outlivesLeases(lease, nowMs, settings)
+    const covered = leaseA >= fallbackA || pauseHolds(state, lease, nowMs, settings)
     booking = covered
       ? { worstA: leaseA, reason: 'lease' }
       : { worstA: Math.max(leaseA, idle.worstA), reason: 'pause-may-lapse' }
@@ -104,6 +109,16 @@ export function book(
   const drawnA = freshDrawA(state, nowMs, settings)
   if (drawnA > booking.worstA + 0.5) return { worstA: Math.min(evse.maxA, drawnA), reason: 'still-drawing' }
   return { worstA: Math.min(evse.maxA, booking.worstA), reason: booking.reason }
+}
+
+/**
+ * A limit below the safe default frees current only if nothing lifts it unasked: it must outlive the leases of
+ * others, and when the car leaves and the next one comes, the hold must already be there.
+ */
+function pauseHolds(state: EvseState, lease: SlotBelief, nowMs: number, settings: BookingSettings): boolean {
+  if (!outlivesLeases(lease, nowMs, settings)) return false
+  if (!settings.holds || state.device.maxStackLevel < 1) return true
+  return outlivesLeases(state.slots.hold, nowMs, settings)
 }
 
 function aliveAt(slot: SlotBelief, atMs: number): boolean {

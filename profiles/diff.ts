@@ -30,6 +30,8 @@ export interface Candidate {
   readonly load: number
   /** Worst current per phase until the station has answered, if this is sent. */
   readonly worstAfterA: number
+  /** It lets the EVSE draw more than what is in force now, even if less than what is still counted for it. */
+  readonly raises: boolean
   /** Raises are tried in this order. */
   readonly order: number
 }
@@ -50,8 +52,8 @@ export function orderPushes(options: {
   const now: Push[] = []
   const raises: Candidate[] = []
   for (const candidate of candidates) {
-    const raising = candidate.worstAfterA > (worstA[candidate.load] ?? 0) + 1e-6
-    if (raising) raises.push(candidate)
+    if (candidate.raises || candidate.worstAfterA > (worstA[candidate.load] ?? 0) + 1e-6)
+      raises.push(candidate)
     else now.push(candidate.push)
   }
   raises.sort((a, b) => a.order - b.order || a.load - b.load)

@@ -18,7 +18,7 @@ interface Context {
 export function candidates(situation: Situation, targets: Targets): Candidate[] {
   return situation.snapshot.site.evses.flatMap((evse) => {
     const state = situation.states[evse.index]
-    if (!state || state.link !== 'connected' || !state.device.enabled) return []
+    if (state?.link !== 'connected' || !state.device.enabled) return []
     const context = { situation, targets, evse, state }
     return [safeCandidate(context), holdCandidate(context), leaseCandidate(context)].filter(
       (made) => made !== null,
@@ -34,7 +34,7 @@ function blocked(slot: SlotBelief, nowMs: number): boolean {
 
 function candidate(
   context: Context,
-  options: { slot: Push['slot']; direction: PushDirection; encoded: Encoded },
+  options: { slot: Push['slot']; direction: PushDirection; encoded: Encoded; raises?: boolean },
 ): Candidate {
   const { evse, situation, targets } = context
   const worstA = situation.worstA[evse.index] ?? evse.maxA
@@ -42,6 +42,7 @@ function candidate(
   return {
     load: evse.index,
     worstAfterA: Math.max(worstA, limitA),
+    raises: options.raises ?? false,
     order: orderOf(targets, evse.index),
     push: {
       id: `${evse.key}/${options.slot}`,
@@ -88,8 +89,10 @@ function holdCandidate(context: Context): Candidate | null {
   const slot = state.slots.hold
   if (blocked(slot, nowMs) || !state.slots.safe.acked) return null
   const alive = slot.acked !== null && (slot.acked.expiresAtMs ?? 0) > nowMs
-  const wanted = usesHold(state, situation.snapshot) && state.session === null
-  if (!wanted) return alive && (state.session === null || liveLease(state).acked) ? clearHold(context) : null
+  // A car that is held below the safe default keeps the hold: when it leaves, the next one must not start at once.
+  const below = (targets.limitA[evse.index] ?? 0) < state.slots.safe.acked.limitA
+  const wanted = usesHold(state, situation.snapshot) && (state.session === null || below)
+  if (!wanted) return alive && mayClearHold(context) ? clearHold(context) : null
   const leftMs = (slot.acked?.expiresAtMs ?? 0) - nowMs
   if (alive && !slot.inFlight && leftMs > settings.holdMs / 2) return null
   const unit = rateUnitFor(evse, state.device, slot.failures)
@@ -97,6 +100,12 @@ function holdCandidate(context: Context): Candidate | null {
   const limitA = targets.holdA[evse.index] ?? 0
   const encoded = encodeHold({ evse, device: state.device, unit, limitA, nowMs, leaseMs: settings.holdMs })
   return candidate(context, { slot: 'hold', direction: 'base', encoded })
+}
+
+function mayClearHold({ state }: Context): boolean {
+  if (state.session === null) return true
+  const heldA = liveLease(state).acked?.limitA
+  return heldA !== undefined && heldA >= (state.slots.safe.acked?.limitA ?? 0)
 }
 
 /** The hold would outlive the lease and stop the car if we died; once the lease stands it is taken away. */
@@ -108,6 +117,7 @@ function clearHold(context: Context): Candidate | null {
   return {
     load: evse.index,
     worstAfterA: state.session === null ? safeA : (situation.worstA[evse.index] ?? safeA),
+    raises: state.session === null,
     order: Number.MAX_SAFE_INTEGER,
     push: {
       id: `${evse.key}/hold`,
@@ -163,9 +173,13 @@ function leaseCandidate(context: Context): Candidate | null {
     transactionId,
     leaseMs,
   })
-  const made = candidate(context, { slot: 'lease', direction, encoded })
-  // The fallback of a pause that is about to lapse is already booked: renewing it raises nothing.
-  return made
+  const heldA = lease.acked && (lease.acked.expiresAtMs ?? 0) > nowMs ? lease.acked.limitA : 0
+  return candidate(context, {
+    slot: 'lease',
+    direction,
+    encoded,
+    raises: encoded.belief.limitA > heldA + 1e-6,
+  })
 }
 
 function leaseDirection(options: {

@@ -25,11 +25,6 @@ export interface DecisionSettings extends BookingSettings {
   readonly minRaiseIntervalMs: number
   /** How long a car charges before it gives its turn to one that waits. */
   readonly rotateMs: number
-  /**
-   * What an idle EVSE costs: `hold` keeps cars that plug in at 0 A until their lease comes, at the price of a
-   * profile every few minutes; `reserve` keeps the safe default free for each.
-   */
-  readonly idle: 'hold' | 'reserve'
   /** How long a limit must leave room before lowered safe defaults are raised again. */
   readonly safeRaiseDelayMs: number
   /** Refusals in a row after which a slot counts as refused. */
@@ -47,7 +42,7 @@ export const DEFAULT_SETTINGS: DecisionSettings = {
   deadbandA: 0.5,
   minRaiseIntervalMs: 5_000,
   rotateMs: 900_000,
-  idle: 'hold',
+  holds: true,
   safeRaiseDelayMs: 900_000,
   maxFailures: 3,
 }

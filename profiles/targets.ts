@@ -87,7 +87,7 @@ function idleTarget(state: EvseState, safeA: number, snapshot: Snapshot): number
 /** Holds need a level above the safe default and a station that accepts them. */
 export function usesHold(state: EvseState, snapshot: Snapshot): boolean {
   const { device, slots, link } = state
-  if (snapshot.settings.idle !== 'hold' || link !== 'connected' || !device.enabled) return false
+  if (!snapshot.settings.holds || link !== 'connected' || !device.enabled) return false
   if (slots.lease.failures >= snapshot.settings.maxFailures) return false
   return device.maxStackLevel >= 1 && slots.hold.failures < snapshot.settings.maxFailures
 }

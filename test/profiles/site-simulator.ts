@@ -205,8 +205,9 @@ export class SiteSimulator {
     const endMs =
       schedule.duration === undefined ? null : Date.parse(schedule.startSchedule) + schedule.duration * 1000
     const { transactionId } = push.request.chargingProfile
+    const voltA = schedule.chargingRateUnit === 'W' ? 230 * (period.numberPhases ?? 3) : 1
     truth.profiles[slot] = {
-      limitA: period.limit,
+      limitA: period.limit / voltA,
       expiresAtMs: endMs,
       ...(transactionId === undefined ? {} : { transactionId }),
     }
