@@ -66,25 +66,47 @@ function nodeStatus(
   limits: readonly LimitRecord[],
 ): NodeStatus {
   const reports = decision.nodes.filter((report) => report.nodeId === node.id)
-  const per = (value: (report: NodeReport) => number): Phases => {
-    const of = (phase: number): number => {
-      const report = reports.find((one) => one.phase === phase)
-      return report ? round(value(report)) : 0
-    }
-    return [of(1), of(2), of(3)]
-  }
-  const [one, two, three] = per((report) => report.limitA)
   const tightest = reports.filter((report) => report.source !== null).sort((a, b) => a.limitA - b.limitA)[0]
+  const [one, two, three] = perPhase(reports, (report) => report.limitA, Number.POSITIVE_INFINITY)
   return {
     nodeId: node.id,
     kind: node.kind,
     parentId: node.parent === null ? null : (site.nodes[node.parent]?.id ?? null),
     limitA: [finite(one), finite(two), finite(three)],
     limitW: finite(wattLimit(node, decision, limits)),
-    measuredA: reports.length === 0 ? null : per((report) => report.measuredA),
-    grantedA: per((report) => report.worstA),
+    // A node without a limit is not judged phase by phase: what its EVSEs were given is still worth showing.
+    measuredA: reports.length === 0 ? null : perPhase(reports, (report) => report.measuredA, 0),
+    grantedA:
+      reports.length === 0
+        ? grantedBelow(site, node, decision)
+        : perPhase(reports, (report) => report.worstA, 0),
     binding: tightest?.source ? bindingOf(tightest.source, limits) : null,
   }
+}
+
+function perPhase(
+  reports: readonly NodeReport[],
+  value: (report: NodeReport) => number,
+  absent: number,
+): Phases {
+  const of = (phase: number): number => {
+    const report = reports.find((one) => one.phase === phase)
+    return report ? round(value(report)) : absent
+  }
+  return [of(1), of(2), of(3)]
+}
+
+function grantedBelow(site: Site, node: SiteNode, decision: Decision): Phases {
+  const sum: Phases = [0, 0, 0]
+  for (const evse of site.evses) {
+    const grant = evse.path.includes(node.index)
+      ? decision.grants.find((one) => one.key === evse.key)
+      : undefined
+    grant?.perPhaseA.forEach((value, index) => {
+      sum[index] = round((sum[index] ?? 0) + value)
+    })
+  }
+  return sum
 }
 
 function bindingOf(

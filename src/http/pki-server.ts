@@ -1,7 +1,7 @@
 /** The PKI listener: what anyone who checks a certificate needs, without an API key. Reads only. */
 
 import type { FastifyBaseLogger } from 'fastify'
-import Fastify from 'fastify'
+import Fastify, { LogController } from 'fastify'
 import type { Logger } from 'pino'
 
 const OCSP_REQUEST = 'application/ocsp-request'
@@ -28,7 +28,7 @@ export function createPkiServer(options: {
   const { services, log } = options
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_REQUEST_BYTES,
     requestTimeout: 10_000,
     forceCloseConnections: 'idle',
