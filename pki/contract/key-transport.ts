@@ -46,7 +46,7 @@ export const TRANSPORT_CURVES: Readonly<Record<TransportCurve, CurveFacts>> = {
     openssl: 'secp521r1',
     fieldBytes: 66,
     order:
-      0x01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
+      0x01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
   },
 }
 
