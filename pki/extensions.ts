@@ -18,6 +18,7 @@ export const KEY_USAGE = {
   decipherOnly: 8,
 } as const
 export type KeyUsageName = keyof typeof KEY_USAGE
+export const KEY_USAGE_NAMES: readonly KeyUsageName[] = Object.keys(KEY_USAGE) as KeyUsageName[]
 
 export interface BasicConstraints {
   readonly ca: boolean
@@ -110,7 +111,7 @@ export function readKeyUsage(der: Uint8Array): ReadonlySet<KeyUsageName> {
   const reader = new DerReader(der)
   const bits = reader.bitString()
   reader.finish()
-  const names = (Object.keys(KEY_USAGE) as KeyUsageName[]).filter((name) => hasBit(bits, KEY_USAGE[name]))
+  const names = KEY_USAGE_NAMES.filter((name) => hasBit(bits, KEY_USAGE[name]))
   return new Set(names)
 }
 

@@ -31,6 +31,8 @@ export {
   profileAllowsKey,
 } from './certificate-profile.ts'
 export * from './contract/index.ts'
+export { Crl, type CrlScope, type RevokedEntry } from './crl.ts'
+export { type CrlSource, crlRevocation } from './crl-check.ts'
 export {
   type Csr,
   type CsrPolicy,
@@ -45,7 +47,13 @@ export {
 export { PkiError, type PkiErrorCode } from './errors.ts'
 export * from './exi/index.ts'
 export type { AltNames, IssuerAddresses } from './extension-write.ts'
-export type { BasicConstraints, GeneralName, KeyUsageName, NameConstraints } from './extensions.ts'
+export {
+  type BasicConstraints,
+  type GeneralName,
+  KEY_USAGE_NAMES,
+  type KeyUsageName,
+  type NameConstraints,
+} from './extensions.ts'
 export {
   type CertificateHashData,
   certificateHashData,
@@ -55,6 +63,8 @@ export {
   normaliseSerial,
   sameHashData,
 } from './hash-data.ts'
+export { hostMatches, parseIp } from './host-names.ts'
+export type { Iso15118Rules } from './iso15118-path.ts'
 export {
   DEFAULT_SCRYPT,
   deriveKek,
@@ -102,7 +112,17 @@ export {
   verifyOcspResponse,
 } from './ocsp-verify.ts'
 export { OID } from './oids.ts'
-export { type PathReason, type PathRequest, type PathResult, validatePath } from './path.ts'
+export {
+  type PathReason,
+  type PathRefusal,
+  type PathRequest,
+  type PathResult,
+  type PeerName,
+  type Strictness,
+  validatePath,
+} from './path.ts'
 export { encodePem, type PemBlock, parsePem } from './pem.ts'
+export type { PolicyInputs } from './policy-graph.ts'
 export { type CurveName, isStrongEnough, type KeyKind, PublicKey } from './public-key.ts'
+export type { RevocationVerdict } from './revocation.ts'
 export { createSoftwareSigner, type Signer, type SyncSigner } from './signer.ts'

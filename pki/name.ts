@@ -1,4 +1,4 @@
-import { type DerReader, readSingle, TAG } from './der.ts'
+import { DerReader, readSingle, TAG } from './der.ts'
 import { ia5String, oid, printableString, sequence, setOf, utf8String } from './der-write.ts'
 import { PkiError } from './errors.ts'
 import { OID } from './oids.ts'
@@ -66,6 +66,18 @@ export function parseName(der: Uint8Array): RelativeName[] {
     result.push(rdn)
   }
   return result
+}
+
+/** Reads the content of a RelativeDistinguishedName, the SET's tag and length left off (RFC 5280 DistributionPointName). */
+export function parseRelativeName(content: Uint8Array): RelativeName {
+  const reader = new DerReader(content)
+  const attributes: NameAttribute[] = []
+  while (!reader.done) {
+    if (attributes.length >= MAX_ATTRIBUTES)
+      throw new PkiError('der-malformed', 'name has too many attributes')
+    attributes.push(parseAttribute(reader.enter(TAG.sequence)))
+  }
+  return attributes
 }
 
 function parseAttribute(reader: DerReader): NameAttribute {

@@ -1,0 +1,177 @@
+import { readFileSync } from 'node:fs'
+import { gunzipSync } from 'node:zlib'
+import {
+  Certificate,
+  Crl,
+  crlRevocation,
+  KEY_USAGE_NAMES,
+  type KeyUsageName,
+  OID,
+  type PathRequest,
+  type PathResult,
+  type PeerName,
+  PkiError,
+  validatePath,
+} from '../../pki/index.ts'
+
+/** The parts of the x509-limbo format (version 1) that decide a case. */
+export interface PathCase {
+  readonly id: string
+  readonly validation_kind: 'SERVER' | 'CLIENT'
+  readonly trusted_certs: readonly string[]
+  readonly untrusted_intermediates: readonly string[]
+  readonly peer_certificate: string
+  readonly validation_time: string | null
+  readonly key_usage: readonly string[]
+  readonly extended_key_usage: readonly string[]
+  readonly expected_result: 'SUCCESS' | 'FAILURE'
+  readonly expected_peer_name: { readonly kind: string; readonly value: string } | null
+  readonly max_chain_depth: number | null
+  readonly crls?: readonly string[]
+}
+
+export interface PathOutcome {
+  readonly name: string
+  readonly pass: boolean
+  readonly ms: number
+  readonly detail: string
+}
+
+const USAGES: Readonly<Record<string, string>> = {
+  anyExtendedKeyUsage: OID.anyExtendedKeyUsage,
+  serverAuth: OID.serverAuth,
+  clientAuth: OID.clientAuth,
+  codeSigning: OID.codeSigning,
+  emailProtection: OID.emailProtection,
+  timeStamping: OID.timeStamping,
+  OCSPSigning: OID.ocspSigning,
+}
+const PEER_KINDS: Readonly<Record<string, PeerName['kind']>> = { DNS: 'dns', IP: 'ip', RFC822: 'email' }
+
+function peerName(wanted: PathCase['expected_peer_name']): PeerName | undefined {
+  if (wanted === null) return undefined
+  const kind = PEER_KINDS[wanted.kind]
+  if (kind === undefined) throw new Error(`peer name kind ${wanted.kind} is not known`)
+  return { kind, value: wanted.value }
+}
+
+const parseAll = (pems: readonly string[]): Certificate[] =>
+  // One that cannot be read is no candidate; a path that needs it fails by its absence.
+  pems.flatMap((pem) => {
+    try {
+      return [Certificate.parse(pem)]
+    } catch (error) {
+      if (error instanceof PkiError) return []
+      throw error
+    }
+  })
+
+function usagesOf(test: PathCase): string[] {
+  if (test.extended_key_usage.length > 0) return test.extended_key_usage.map((name) => USAGES[name] ?? name)
+  return [test.validation_kind === 'SERVER' ? OID.serverAuth : OID.clientAuth]
+}
+
+/** The format's key usage names are RFC 5280's, except that a few suites write contentCommitment. */
+function keyUsagesOf(test: PathCase): KeyUsageName[] {
+  return test.key_usage.map((name) => {
+    const known = KEY_USAGE_NAMES.find(
+      (usage) => usage === (name === 'contentCommitment' ? 'nonRepudiation' : name),
+    )
+    if (known === undefined) throw new Error(`key usage ${name} is not known`)
+    return known
+  })
+}
+
+function revocationOf(
+  test: PathCase,
+  anchors: readonly Certificate[],
+  pool: readonly Certificate[],
+  atMs: number,
+) {
+  const texts = test.crls ?? []
+  if (texts.length === 0) return undefined
+  const crls = texts.flatMap((text) => {
+    try {
+      return [Crl.parse(text)]
+    } catch (error) {
+      if (error instanceof PkiError) return []
+      throw error
+    }
+  })
+  return crlRevocation({ crls, pool, anchors, atMs })
+}
+
+/** Validates one case, without looking at what is expected. */
+export function validateCase(test: PathCase): PathResult {
+  const atMs = test.validation_time === null ? Date.now() : Date.parse(test.validation_time)
+  const anchors = parseAll(test.trusted_certs)
+  const intermediates = parseAll(test.untrusted_intermediates)
+  let leaf: Certificate
+  try {
+    leaf = Certificate.parse(test.peer_certificate)
+  } catch (error) {
+    if (!(error instanceof PkiError)) throw error
+    return { ok: false, reason: 'malformed', message: error.message, certificate: undefined }
+  }
+  const peer = peerName(test.expected_peer_name)
+  const revocation = revocationOf(test, anchors, intermediates, atMs)
+  const request: PathRequest = {
+    leaf,
+    intermediates,
+    anchors,
+    atMs,
+    strictness: 'profile',
+    extendedKeyUsage: usagesOf(test),
+    leafKeyUsage: keyUsagesOf(test),
+    ...(peer === undefined ? {} : { peerName: peer }),
+    ...(test.max_chain_depth === null ? {} : { maxDepth: test.max_chain_depth }),
+    ...(revocation === undefined ? {} : { revocation }),
+  }
+  return validatePath(request)
+}
+
+export function judgeCase(test: PathCase): PathOutcome {
+  const start = performance.now()
+  const result = validateCase(test)
+  const ms = Math.round((performance.now() - start) * 100) / 100
+  const pass = result.ok === (test.expected_result === 'SUCCESS')
+  const answer = result.ok
+    ? `accepted a chain of ${result.chain.length}`
+    : `${result.reason}: ${result.message}`
+  return { name: test.id, pass, ms, detail: pass ? answer : `expected ${test.expected_result}; ${answer}` }
+}
+
+/** Reads the cases of a `.json` or `.json.gz` file in the x509-limbo format. */
+export function readCases(file: string): PathCase[] {
+  const bytes = readFileSync(file)
+  const text = (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8')
+  const parsed: unknown = JSON.parse(text)
+  if (
+    typeof parsed !== 'object' ||
+    parsed === null ||
+    !('testcases' in parsed) ||
+    !Array.isArray(parsed.testcases)
+  ) {
+    throw new Error(`${file} is not in the x509-limbo format: it has no list "testcases"`)
+  }
+  return parsed.testcases
+}
+
+/** One JSON line per case, then one with the counts. The answer is whether every case passed. */
+export async function runPaths(file: string, print: (line: string) => void): Promise<boolean> {
+  const cases = readCases(file)
+  const counts = { total: cases.length, passed: 0, failed: 0, falseAccepts: 0, falseRejects: 0, slowestMs: 0 }
+  for (const test of cases) {
+    const outcome = judgeCase(test)
+    print(JSON.stringify(outcome))
+    counts.slowestMs = Math.max(counts.slowestMs, outcome.ms)
+    if (outcome.pass) counts.passed++
+    else {
+      counts.failed++
+      if (test.expected_result === 'FAILURE') counts.falseAccepts++
+      else counts.falseRejects++
+    }
+  }
+  print(JSON.stringify(counts))
+  return counts.failed === 0
+}
