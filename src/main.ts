@@ -24,8 +24,8 @@ process.exitCode = await runCli(
     readStdin: () => text(process.stdin),
   },
   {
-    runServe: async (config, io) => (await import('./app.ts')).runServe(config, io),
-    openStore: async (config) => (await import('./app.ts')).openStore(config),
+    runServe: async (config, io) => (await import('./serve.ts')).runServe(config, io),
+    openStore: async (config) => (await import('./serve.ts')).openStore(config),
     runDemo: async (options, io) => (await import('./demo.ts')).runDemo(options, io),
     runSimulate: async (options, io) => (await import('./simulate.ts')).runSimulate(options, io),
   },
