@@ -287,7 +287,7 @@ export class Certificate {
     if (this.issuerKey !== issuer.subjectKey) return false
     const wanted = this.authorityKeyIdentifier?.keyIdentifier
     const offered = issuer.subjectKeyIdentifier
-    return wanted === undefined || offered === undefined || sameBytes(wanted, offered)
+    return wanted === undefined || offered === undefined || isSameKeyIdentifier(wanted, offered)
   }
 
   toPem(): string {
@@ -306,6 +306,17 @@ export class Certificate {
       fingerprint: this.fingerprint,
     }
   }
+}
+
+/**
+ * Equal, or one the RFC 5280 4.2.1.2 method 2 form (0100 and the last 60 bits) of the other: in deployed ISO 15118-20
+ * hierarchies subjects carry the short form and authority key identifiers the long one.
+ */
+function isSameKeyIdentifier(a: Uint8Array, b: Uint8Array): boolean {
+  const [short, long] = a.length < b.length ? [a, b] : [b, a]
+  if (short.length !== 8 || long.length !== 20) return sameBytes(a, b)
+  const first = 0x40 | ((long[12] ?? 0) & 0x0f)
+  return short[0] === first && sameBytes(short.subarray(1), long.subarray(13))
 }
 
 const readNamed = (which: string, der: Uint8Array): RelativeName[] =>
