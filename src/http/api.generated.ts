@@ -175,6 +175,7 @@ export interface paths {
          *     | 200 | | answered |
          *     | 400 | `call.payload-invalid` | the payload breaks the OCPP schema; nothing was sent |
          *     | 409 | `station.offline` | the station has no connection; nothing was sent |
+         *     | 409 | `station.withheld` | the station's registration forbids it; nothing was sent |
          *     | 502 | `station.refused` | the station answered with a CALLERROR, see `ocppError` |
          *     | 502 | `station.answer-malformed` | the station's answer breaks the OCPP schema, see `issues` |
          *     | 503 | `station.busy` | too many calls wait for this station; nothing was sent |
@@ -1091,8 +1092,8 @@ export interface components {
             evses: components["schemas"]["SiteEvseStatus"][];
         };
         LimitDecision: {
-            /** @description The node of the site's tree that the limit applies to. */
-            nodeId: components["schemas"]["NodeId"];
+            /** @description The node of the site's tree that the limit applies to, or one EVSE as `stationId#evseId`. */
+            nodeId: string;
             value: number;
             /**
              * @description A is per phase, W over all phases.

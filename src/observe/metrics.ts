@@ -91,7 +91,7 @@ function addEventLoopLag(registry: Registry): ReturnType<typeof monitorEventLoop
     registers: [registry],
     collect() {
       for (const quantile of [0.5, 0.99, 1])
-        gauge.set({ quantile: String(quantile) }, lag.percentile(quantile * 100 || 50) / 1e9)
+        gauge.set({ quantile: String(quantile) }, lag.percentile(quantile * 100) / 1e9)
       lag.reset()
     },
   })
@@ -183,37 +183,33 @@ function addService(registry: Registry, sources: MetricSources, guard: Guard): v
 function addSites(registry: Registry, siteLoads: MetricSources['siteLoads'], guard: Guard): void {
   if (!siteLoads) return
   const labelNames = ['site', 'node', 'phase']
+  const load = new Gauge({
+    name: 'gridkeep_site_load_amperes',
+    help: 'Measured load per node and phase.',
+    labelNames,
+    registers: [],
+  })
   const limit = new Gauge({
     name: 'gridkeep_site_limit_amperes',
     help: 'Limit in force per node and phase.',
     labelNames,
     registers: [registry],
-  })
-  const load = new Gauge({
-    name: 'gridkeep_site_load_amperes',
-    help: 'Measured load per node and phase.',
-    labelNames,
-    registers: [registry],
-    // Both are filled here, so that a scrape shows load and limit of one moment. Gauges are read in order.
-  })
-  const refill = guard(() => {
-    limit.reset()
-    load.reset()
-    for (const { siteId, nodeId, measuredA, limitA } of siteLoads()) {
-      for (const [index, phase] of ['L1', 'L2', 'L3'].entries()) {
-        const labels = { site: siteId, node: nodeId, phase }
-        const limitNow = limitA[index]
-        const loadNow = measuredA?.[index]
-        if (typeof limitNow === 'number') limit.set(labels, limitNow)
-        if (typeof loadNow === 'number') load.set(labels, loadNow)
+    // Fills both, so that a scrape shows load and limit of one moment; the registry reads in order.
+    collect: guard(() => {
+      limit.reset()
+      load.reset()
+      for (const { siteId, nodeId, measuredA, limitA } of siteLoads()) {
+        for (const [index, phase] of ['L1', 'L2', 'L3'].entries()) {
+          const labels = { site: siteId, node: nodeId, phase }
+          const limitNow = limitA[index]
+          const loadNow = measuredA?.[index]
+          if (typeof limitNow === 'number') limit.set(labels, limitNow)
+          if (typeof loadNow === 'number') load.set(labels, loadNow)
+        }
       }
-    }
+    }),
   })
-  const read = limit.get.bind(limit)
-  limit.get = async () => {
-    await refill()
-    return read()
-  }
+  registry.registerMetric(load)
 }
 
 interface MetricOptions {

@@ -116,7 +116,7 @@ function toPem(ders: readonly Uint8Array[]): string {
 }
 
 function toBody(certificate: IssuedCertificate): components['schemas']['Certificate'] {
-  const { der: _der, ...rest } = certificate
+  const { der: _der, keyName: _key, ...rest } = certificate
   return rest
 }
 

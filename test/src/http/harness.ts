@@ -1,11 +1,12 @@
 import type { FastifyInstance, InjectOptions } from 'fastify'
 import pino from 'pino'
+import { expect } from 'vitest'
 import { createEventHub } from '../../../src/bus/hub.ts'
 import type { CallOutcome, EventHub, StationBus } from '../../../src/bus/ports.ts'
 import { loadContract } from '../../../src/http/contract.ts'
 import { createKey } from '../../../src/http/keys.ts'
 import type { HttpServerOptions } from '../../../src/http/server.ts'
-import { createHttpServer } from '../../../src/http/server.ts'
+import { BASE_PATH, createHttpServer } from '../../../src/http/server.ts'
 import type { ApiServices, Refusable } from '../../../src/http/services.ts'
 import { createHealth } from '../../../src/observe/health.ts'
 import type { Role } from '../../../src/store/access.ts'
@@ -53,6 +54,36 @@ export interface TestResponse {
   readonly text: string
   /** The parsed JSON body; an empty object where there is none. */
   readonly json: Readonly<Record<string, unknown>>
+}
+
+/** Operations and statuses that some test of this file has seen, e.g. `putStation 201`. */
+export const seen = new Set<string>()
+
+/** Every answer in every test is held against openapi.yaml. */
+function expectContract(method: string, url: string, answer: TestResponse): void {
+  const path = url.split('?')[0] ?? url
+  if (!path.startsWith(BASE_PATH)) return
+  const operation = [...contract.operations.values()].find(
+    (one) =>
+      one.method === method &&
+      new RegExp(`^${BASE_PATH}${one.path.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path),
+  )
+  if (!operation) {
+    expect(answer.status, `${method} ${path} is not in the contract`).toBe(404)
+    return
+  }
+  const { operationId } = operation
+  const status = String(answer.status) in operation.object.responses ? String(answer.status) : 'default'
+  seen.add(`${operationId} ${answer.status}`)
+  if (answer.status === 204) {
+    expect(answer.text).toBe('')
+    return
+  }
+  const mediaType = String(answer.headers['content-type']).split(';')[0] ?? ''
+  const validate = contract.responseValidator(operationId, status, mediaType)
+  const body = mediaType.endsWith('json') ? structuredClone(answer.json) : answer.text
+  expect(validate(body) ? [] : validate.errors, `${operationId} ${answer.status}: ${answer.text}`).toEqual([])
+  if (status === 'default') expect(answer.json.status).toBe(answer.status)
 }
 
 function createBus(): TestBus {
@@ -126,7 +157,12 @@ function createServices(
 /** The whole API over an in-memory database and a bus that answers what the test wants. */
 export async function createTestApi(options: Partial<HttpServerOptions> = {}): Promise<TestApi> {
   let nowMs = START
-  const clock = { now: () => nowMs, advance: (ms: number) => void (nowMs += ms) }
+  const clock = {
+    now: () => nowMs,
+    advance: (ms: number) => {
+      nowMs += ms
+    },
+  }
   const store = createSqliteStore(':memory:')
   const bus = createBus()
   const hub = createEventHub((error) => {
@@ -165,12 +201,14 @@ export async function createTestApi(options: Partial<HttpServerOptions> = {}): P
         ...(body !== undefined && { payload: body as object }),
       })
       const isJson = String(response.headers['content-type']).includes('json')
-      return {
+      const answer = {
         status: response.statusCode,
         headers: response.headers,
         text: response.body,
         json: isJson ? response.json() : {},
       }
+      expectContract(method, url, answer)
+      return answer
     },
     async close() {
       await server.close()

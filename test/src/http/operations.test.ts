@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { FINGERPRINT, fill, PASSWORD, siteConfig } from './fixtures.ts'
+import { contract, createTestApi, seen, type TestApi } from './harness.ts'
+
+/** One good request per operation, in an order in which they work; the harness checks each answer against openapi.yaml. */
+const requests: readonly [
+  operation: string,
+  method: 'GET' | 'PUT' | 'POST' | 'DELETE',
+  path: string,
+  status: number,
+  body?: unknown,
+][] = [
+  ['getSelf', 'GET', '/self', 200],
+  ['listStations', 'GET', '/stations?group=north&limit=5', 200],
+  ['getStation', 'GET', '/stations/CS-001', 200],
+  ['putStation', 'PUT', '/stations/CS-002', 201, { securityProfile: 1, password: PASSWORD }],
+  ['listConnectors', 'GET', '/stations/CS-001/connectors', 200],
+  ['listVariables', 'GET', '/stations/CS-001/variables?component=SmartChargingCtrlr', 200],
+  ['listStationEvents', 'GET', '/stations/CS-001/events?critical=true', 200],
+  ['listStationMeterValues', 'GET', '/stations/CS-001/meter-values?evseId=1', 200],
+  ['callStation', 'POST', '/stations/CS-001/calls/Reset', 200, { type: 'OnIdle' }],
+  ['disconnectStation', 'DELETE', '/stations/CS-001/connection', 204],
+  ['listSessions', 'GET', '/sessions?active=true', 200],
+  ['getSession', 'GET', '/sessions/CS-001/tx-1', 200],
+  ['listSessionEvents', 'GET', '/sessions/CS-001/tx-1/events', 200],
+  ['listSessionMeterValues', 'GET', '/sessions/CS-001/tx-1/meter-values', 200],
+  ['listIdTokens', 'GET', '/id-tokens', 200],
+  ['getIdToken', 'GET', '/id-tokens/ISO14443/04a1b2c3', 200],
+  ['putIdToken', 'PUT', '/id-tokens/eMAID/DE8AAC1B2C3D4E5', 201, { status: 'Accepted', masterPass: true }],
+  ['deleteIdToken', 'DELETE', '/id-tokens/eMAID/DE8AAC1B2C3D4E5', 204],
+  ['listCertificates', 'GET', '/certificates?stationId=CS-001', 200],
+  ['getCertificate', 'GET', `/certificates/${FINGERPRINT}`, 200],
+  ['getCertificatePem', 'GET', `/certificates/${FINGERPRINT}/pem`, 200],
+  ['revokeCertificate', 'POST', `/certificates/${FINGERPRINT}/revocation`, 200, { reason: 'superseded' }],
+  ['listAuthorities', 'GET', '/authorities', 200],
+  ['getAuthorityPem', 'GET', '/authorities/sub/pem', 200],
+  ['listSigningOrders', 'GET', '/signing-orders?state=issued', 200],
+  ['listSites', 'GET', '/sites', 200],
+  ['putSite', 'PUT', '/sites/depot', 200, siteConfig],
+  ['getSite', 'GET', '/sites/depot', 200],
+  ['getSiteStatus', 'GET', '/sites/depot/status', 200],
+  ['listLimits', 'GET', '/sites/depot/limits', 200],
+  ['putLimit', 'PUT', '/sites/depot/limits/night', 200, { nodeId: 'grid', value: 20, unit: 'A' }],
+  ['deleteLimit', 'DELETE', '/sites/depot/limits/night', 204],
+  ['deleteSite', 'DELETE', '/sites/depot', 204],
+  ['listAudit', 'GET', '/audit', 200],
+  ['createApiKey', 'POST', '/api-keys', 201, { name: 'dashboard', role: 'viewer' }],
+  ['listApiKeys', 'GET', '/api-keys', 200],
+  ['deleteStation', 'DELETE', '/stations/CS-002', 204],
+]
+
+describe('every operation of the contract', () => {
+  let api: TestApi
+
+  beforeAll(async () => {
+    api = await createTestApi()
+    await fill(api)
+    api.bus.outcome = { kind: 'answered', payload: { status: 'Accepted' } }
+  })
+  afterAll(() => api.close())
+
+  test.each(requests)('%s answers as openapi.yaml says', async (operation, method, path, status, body) => {
+    const answer = await api.request(method, `/api/v1${path}`, { body })
+    expect(answer.status, answer.text).toBe(status)
+    expect(seen).toContain(`${operation} ${status}`)
+  })
+
+  test('revokeApiKey answers as openapi.yaml says', async () => {
+    const created = await api.request('POST', '/api/v1/api-keys', {
+      body: { name: 'gone-soon', role: 'viewer' },
+    })
+    expect((await api.request('DELETE', `/api/v1/api-keys/${created.json.id}`)).status).toBe(204)
+  })
+
+  test('is covered by a request above (event streams have their own tests)', () => {
+    const covered = new Set([...requests.map(([operation]) => operation), 'revokeApiKey', 'streamEvents'])
+    expect([...contract.operations.keys()].filter((operation) => !covered.has(operation))).toEqual([])
+  })
+
+  test('that changes something leaves an entry in the audit trail with the name of the key', async () => {
+    const entries = await api.store.audit.list({ limit: 1000 })
+    const changing = requests.filter(([, method]) => method !== 'GET')
+    expect(new Set(entries.map((entry) => entry.actor))).toEqual(new Set(['the-admin']))
+    expect(entries.length).toBeGreaterThanOrEqual(changing.length)
+    expect(new Set(entries.map((entry) => entry.action))).toEqual(
+      new Set([
+        'station.put',
+        'station.call',
+        'station.disconnect',
+        'station.delete',
+        'id-token.put',
+        'id-token.delete',
+        'certificate.revoke',
+        'site.put',
+        'site.delete',
+        'limit.put',
+        'limit.delete',
+        'api-key.create',
+        'api-key.revoke',
+      ]),
+    )
+  })
+})
+
+describe('the contract itself', () => {
+  const json = 'application/json'
+
+  test('gives examples that keep to its own schemas', () => {
+    for (const { operationId, object } of contract.operations.values()) {
+      const body = object.requestBody?.content[json]
+      if (body) {
+        expect(body, operationId).toHaveProperty('example')
+        const validate = contract.bodyValidator(operationId)
+        expect(
+          validate(structuredClone(exampleOf(body))),
+          `${operationId}: ${JSON.stringify(validate.errors)}`,
+        ).toBe(true)
+      }
+      for (const [status, response] of Object.entries(object.responses)) {
+        const example = exampleOf(response.content?.[json])
+        if (example === undefined) continue
+        const validate = contract.responseValidator(operationId, status, json)
+        expect(
+          validate(structuredClone(example)),
+          `${operationId} ${status}: ${JSON.stringify(validate.errors)}`,
+        ).toBe(true)
+      }
+    }
+  })
+
+  test('names problem details as the answer to everything that goes wrong', () => {
+    for (const { operationId, object } of contract.operations.values())
+      expect(object.responses.default?.$ref, operationId).toBe('#/components/responses/Problem')
+  })
+
+  test('lets an object schema say which properties it has', () => {
+    const open = new Set(['OcppPayload'])
+    for (const [name, schema] of Object.entries(contract.document.components.schemas))
+      if ('type' in schema && schema.type === 'object' && !open.has(name))
+        expect(schema, name).toHaveProperty('additionalProperties', false)
+  })
+})
+
+function exampleOf(content: object | undefined): unknown {
+  return content && 'example' in content ? content.example : undefined
+}
