@@ -8,6 +8,7 @@ export {
   EMPTY_SLOTS,
   type EvseState,
 } from './booking.ts'
+export * from './composite.ts'
 export * from './decide.ts'
 export type { Demand, PlanAdvice, PolicyName, Session, Turn } from './demand.ts'
 export * from './device.ts'
@@ -22,6 +23,7 @@ export * from './limits.ts'
 export * from './network.ts'
 export * from './outcome.ts'
 export * from './profile.ts'
+export { parseTime, periodAt } from './profile-clock.ts'
 export * from './site.ts'
 export * from './site-check.ts'
 export * from './snapshot.ts'

@@ -1,0 +1,257 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  type ChargingProfile,
+  type CompositeRequest,
+  compositeAt,
+  compositeSchedule,
+  type InstalledProfile,
+  type ProfilePurpose,
+} from '../../profiles/index.ts'
+import { bruteForceAt } from './composite-brute-force.ts'
+
+const NOON_MS = Date.parse('2026-03-28T12:00:00Z')
+const DEFAULTS = { limitA: 48, limitW: 33_120, numberPhases: 3, voltageV: 230 }
+const iso = (offsetS: number) => new Date(NOON_MS + offsetS * 1000).toISOString()
+
+function profile(over: Partial<ChargingProfile> & { limitA: number }): ChargingProfile {
+  const { limitA, ...rest } = over
+  return {
+    id: 1,
+    stackLevel: 0,
+    chargingProfilePurpose: 'TxDefaultProfile',
+    chargingProfileKind: 'Absolute',
+    chargingSchedule: [
+      {
+        id: 1,
+        startSchedule: iso(0),
+        chargingRateUnit: 'A',
+        chargingSchedulePeriod: [{ startPeriod: 0, limit: limitA, numberPhases: 3 }],
+      },
+    ],
+    ...rest,
+  }
+}
+
+function request(
+  profiles: readonly InstalledProfile[],
+  over: Partial<CompositeRequest> = {},
+): CompositeRequest {
+  return {
+    evseIds: [1, 2],
+    profiles,
+    transactions: [{ evseId: 1, transactionId: 't1', startMs: NOON_MS }],
+    defaults: DEFAULTS,
+    evseId: 1,
+    unit: 'A',
+    fromMs: NOON_MS,
+    toMs: NOON_MS + 3_600_000,
+    ...over,
+  }
+}
+
+describe('a composite schedule', () => {
+  it('is the default of the station where no profile says anything, never zero', () => {
+    expect(compositeSchedule(request([])).periods).toMatchObject([
+      { startPeriod: 0, limit: 48, purpose: null },
+    ])
+  })
+
+  it('falls back to the default profile when a lease ends', () => {
+    const lease: ChargingProfile = {
+      ...profile({ limitA: 20, id: 2, chargingProfilePurpose: 'TxProfile', transactionId: 't1' }),
+      chargingSchedule: [
+        {
+          id: 1,
+          startSchedule: iso(-60),
+          duration: 300,
+          chargingRateUnit: 'A',
+          chargingSchedulePeriod: [{ startPeriod: 0, limit: 20 }],
+        },
+      ],
+    }
+    const profiles = [
+      { evseId: 1, profile: profile({ limitA: 6 }) },
+      { evseId: 1, profile: lease },
+    ]
+    expect(compositeSchedule(request(profiles)).periods).toMatchObject([
+      { startPeriod: 0, limit: 20, purpose: 'TxProfile' },
+      { startPeriod: 240, limit: 6, purpose: 'TxDefaultProfile' },
+    ])
+  })
+
+  it('ignores the TxProfile of another transaction', () => {
+    const stale = profile({ limitA: 1, chargingProfilePurpose: 'TxProfile', transactionId: 'gone' })
+    expect(compositeAt(request([{ evseId: 1, profile: stale }]), NOON_MS).limit).toBe(48)
+  })
+
+  it('gives a default profile only to an EVSE with a transaction, unless one is simulated', () => {
+    const profiles = [{ evseId: 0, profile: profile({ limitA: 6 }) }]
+    expect(compositeAt(request(profiles, { evseId: 2 }), NOON_MS).limit).toBe(48)
+    expect(compositeAt(request(profiles, { evseId: 2, simulateTransaction: true }), NOON_MS).limit).toBe(6)
+  })
+
+  it('drops a profile that may not be used offline for so long', () => {
+    const fragile = profile({ limitA: 30, stackLevel: 1, maxOfflineDuration: 600 })
+    const profiles = [
+      { evseId: 1, profile: profile({ limitA: 6, id: 2 }) },
+      { evseId: 1, profile: fragile },
+    ]
+    const offline = compositeSchedule(request(profiles, { offlineSinceMs: NOON_MS - 300_000 }))
+    expect(offline.periods.map(({ startPeriod, limit }) => [startPeriod, limit])).toEqual([
+      [0, 30],
+      [300, 6],
+    ])
+    const lapsed = compositeAt(request(profiles, { lapsedProfileIds: new Set([1]) }), NOON_MS)
+    expect(lapsed.limit).toBe(6)
+  })
+
+  it('keeps running a daily schedule from yesterday until today begins', () => {
+    const daily: ChargingProfile = {
+      ...profile({ limitA: 0, chargingProfileKind: 'Recurring', recurrencyKind: 'Daily' }),
+      chargingSchedule: [
+        {
+          id: 1,
+          startSchedule: iso(600 - 86_400 * 30),
+          chargingRateUnit: 'A',
+          chargingSchedulePeriod: [
+            { startPeriod: 0, limit: 16 },
+            { startPeriod: 80_000, limit: 32 },
+          ],
+        },
+      ],
+    }
+    const result = compositeSchedule(request([{ evseId: 1, profile: daily }]))
+    expect(result.periods.map(({ startPeriod, limit }) => [startPeriod, limit])).toEqual([
+      [0, 32],
+      [600, 16],
+    ])
+  })
+})
+
+const PURPOSES: readonly ProfilePurpose[] = [
+  'ChargingStationExternalConstraints',
+  'ChargingStationMaxProfile',
+  'TxDefaultProfile',
+  'TxDefaultProfile',
+  'TxProfile',
+  'TxProfile',
+]
+
+/** Times in a few minutes around noon, so that a window of two minutes is full of edges. */
+const arbitraryProfile = fc
+  .record({
+    id: fc.integer({ min: 1, max: 9 }),
+    evseId: fc.integer({ min: 0, max: 2 }),
+    stackLevel: fc.integer({ min: 0, max: 3 }),
+    purpose: fc.constantFrom(...PURPOSES),
+    kind: fc.constantFrom('Absolute' as const, 'Recurring' as const, 'Relative' as const),
+    recurrencyKind: fc.constantFrom('Daily' as const, 'Weekly' as const),
+    days: fc.integer({ min: -15, max: 15 }),
+    startS: fc.integer({ min: -200, max: 120 }),
+    duration: fc.option(fc.integer({ min: 1, max: 200 }), { nil: undefined }),
+    unit: fc.constantFrom('A' as const, 'W' as const),
+    gaps: fc.array(fc.integer({ min: 1, max: 70 }), { minLength: 0, maxLength: 4 }),
+    limits: fc.array(fc.integer({ min: 0, max: 32 }), { minLength: 5, maxLength: 5 }),
+    phases: fc.array(fc.constantFrom(undefined, 1, 2, 3), { minLength: 5, maxLength: 5 }),
+    validFrom: fc.option(fc.integer({ min: -60, max: 100 }), { nil: undefined }),
+    validTo: fc.option(fc.integer({ min: 0, max: 150 }), { nil: undefined }),
+    transactionId: fc.constantFrom('t1', 't2', 'old'),
+    maxOfflineDuration: fc.option(fc.integer({ min: 10, max: 300 }), { nil: undefined }),
+  })
+  .map((raw): InstalledProfile => {
+    const starts = [0]
+    for (const gap of raw.gaps) starts.push((starts.at(-1) ?? 0) + gap)
+    const scale = raw.unit === 'W' ? 700 : 1
+    const days = raw.kind === 'Recurring' ? raw.days * (raw.recurrencyKind === 'Weekly' ? 7 : 1) : 0
+    return {
+      evseId:
+        raw.purpose === 'ChargingStationMaxProfile'
+          ? 0
+          : raw.purpose === 'TxProfile'
+            ? Math.max(1, raw.evseId)
+            : raw.evseId,
+      profile: {
+        id: raw.id,
+        stackLevel: raw.stackLevel,
+        chargingProfilePurpose: raw.purpose,
+        chargingProfileKind: raw.kind,
+        ...(raw.kind === 'Recurring' ? { recurrencyKind: raw.recurrencyKind } : {}),
+        ...(raw.purpose === 'TxProfile' ? { transactionId: raw.transactionId } : {}),
+        ...(raw.validFrom === undefined ? {} : { validFrom: iso(raw.validFrom) }),
+        ...(raw.validTo === undefined ? {} : { validTo: iso(raw.validTo) }),
+        ...(raw.maxOfflineDuration === undefined ? {} : { maxOfflineDuration: raw.maxOfflineDuration }),
+        chargingSchedule: [
+          {
+            id: 1,
+            ...(raw.kind === 'Relative' ? {} : { startSchedule: iso(raw.startS + days * 86_400) }),
+            ...(raw.duration === undefined ? {} : { duration: raw.duration }),
+            chargingRateUnit: raw.unit,
+            chargingSchedulePeriod: starts.map((startPeriod, k) => ({
+              startPeriod,
+              limit: (raw.limits[k] ?? 0) * scale,
+              ...(raw.phases[k] === undefined ? {} : { numberPhases: raw.phases[k] }),
+            })),
+          },
+        ],
+      },
+    }
+  })
+
+/** Two profiles of one purpose, level and EVSE cannot both be valid (K01.FR.06, 39, 52, 53): the first stays. */
+function withoutTwins(profiles: readonly InstalledProfile[]): InstalledProfile[] {
+  const seen = new Set<string>()
+  return profiles.filter(({ evseId, profile }) => {
+    const keys = [evseId, profile.chargingProfilePurpose === 'TxDefaultProfile' ? 'any' : evseId]
+    const names = keys.map((key) => `${profile.chargingProfilePurpose}/${profile.stackLevel}/${key}`)
+    if (names.some((name) => seen.has(name))) return false
+    for (const name of names) seen.add(name)
+    return true
+  })
+}
+
+describe('any set of profiles', () => {
+  it('gives second by second what the rules say, read one at a time (10,000 sets)', () => {
+    const arbitrary = fc.record({
+      profiles: fc.array(arbitraryProfile, { minLength: 1, maxLength: 6 }),
+      evseId: fc.integer({ min: 0, max: 2 }),
+      unit: fc.constantFrom('A' as const, 'W' as const),
+      simulateTransaction: fc.boolean(),
+      running: fc.array(fc.integer({ min: -300, max: 60 }), { maxLength: 2 }),
+      offlineS: fc.option(fc.integer({ min: -200, max: 0 }), { nil: null }),
+      lapsed: fc.constantFrom(0, 0, 3),
+      lengthS: fc.integer({ min: 0, max: 90 }),
+    })
+    fc.assert(
+      fc.property(arbitrary, (raw) => {
+        const asked = request(withoutTwins(raw.profiles), {
+          evseId: raw.evseId,
+          unit: raw.unit,
+          simulateTransaction: raw.simulateTransaction,
+          transactions: raw.running.map((startS, k) => ({
+            evseId: k + 1,
+            transactionId: `t${k + 1}`,
+            startMs: startS > 30 ? null : NOON_MS + startS * 1000,
+          })),
+          offlineSinceMs: raw.offlineS === null ? null : NOON_MS + raw.offlineS * 1000,
+          lapsedProfileIds: new Set(raw.lapsed === 0 ? [] : [raw.lapsed]),
+          toMs: NOON_MS + raw.lengthS * 1000,
+        })
+        const { periods } = compositeSchedule(asked)
+        let index = 0
+        for (let second = 0; second === 0 || second < raw.lengthS; second++) {
+          while ((periods[index + 1]?.startPeriod ?? Number.POSITIVE_INFINITY) <= second) index++
+          const truth = bruteForceAt(asked, NOON_MS / 1000 + second)
+          const period = periods[index]
+          const same =
+            period !== undefined &&
+            Math.abs(period.limit - truth.limit) < 1e-6 * Math.max(1, truth.limit) &&
+            period.numberPhases === truth.numberPhases
+          if (!same)
+            throw new Error(`second ${second}: ${JSON.stringify(period)} against ${JSON.stringify(truth)}`)
+        }
+      }),
+      { numRuns: 10_000, seed: 20_260_328 },
+    )
+  })
+})
