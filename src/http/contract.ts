@@ -72,20 +72,32 @@ export function loadContract(source: string = readContractText()): Contract {
     if (!operation) throw new Error(`${operationId} is not in openapi.yaml`)
     return operation
   }
+  const bodyValidator = memoize((operationId) => {
+    const schema = known(operationId).object.requestBody?.content['application/json']?.schema
+    if (!schema) throw new Error(`${operationId} has no JSON body in openapi.yaml`)
+    return json.compile(withAbsoluteRefs(schema))
+  })
+  const textValidator = memoize((schema) => text.compile(withAbsoluteRefs(JSON.parse(schema))))
   return {
     document,
     operations,
-    bodyValidator: (operationId) => {
-      const schema = known(operationId).object.requestBody?.content['application/json']?.schema
-      if (!schema) throw new Error(`${operationId} has no JSON body in openapi.yaml`)
-      return json.compile(withAbsoluteRefs(schema))
-    },
-    textValidator: (schema) => text.compile(withAbsoluteRefs(schema)),
+    bodyValidator,
+    textValidator: (schema) => textValidator(JSON.stringify(schema)),
     responseValidator: (operationId, status, mediaType) => {
       const schema = responseOf(document, known(operationId), status)?.content?.[mediaType]?.schema
       if (!schema) throw new Error(`${operationId} has no answer ${status} ${mediaType} in openapi.yaml`)
       return json.compile(withAbsoluteRefs(schema))
     },
+  }
+}
+
+/** Compiling is slow, and many operations share the same parameters. */
+function memoize(compile: (key: string) => ValidateFunction): (key: string) => ValidateFunction {
+  const compiled = new Map<string, ValidateFunction>()
+  return (key) => {
+    const validate = compiled.get(key) ?? compile(key)
+    compiled.set(key, validate)
+    return validate
   }
 }
 

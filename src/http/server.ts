@@ -1,6 +1,6 @@
 /** The operator API's listener: routes from the contract, probes and metrics beside them. */
 
-import type { FastifyBaseLogger, FastifyError, FastifyInstance } from 'fastify'
+import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Fastify, { LogController } from 'fastify'
 import { fastifyOpenapiGlue } from 'fastify-openapi-glue'
 import type { Logger } from 'pino'
@@ -87,6 +87,8 @@ function createApp(log: Logger, tls: HttpServerOptions['tls']): FastifyInstance 
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: 30_000,
     forceCloseConnections: 'idle' as const,
+    // Errors before a route is known, such as a URL that cannot be decoded.
+    frameworkErrors: sendProblem,
     routerOptions: { maxParamLength: 300 },
   }
   if (!tls) return Fastify(settings)
@@ -145,6 +147,13 @@ function addProbes(app: FastifyInstance, health: Health, metrics: HttpServerOpti
     return reply.code(readiness.ready ? 200 : 503).send(readiness)
   })
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))
+}
+
+function sendProblem(error: FastifyError | ApiProblem, request: FastifyRequest, reply: FastifyReply): void {
+  const problem = toProblem(error, request.log)
+  if (problem.extras.retryAfterS !== undefined) reply.header('retry-after', problem.extras.retryAfterS)
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="gridkeep"')
+  reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem.toBody()))
 }
 
 /** The one mapping from errors to problem details. */
