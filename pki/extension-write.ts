@@ -59,7 +59,7 @@ export function subjectAltNames(names: AltNames): Uint8Array {
   return extension(OID.subjectAltName, false, sequence(...dns, ...ip))
 }
 
-function uri(url: string): Uint8Array {
+export function uri(url: string): Uint8Array {
   if (!/^(https?|ldaps?):\/\/[\x21-\x7e]+$/.test(url) || url.length > 512) {
     throw new PkiError(
       'argument-invalid',

@@ -30,9 +30,20 @@ export {
   type ProfileVariant,
   profileAllowsKey,
 } from './certificate-profile.ts'
+export {
+  type CsrAttribute,
+  certsOnlyToPem,
+  decodeCertsOnly,
+  decodeCsrAttributes,
+  ecKeyAttribute,
+  encodeCertsOnly,
+  encodeCsrAttributes,
+  orderChain,
+} from './cms.ts'
 export * from './contract/index.ts'
 export { Crl, type CrlScope, type RevokedEntry } from './crl.ts'
 export { type CrlSource, crlRevocation } from './crl-check.ts'
+export { type CrlEntry, type CrlOrder, deltaEntries, signCrl } from './crl-write.ts'
 export {
   type Csr,
   type CsrPolicy,
@@ -64,7 +75,17 @@ export {
   sameHashData,
 } from './hash-data.ts'
 export { hostMatches, parseIp } from './host-names.ts'
+export {
+  type InstalledRoot,
+  type InventoryStep,
+  type InventoryView,
+  isRoot,
+  nextInventoryStep,
+  type RootUse,
+  type WantedRoot,
+} from './inventory.ts'
 export type { Iso15118Rules } from './iso15118-path.ts'
+export { type ImportedIdentity, importPkcs12, importPrivateKey, pairIdentity } from './key-import.ts'
 export {
   DEFAULT_SCRYPT,
   deriveKek,
@@ -77,6 +98,22 @@ export {
   type WrappedKey,
   wrapKey,
 } from './key-wrap.ts'
+export {
+  decideWave,
+  jitterOf,
+  nextRotationStep,
+  type RenewalPolicy,
+  type RenewalState,
+  type RotationStep,
+  type RotationView,
+  renewalState,
+  renewalTimeMs,
+  type Validity,
+  type WaveDecision,
+  type WavePolicy,
+  type WaveProgress,
+} from './lifecycle.ts'
+export { type LintFinding, type LintSeverity, lintCertificate, lintDraft, signLinted } from './lint.ts'
 export { nameText, nameValues, parseName, type RelativeName, type SubjectFields } from './name.ts'
 export {
   type CertificateStatus,
