@@ -78,7 +78,7 @@ export interface ClientOptions {
   readonly random: Random
   readonly hooks: ClientHooks
   readonly callTimeoutMs: number
-  readonly pingIntervalMs: number
+  readonly pingIntervalMs: () => number
   /** Payloads are checked against the schemas in both directions unless a benchmark says otherwise. */
   readonly checkPayloads: boolean
 }
@@ -103,6 +103,8 @@ export class OcppClient {
   #socket: WebSocket | undefined
   #running = false
   #attempts = 0
+  /** The next reconnect is our own wish and needs no back-off. */
+  #inHurry = false
   #cancelReconnect: Cancel = () => {}
   #cancelDeadline: Cancel = () => {}
   #cancelPing: Cancel = () => {}
@@ -141,6 +143,13 @@ export class OcppClient {
     clearTimeout(timer)
   }
 
+  /** Cuts the connection without a word and stays away until `start`. */
+  cut(): void {
+    this.#running = false
+    this.#cancelReconnect()
+    this.#socket?.terminate()
+  }
+
   /** Cuts the connection without a closing handshake, as a lost link would; reconnects by itself. */
   drop(): void {
     this.#socket?.terminate()
@@ -149,8 +158,8 @@ export class OcppClient {
   /** Closes in good order and connects again at once, for new credentials or a new address. */
   reconnect(): void {
     this.#attempts = 0
-    if (this.#socket === undefined) return
-    this.#socket.close(1000, 'reconnecting')
+    this.#inHurry = true
+    this.#socket?.close(1000, 'reconnecting')
   }
 
   /** Throws CallFailure. Never queued while offline: keeping what must not be lost is the caller's part. */
@@ -263,14 +272,16 @@ export class OcppClient {
     if (!this.#running) return
     const { minimumMs, randomRangeMs, repeatTimes } = this.#options.hooks.backOff()
     const doublings = Math.min(this.#attempts++, repeatTimes)
-    const waitMs = minimumMs * 2 ** doublings + this.#options.random.between(0, randomRangeMs)
+    const backOffMs = minimumMs * 2 ** doublings + this.#options.random.between(0, randomRangeMs)
+    const waitMs = this.#inHurry ? 0 : backOffMs
+    this.#inHurry = false
     this.#cancelReconnect = this.#options.scheduler.after(waitMs, () => {
       if (this.#running) this.#connect()
     })
   }
 
   #startPings(socket: WebSocket): void {
-    const periodMs = this.#options.pingIntervalMs
+    const periodMs = this.#options.pingIntervalMs()
     if (periodMs <= 0) return
     let answered = true
     socket.on('pong', () => {

@@ -218,3 +218,7 @@ export function fractionAt(curve: readonly (readonly [number, number])[], soc: n
   }
   return below[1]
 }
+
+export function createVehicle(options: VehicleOptions = {}): Vehicle {
+  return new Vehicle(options)
+}

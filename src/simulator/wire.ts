@@ -93,26 +93,37 @@ export const errorFrame = (id: string, code: WireErrorCode, description: string)
 
 const loadJson = createRequire(import.meta.url)
 let compiler: Ajv | undefined
+let schemas: ReadonlyMap<string, object> | undefined
 const requestChecks = new Map<string, ValidateFunction>()
 const responseChecks = new Map<string, ValidateFunction>()
 
 /** Schemas are compiled when their action is first seen: most stations use a dozen of the sixty-four. */
-function checkFor(cache: Map<string, ValidateFunction>, urn: string): ValidateFunction | undefined {
-  const known = cache.get(urn)
+function checkFor(cache: Map<string, ValidateFunction>, name: string): ValidateFunction | undefined {
+  const known = cache.get(name)
   if (known !== undefined) return known
-  compiler ??= createCompiler()
-  const check = compiler.getSchema(urn)
-  if (check !== undefined) cache.set(urn, check)
+  schemas ??= loadSchemas()
+  const schema = schemas.get(name)
+  if (schema === undefined) return undefined
+  compiler ??= new Ajv({
+    allErrors: false,
+    strict: false,
+    formats: { 'date-time': isDateTime },
+  })
+  const check = compiler.compile(schema)
+  cache.set(name, check)
   return check
 }
 
-function createCompiler(): Ajv {
-  const ajv = new Ajv({ allErrors: false, strict: false, validateFormats: true })
-  ajv.addFormat('date-time', isDateTime)
-  const schemas: unknown = loadJson('ocpp-rpc/lib/schemas/ocpp2_0_1.json')
-  if (!Array.isArray(schemas)) throw new TypeError('The OCPP 2.0.1 schema bundle must be an array.')
-  for (const schema of schemas) ajv.addSchema(schema)
-  return ajv
+/** By name without their `$id`, which is not an URI that the compiler would take. */
+function loadSchemas(): ReadonlyMap<string, object> {
+  const bundle: unknown = loadJson('ocpp-rpc/lib/schemas/ocpp2_0_1.json')
+  if (!Array.isArray(bundle)) throw new TypeError('The OCPP 2.0.1 schema bundle must be an array.')
+  return new Map(
+    bundle.map(({ $id, ...schema }: { $id: string; [key: string]: unknown }) => [
+      $id.replace(/^urn:/, ''),
+      schema,
+    ]),
+  )
 }
 
 const DATE_TIME =
@@ -138,11 +149,11 @@ function violation(kind: string, errors: readonly ErrorObject[] | null | undefin
 
 /** True for actions that OCPP 2.0.1 defines at all. */
 export function isAction(action: string): action is Action {
-  return checkFor(requestChecks, `urn:${action}.req`) !== undefined
+  return checkFor(requestChecks, `${action}.req`) !== undefined
 }
 
 export function assertRequest<A extends Action>(action: A, payload: unknown): asserts payload is Requests[A] {
-  const check = checkFor(requestChecks, `urn:${action}.req`)
+  const check = checkFor(requestChecks, `${action}.req`)
   if (check === undefined) throw new WireError('NotImplemented', `${action} is not an OCPP 2.0.1 action.`)
   if (!check(payload)) throw violation(`${action} request`, check.errors)
 }
@@ -151,7 +162,7 @@ export function assertResponse<A extends Action>(
   action: A,
   payload: unknown,
 ): asserts payload is Responses[A] {
-  const check = checkFor(responseChecks, `urn:${action}.conf`)
+  const check = checkFor(responseChecks, `${action}.conf`)
   if (check === undefined) throw new WireError('NotImplemented', `${action} is not an OCPP 2.0.1 action.`)
   if (!check(payload)) throw violation(`${action} response`, check.errors)
 }

@@ -9,8 +9,6 @@ import type { Reservations } from './reservations.ts'
 export interface AvailabilityServices {
   readonly evses: readonly Evse[]
   readonly reservations: Reservations
-  /** The whole station was switched; scheduled changes are carried out when the EVSE is free. */
-  stationOperational(operational: boolean): void
   statusChanged(evse: Evse): void
 }
 
@@ -29,7 +27,6 @@ export function availabilityCalls(context: StationContext, services: Availabilit
       return 'Rejected'
     }
     for (const evse of affected) apply(evse, connectorId, operational)
-    if (where === undefined || where.id === 0) services.stationOperational(operational)
     const busy = affected.some((evse) => evse.transaction !== undefined)
     return busy && !operational ? 'Scheduled' : 'Accepted'
   }

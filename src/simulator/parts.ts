@@ -1,0 +1,182 @@
+import type { BootReasonEnumType } from '../ocpp/v201/messages.generated.ts'
+import { Authorizer } from './calls/authorization.ts'
+import { availabilityCalls } from './calls/availability.ts'
+import { certificateCalls } from './calls/certificates.ts'
+import { notifyChargingNeeds } from './calls/charging-needs.ts'
+import { customerCalls } from './calls/customer.ts'
+import { deviceModelCalls } from './calls/device-model.ts'
+import { Display } from './calls/display.ts'
+import { FileTransfers } from './calls/files.ts'
+import { Monitoring } from './calls/monitoring.ts'
+import { NetworkProfiles } from './calls/network.ts'
+import { Reservations } from './calls/reservations.ts'
+import { Resets } from './calls/reset.ts'
+import { SmartCharging } from './calls/smart-charging.ts'
+import { transactionCalls } from './calls/transactions.ts'
+import { triggerCalls } from './calls/trigger.ts'
+import { OcspRefresh } from './certificates/ocsp-refresh.ts'
+import { CertificateSigning, type SigningUse } from './certificates/signing.ts'
+import { CertificateStore } from './certificates/store.ts'
+import type { Handlers, StationContext } from './context.ts'
+import { Evse, type EvseServices } from './evse.ts'
+import { TransactionOutbox } from './outbox.ts'
+import type { Registration } from './registration.ts'
+import type { StationOptions } from './station-options.ts'
+import { StatusReporter } from './status.ts'
+import { NO_CURRENT, type PhaseCurrents } from './vehicle.ts'
+
+/** What the parts ask of the station that they are parts of. */
+export interface Lifecycle {
+  readonly registration: () => Registration
+  reboot(reason: BootReasonEnumType): void
+  /** The station has a new certificate of its own: connect with it. */
+  stationCertificateChanged(): void
+}
+
+export interface Parts {
+  readonly evses: readonly Evse[]
+  readonly smartCharging: SmartCharging
+  readonly authorizer: Authorizer
+  readonly reservations: Reservations
+  readonly outbox: TransactionOutbox
+  readonly status: StatusReporter
+  readonly certificates: CertificateStore
+  readonly signing: CertificateSigning
+  readonly ocsp: OcspRefresh
+  readonly monitoring: Monitoring
+  readonly display: Display
+  readonly files: FileTransfers
+  readonly resets: Resets
+  readonly network: NetworkProfiles
+  readonly handlers: Handlers
+}
+
+/** Builds the parts of one station and joins what they answer. */
+export function assembleParts(context: StationContext, options: StationOptions, lifecycle: Lifecycle): Parts {
+  const evses: Evse[] = []
+  const status = new StatusReporter(context)
+  const authorizer = new Authorizer(context)
+  const statusChanged = (evse: Evse) => status.changed(evse)
+  const sameGroup: EvseServices['sameGroup'] = (a, b) => authorizer.sameGroup(a, b)
+  const reservations = new Reservations(context, { evses: () => evses, statusChanged, sameGroup })
+  const smartCharging = new SmartCharging(context, () => evses)
+  const display = new Display(context, () => evses)
+  const outbox = new TransactionOutbox(context, (request, response) => {
+    const { idToken } = request
+    if (idToken !== undefined && response.idTokenInfo !== undefined) {
+      authorizer.remember(idToken, response.idTokenInfo)
+    }
+    evses.find((evse) => evse.id === request.evse?.id)?.answered(request, response)
+  })
+  const resets = new Resets(context, { evses, reboot: (reason) => lifecycle.reboot(reason) })
+  const services: EvseServices = {
+    limit: (evseId) => smartCharging.limit(evseId),
+    authorize: (token) => authorizer.authorize(token),
+    sameGroup,
+    record: (event) => outbox.push(event),
+    transactionEnded: (transactionId) => {
+      smartCharging.transactionEnded(transactionId)
+      display.transactionEnded(transactionId)
+      resets.transactionEnded()
+    },
+    statusChanged,
+    needsKnown: (evse) => notifyChargingNeeds(context, evse),
+    takeReservation: (evseId, token) => reservations.take(evseId, token),
+    reservedFor: (evseId) => reservations.reservedFor(evseId),
+    draws: drawReporter(context),
+  }
+  for (const [index, evse] of (options.evses ?? [{}]).entries()) {
+    evses.push(new Evse(index + 1, evse, context, services))
+  }
+  const certificates = new CertificateStore()
+  const ocsp = new OcspRefresh(context, certificates)
+  const signing = new CertificateSigning(context, {
+    store: certificates,
+    subject: (use) => subjectFor(use, context, options, evses),
+    stationCertificateChanged: () => lifecycle.stationCertificateChanged(),
+    v2gCertificateChanged: () => ocsp.refresh(),
+  })
+  const files = new FileTransfers(context, { rebootForFirmware: () => lifecycle.reboot('FirmwareUpdate') })
+  const monitoring = new Monitoring(context)
+  const network = new NetworkProfiles(context, options.endpoint)
+  const handlers: Handlers = {
+    ...deviceModelCalls(context),
+    ...authorizer.handlers,
+    ...reservations.handlers,
+    ...smartCharging.handlers,
+    ...display.handlers,
+    ...resets.handlers,
+    ...files.handlers,
+    ...monitoring.handlers,
+    ...network.handlers,
+    ...certificateCalls(context, certificates, signing),
+    ...customerCalls(context, authorizer, certificates),
+    ...availabilityCalls(context, { evses, reservations, statusChanged }),
+    ...transactionCalls(context, {
+      evses,
+      outbox,
+      authorizer,
+      reservations,
+      refusesProfile: (evseId, profile) => smartCharging.refuses(evseId, profile, true),
+      installProfile: (evseId, profile) => smartCharging.install(evseId, profile),
+    }),
+    ...triggerCalls(context, {
+      evses,
+      signing,
+      files,
+      boot: () => void lifecycle.registration().boot({ triggered: true }),
+      heartbeat: () => void lifecycle.registration().heartbeat({ solicited: true }),
+      notifyStatus: (evse, connectorId) => status.notify(evse, connectorId, { solicited: true }),
+      awaitsBoot: () => lifecycle.registration().state !== 'Accepted',
+    }),
+  }
+  return {
+    evses,
+    smartCharging,
+    authorizer,
+    reservations,
+    outbox,
+    status,
+    certificates,
+    signing,
+    ocsp,
+    monitoring,
+    display,
+    files,
+    resets,
+    network,
+    handlers,
+  }
+}
+
+/** Emits `draw` when the true current of an EVSE is another than before. */
+function drawReporter(context: StationContext): (evse: Evse) => void {
+  const last = new Map<number, PhaseCurrents>()
+  return (evse) => {
+    const before = last.get(evse.id) ?? NO_CURRENT
+    const { currents } = evse
+    if (currents.every((currentA, phase) => currentA === before[phase])) return
+    last.set(evse.id, currents)
+    context.events.emit('draw', { evseId: evse.id, currents })
+  }
+}
+
+function subjectFor(
+  use: SigningUse,
+  context: StationContext,
+  options: StationOptions,
+  evses: readonly Evse[],
+): { commonName: string; organization: string; country?: string } {
+  const { device } = context
+  const ownOrganization = device.text('SecurityCtrlr.OrganizationName')
+  if (use !== 'V2GCertificate') {
+    return { commonName: options.serialNumber ?? options.id, organization: ownOrganization }
+  }
+  const organization = device.text('ISO15118Ctrlr.OrganizationName') || ownOrganization
+  const country = device.text('ISO15118Ctrlr.CountryName')
+  return {
+    commonName: evses[0]?.seccId ?? options.id,
+    organization,
+    ...(country.length === 2 ? { country } : {}),
+  }
+}

@@ -1,0 +1,515 @@
+import { Certificate } from '../../pki/index.ts'
+import type {
+  Action,
+  BootReasonEnumType,
+  ChargingLimitSourceEnumType,
+  IdTokenType,
+  Requests,
+  Responses,
+} from '../ocpp/v201/messages.generated.ts'
+import { AnswerDesk } from './answer-desk.ts'
+import type { ExternalLimit } from './calls/smart-charging.ts'
+import type { SigningUse } from './certificates/signing.ts'
+import type { CertificateStore } from './certificates/store.ts'
+import { CallFailure, type ClientHooks, type Endpoint, OcppClient } from './client.ts'
+import { createStationClock } from './clock.ts'
+import { type Counters, createCounters, type StationContext, type StationEvents } from './context.ts'
+import { DeviceModel } from './device/model.ts'
+import type { LiveValues } from './device/variables.ts'
+import { createEmitter } from './emitter.ts'
+import type { Evse } from './evse.ts'
+import { FaultPanel } from './faults.ts'
+import { assembleParts, type Parts } from './parts.ts'
+import { createRandom } from './random.ts'
+import { Registration, type RegistrationState } from './registration.ts'
+import { type Cancel, createRealScheduler, type Scheduler } from './scheduler.ts'
+import type { StoredProfile } from './smart-charging/profile-store.ts'
+import { STATION_DEFAULTS, type StationOptions } from './station-options.ts'
+import type { PhaseCurrents, Vehicle } from './vehicle.ts'
+
+const MAX_SECURITY_EVENTS = 50
+
+let sharedScheduler: Scheduler | undefined
+
+/** A charging station that speaks OCPP 2.0.1 to a CSMS and lets cars draw what their profiles allow. */
+export class Station {
+  readonly id: string
+  readonly faults: FaultPanel
+  readonly device: DeviceModel
+  readonly counters: Counters
+  readonly #options: StationOptions
+  readonly #scheduler: Scheduler
+  readonly #context: StationContext
+  readonly #parts: Parts
+  readonly #client: OcppClient
+  readonly #registration: Registration
+  readonly #desk: AnswerDesk
+  #connectAttempts = 0
+  #cancelTicks: Cancel = () => {}
+  #ticking = false
+  #cancelAligned: Cancel = () => {}
+  #cancelRestart: Cancel = () => {}
+  #securityEvents: Requests['SecurityEventNotification'][] = []
+  #stopped = true
+  #extraTrust: readonly string[] = []
+
+  constructor(options: StationOptions) {
+    this.id = options.id
+    this.#options = options
+    sharedScheduler ??= createRealScheduler()
+    this.#scheduler = options.scheduler ?? sharedScheduler
+    const random = createRandom(options.seed ?? STATION_DEFAULTS.seed).fork(options.id)
+    this.faults = new FaultPanel(random.fork('faults'))
+    this.counters = createCounters()
+    const follows = options.followCsmsTime ?? true
+    const clock = createStationClock(this.#scheduler, this.faults, follows)
+    this.device = new DeviceModel({
+      layout: { connectors: (options.evses ?? [{}]).map((evse) => evse.connectors ?? 1) },
+      live: this.#liveValues(),
+      onChange: (placed) => this.#variableChanged(placed.spec.component, placed.spec.variable),
+    })
+    this.#context = {
+      id: options.id,
+      scheduler: this.#scheduler,
+      random,
+      clock,
+      device: this.device,
+      faults: this.faults,
+      events: createEmitter<StationEvents>(),
+      counters: this.counters,
+      online: () => this.connected && this.#registration.state === 'Accepted',
+      call: (action, request, how) => this.#call(action, request, how),
+      send: (action, request, how) => this.#send(action, request, how),
+      securityEvent: (type, techInfo = '') => this.#securityEvent(type, techInfo),
+      problem: (where, error) => this.#problem(where, error),
+    }
+    this.#registration = new Registration(this.#context, {
+      chargingStation: () => this.#nameplate(),
+      accepted: () => this.#accepted(),
+      online: () => this.#online(),
+    })
+    this.#parts = assembleParts(this.#context, options, {
+      registration: () => this.#registration,
+      reboot: (reason) => this.reboot(reason),
+      stationCertificateChanged: () => this.#reconnectWith(3),
+    })
+    this.#desk = new AnswerDesk(this.#context, this.#parts.handlers, {
+      refusesEverything: () => this.#registration.state === 'Rejected',
+      dropSocket: () => this.#client.drop(),
+    })
+    this.#client = new OcppClient({
+      stationId: options.id,
+      scheduler: options.networkScheduler ?? this.#scheduler,
+      random: random.fork('back-off'),
+      hooks: this.#clientHooks(),
+      callTimeoutMs: options.callTimeoutMs ?? STATION_DEFAULTS.callTimeoutMs,
+      pingIntervalMs: () => this.device.number('OCPPCommCtrlr.WebSocketPingInterval') * 1000,
+      checkPayloads: options.checkPayloads ?? true,
+    })
+    this.#leaveFactory()
+  }
+
+  readonly on: StationContext['events']['on'] = (name, listener) => this.#context.events.on(name, listener)
+
+  get connected(): boolean {
+    return this.#client.connected
+  }
+
+  get registration(): RegistrationState {
+    return this.#registration.state
+  }
+
+  get evses(): readonly Evse[] {
+    return this.#parts.evses
+  }
+
+  get certificates(): CertificateStore {
+    return this.#parts.certificates
+  }
+
+  /** OCSP answers that the station holds for its own chain. */
+  get ocspAnswers(): ReadonlyMap<string, string> {
+    return this.#parts.ocsp.answers
+  }
+
+  get profiles(): readonly StoredProfile[] {
+    return this.#parts.smartCharging.store.all
+  }
+
+  /** Transaction events that wait for the CSMS. */
+  get queuedEvents(): number {
+    return this.#parts.outbox.size
+  }
+
+  evse(evseId: number): Evse {
+    const evse = this.#parts.evses[evseId - 1]
+    if (evse === undefined) throw new RangeError(`${this.id} has no EVSE ${evseId}.`)
+    return evse
+  }
+
+  /** True current on the station's phases. */
+  currents(evseId: number): PhaseCurrents {
+    return this.evse(evseId).currents
+  }
+
+  start(): void {
+    this.#stopped = false
+    this.#scheduleAligned()
+    this.#client.start()
+  }
+
+  /** Disconnects in good order; timers stop, cars stay where they are. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#cancelRestart()
+    this.#cancelAligned()
+    this.#stopTicks()
+    this.#stopParts()
+    await this.#client.stop()
+  }
+
+  /** Drives up, plugs in, and, when the car carries a token, presents it a moment later. */
+  plugIn(evseId: number, vehicle: Vehicle, connectorId = 1): void {
+    const evse = this.evse(evseId)
+    evse.plugIn(vehicle, connectorId)
+    this.#startTicks()
+    this.#presentLater(evse, vehicle)
+  }
+
+  unplug(evseId: number): Vehicle | undefined {
+    const vehicle = this.evse(evseId).unplug()
+    if (!this.#parts.evses.some((evse) => evse.needsTicks)) this.#stopTicks()
+    return vehicle
+  }
+
+  presentToken(evseId: number, token: IdTokenType): Promise<boolean> {
+    return this.evse(evseId).presentToken(token)
+  }
+
+  /** Cuts the link without a closing handshake; the station reconnects by itself. */
+  dropConnection(): void {
+    this.#client.drop()
+  }
+
+  /** No link for so long; charging goes on by the profiles that are there. */
+  goOffline(durationMs: number): void {
+    this.#client.cut()
+    this.#startClientAfter(durationMs)
+  }
+
+  /** Restarts, ending what runs: an orderly Reset names its own reason, a watchdog or power loss theirs. */
+  reboot(reason: BootReasonEnumType = 'Watchdog'): void {
+    const powerLost = reason === 'PowerUp'
+    for (const evse of this.#parts.evses) {
+      evse.interrupt('AbnormalCondition', powerLost ? 'PowerLoss' : 'Reboot')
+    }
+    this.counters.reboots++
+    this.#context.events.emit('rebooted', { reason })
+    this.#registration.restart(reason)
+    this.#stopTicks()
+    this.#parts.ocsp.stop()
+    this.#parts.status.forget()
+    this.#parts.network.booted()
+    this.#client.cut()
+    this.#startClientAfter(this.#options.bootDurationMs ?? STATION_DEFAULTS.bootDurationMs)
+  }
+
+  /** A defect of the EVSE (and its repair). */
+  setFaulted(evseId: number, faulted: boolean): void {
+    const evse = this.evse(evseId)
+    evse.faulted = faulted
+    if (faulted) {
+      evse.interrupt('AbnormalCondition', 'GroundFault')
+      this.#parts.reservations.removeFor(evseId)
+    }
+    this.#parts.status.changed(evse)
+  }
+
+  /** Asks for a certificate as a station does that has none or whose own runs out. */
+  requestCertificate(use: SigningUse): Promise<void> {
+    return this.#parts.signing.request(use)
+  }
+
+  setExternalLimit(limit: ExternalLimit): void {
+    this.#parts.smartCharging.setExternalLimit(limit)
+  }
+
+  clearExternalLimit(evseId = 0, source: ChargingLimitSourceEnumType = 'EMS'): void {
+    this.#parts.smartCharging.clearExternalLimit(evseId, source)
+  }
+
+  /** Any message of a station, for parts that live outside of it such as an ISO 15118 car. */
+  call<A extends Action>(action: A, request: Requests[A]): Promise<Responses[A]> {
+    return this.#call(action, request)
+  }
+
+  securityEvent(type: string, techInfo = ''): void {
+    this.#securityEvent(type, techInfo)
+  }
+
+  #leaveFactory(): void {
+    const { options, device, certificates } = {
+      options: this.#options,
+      device: this.device,
+      certificates: this.#parts.certificates,
+    }
+    device.put('SecurityCtrlr.OrganizationName', options.organization ?? STATION_DEFAULTS.organization)
+    device.put('SecurityCtrlr.Identity', options.id)
+    device.put('ChargingStation.Model', options.model ?? STATION_DEFAULTS.model)
+    device.put('ChargingStation.VendorName', options.vendorName ?? STATION_DEFAULTS.vendorName)
+    device.put('ChargingStation.SerialNumber', options.serialNumber ?? options.id)
+    device.put('ChargingStation.FirmwareVersion', options.firmwareVersion ?? STATION_DEFAULTS.firmwareVersion)
+    for (const [name, value] of Object.entries(options.variables ?? {})) device.put(name, value)
+    const rules = {
+      nowMs: this.#scheduler.now(),
+      maxEntries: Number.POSITIVE_INFINITY,
+      additionalRootCheck: false,
+    }
+    const { endpoint } = options
+    this.#extraTrust = (endpoint.trustedPems ?? []).filter(
+      (pem) => certificates.install('CSMSRootCertificate', pem, rules).status !== 'Accepted',
+    )
+    for (const { use, pem } of options.installedRoots ?? []) certificates.install(use, pem, rules)
+    const { clientChainPem, clientKeyPem } = endpoint
+    if (clientChainPem === undefined || clientKeyPem === undefined) return
+    const [leaf, ...issuers] = Certificate.parseChain(clientChainPem)
+    if (leaf === undefined) throw new RangeError(`${options.id}: clientChainPem holds no certificate.`)
+    certificates.setStation({ chain: [leaf, ...issuers], chainPem: clientChainPem, keyPem: clientKeyPem })
+  }
+
+  #nameplate() {
+    return {
+      model: this.device.text('ChargingStation.Model'),
+      vendorName: this.device.text('ChargingStation.VendorName'),
+      serialNumber: this.device.text('ChargingStation.SerialNumber'),
+      firmwareVersion: this.device.text('ChargingStation.FirmwareVersion'),
+    }
+  }
+
+  #clientHooks(): ClientHooks {
+    const { counters } = this
+    const emit = this.#context.events.emit
+    return {
+      endpoint: () => this.#endpoint(),
+      backOff: () => this.#options.backOff ?? this.#backOff(),
+      answer: (action, request) => this.#desk.answer(action, request),
+      answered: () => this.#desk.answered(),
+      opened: () => {
+        counters.connects++
+        this.#parts.network.connected()
+        emit('connected', { attempt: ++this.#connectAttempts })
+        this.#registration.connected()
+      },
+      closed: (code, reason) => {
+        counters.disconnects++
+        emit('disconnected', { code, reason })
+      },
+      failed: (error) => {
+        counters.connectFailures++
+        this.#parts.network.failed()
+        emit('connectionFailed', { error })
+      },
+      sent: (action) => {
+        counters.callsSent++
+        emit('sent', { action })
+      },
+      received: (action) => {
+        counters.callsReceived++
+        emit('received', { action })
+      },
+      protocolError: (error) => this.#problem('protocol', error),
+    }
+  }
+
+  #endpoint(): Endpoint {
+    const { certificates, network } = this.#parts
+    const base = network.endpoint
+    const changed = this.device.text('SecurityCtrlr.BasicAuthPassword')
+    const password = changed === '' ? base.password : changed
+    const own = certificates.station
+    const roots = certificates.roots('CSMSRootCertificate').map((root) => root.toPem())
+    const trustedPems = [...roots, ...this.#extraTrust]
+    return {
+      url: base.url,
+      securityProfile: base.securityProfile,
+      ...(password === undefined ? {} : { password }),
+      ...(trustedPems.length === 0 ? {} : { trustedPems }),
+      ...(own === undefined ? {} : { clientChainPem: own.chainPem, clientKeyPem: own.keyPem }),
+      ...(base.serverName === undefined ? {} : { serverName: base.serverName }),
+    }
+  }
+
+  #backOff() {
+    return {
+      minimumMs: this.device.number('OCPPCommCtrlr.RetryBackOffWaitMinimum') * 1000,
+      randomRangeMs: this.device.number('OCPPCommCtrlr.RetryBackOffRandomRange') * 1000,
+      repeatTimes: this.device.number('OCPPCommCtrlr.RetryBackOffRepeatTimes'),
+    }
+  }
+
+  #accepted(): void {
+    this.#parts.status.forget()
+    this.#parts.files.booted()
+    this.#parts.signing.watchExpiry()
+    if (this.#parts.certificates.v2gChains.length > 0) this.#parts.ocsp.refresh()
+    this.#securityEvent('StartupOfTheDevice', '')
+    for (const evse of this.#parts.evses) {
+      const { vehicle } = evse
+      const resumes = this.#options.resumeAfterReboot ?? true
+      if (vehicle === undefined || evse.authorized) continue
+      this.#startTicks()
+      if (resumes) this.#presentLater(evse, vehicle)
+    }
+  }
+
+  #online(): void {
+    for (const evse of this.#parts.evses) this.#parts.status.changed(evse)
+    for (const event of this.#securityEvents.splice(0)) this.#send('SecurityEventNotification', event)
+    this.#parts.outbox.flush()
+  }
+
+  #presentLater(evse: Evse, vehicle: Vehicle): void {
+    const { token } = vehicle
+    if (token === undefined) return
+    this.#scheduler.after(this.#options.driverDelayMs ?? STATION_DEFAULTS.driverDelayMs, () => {
+      if (this.#stopped || evse.vehicle !== vehicle || evse.authorized) return
+      evse.presentToken(token).catch((error: unknown) => this.#problem('presentToken', error))
+    })
+  }
+
+  #startTicks(): void {
+    if (this.#ticking) return
+    this.#ticking = true
+    const stepMs = this.#options.stepMs ?? STATION_DEFAULTS.stepMs
+    this.#cancelTicks = this.#scheduler.every(stepMs, () => {
+      for (const evse of this.#parts.evses) evse.tick()
+    })
+  }
+
+  #stopTicks(): void {
+    this.#ticking = false
+    this.#cancelTicks()
+  }
+
+  /** J01: readings at round clock times; in a transaction or, when asked so, only outside of one. */
+  #scheduleAligned(): void {
+    this.#cancelAligned()
+    const intervalMs = this.device.number('AlignedDataCtrlr.Interval') * 1000
+    if (intervalMs <= 0 || this.#stopped) return
+    const nowMs = this.#context.clock.now()
+    const dueMs = (Math.floor(nowMs / intervalMs) + 1) * intervalMs
+    this.#cancelAligned = this.#scheduler.after(dueMs - nowMs, () => {
+      this.#sampleAligned()
+      this.#scheduleAligned()
+    })
+  }
+
+  #sampleAligned(): void {
+    if (!this.device.flag('AlignedDataCtrlr.Enabled')) return
+    const busy = this.#parts.evses.some((evse) => evse.transaction !== undefined)
+    if (busy && this.device.flag('AlignedDataCtrlr.SendDuringIdle')) return
+    for (const evse of this.#parts.evses) {
+      if (evse.transaction !== undefined) {
+        evse.sampleTransaction('MeterValueClock')
+        continue
+      }
+      const value = evse.measure('AlignedDataCtrlr.Measurands', 'Sample.Clock')
+      if (value !== undefined) this.#send('MeterValues', { evseId: evse.id, meterValue: [value] })
+    }
+  }
+
+  #variableChanged(component: string, variable: string): void {
+    const name = `${component}.${variable}`
+    if (name === 'AlignedDataCtrlr.Interval') this.#scheduleAligned()
+    if (name === 'OCPPCommCtrlr.HeartbeatInterval' && this.#registration.state === 'Accepted') {
+      this.#registration.scheduleHeartbeats()
+    }
+    // A01: the new password is used from the next connection on, which the station makes at once.
+    if (name === 'SecurityCtrlr.BasicAuthPassword') this.#reconnectWith(1, 2)
+  }
+
+  #reconnectWith(...profiles: readonly number[]): void {
+    if (!profiles.includes(this.#parts.network.endpoint.securityProfile)) return
+    // After the answer that carries the acceptance has left.
+    this.#scheduler.after(100, () => this.#client.reconnect())
+  }
+
+  #startClientAfter(delayMs: number): void {
+    this.#cancelRestart()
+    this.#cancelRestart = this.#scheduler.after(delayMs, () => {
+      if (!this.#stopped) this.#client.start()
+    })
+  }
+
+  #stopParts(): void {
+    this.#registration.stop()
+    this.#parts.signing.stop()
+    this.#parts.ocsp.stop()
+    this.#parts.monitoring.stop()
+    this.#parts.files.stop()
+  }
+
+  async #call<A extends Action>(
+    action: A,
+    request: Requests[A],
+    how: { solicited?: boolean } = {},
+  ): Promise<Responses[A]> {
+    if (this.#registration.state !== 'Accepted' && !how.solicited) {
+      throw new CallFailure('offline', `${action}: the CSMS has not accepted the station yet.`)
+    }
+    try {
+      return await this.#client.call(action, request)
+    } catch (error) {
+      if (error instanceof CallFailure && error.code === 'call-error') this.counters.callErrors++
+      if (error instanceof CallFailure && error.code === 'deadline') this.counters.timeouts++
+      throw error
+    }
+  }
+
+  #send<A extends Action>(action: A, request: Requests[A], how?: { solicited?: boolean }): void {
+    this.#call(action, request, how).catch((error: unknown) => {
+      // Losing the link is no problem of the station's; everything else is worth a look.
+      const lost = error instanceof CallFailure && ['offline', 'closed'].includes(error.code)
+      if (!lost) this.#problem(action, error)
+    })
+  }
+
+  #securityEvent(type: string, techInfo: string): void {
+    const timestamp = this.#context.clock.iso()
+    const event = { type, timestamp, ...(techInfo === '' ? {} : { techInfo: techInfo.slice(0, 255) }) }
+    this.#context.events.emit('securityEvent', { type, techInfo })
+    if (this.#context.online()) this.#send('SecurityEventNotification', event)
+    else if (this.#securityEvents.length < MAX_SECURITY_EVENTS) this.#securityEvents.push(event)
+  }
+
+  #problem(where: string, error: unknown): void {
+    this.counters.problems++
+    const known = error instanceof Error ? error : new Error(String(error))
+    this.#context.events.emit('problem', { where, error: known })
+  }
+
+  #liveValues(): LiveValues {
+    const evse = (evseId: number) => this.#parts.evses[evseId - 1]
+    return {
+      dateTime: () => this.#context.clock.iso(),
+      localListEntries: () => this.#parts.authorizer.listEntries,
+      chargingProfileEntries: () => this.#parts.smartCharging.store.all.length,
+      certificateEntries: () => this.#parts.certificates.entries,
+      displayMessages: () => this.#parts.display.count,
+      monitors: () => this.#parts.monitoring.count,
+      availability: (evseId, connectorId) => evse(evseId ?? 1)?.status(connectorId ?? 1) ?? 'Unavailable',
+      powerW: (evseId) => Math.round(evse(evseId)?.powerW ?? 0),
+      maxPowerW: (evseId) => Math.round(evse(evseId)?.maxPowerW ?? 0),
+      phases: (evseId) => evse(evseId)?.phases ?? 3,
+      seccId: (evseId) => evse(evseId)?.seccId ?? '',
+      activeNetworkSlot: () => this.#parts.network.activeSlot,
+      securityProfile: () => this.#parts.network.endpoint.securityProfile,
+      protocolsAgreed: () => 'ocpp2.0.1',
+    }
+  }
+}
+
+/** A simulated station; `start()` connects it. */
+export function createStation(options: StationOptions): Station {
+  return new Station(options)
+}
