@@ -956,7 +956,7 @@ export interface components {
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
-            kind: "AcSupply";
+            kind: "ac";
             /** @description The grid phase that feeds each terminal, e.g. [2, 3, 1]. */
             rotation: components["schemas"]["Phase"][];
             maxA: number;
@@ -967,7 +967,7 @@ export interface components {
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
-            kind: "LineToLineSupply";
+            kind: "ac-line";
             between: components["schemas"]["Phase"][];
             maxA: number;
             minA?: number;
@@ -977,7 +977,7 @@ export interface components {
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
-            kind: "DcSupply";
+            kind: "dc";
             maxW: number;
             minW?: number;
             efficiency: number;
@@ -994,7 +994,7 @@ export interface components {
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
-            kind: "StationNode";
+            kind: "station";
             id: components["schemas"]["NodeId"];
             limitA?: components["schemas"]["LimitAmperes"];
             limitW?: number;
@@ -1008,7 +1008,7 @@ export interface components {
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
-            kind: "CircuitNode";
+            kind: "circuit";
             id: components["schemas"]["NodeId"];
             limitA?: components["schemas"]["LimitAmperes"];
             limitW?: number;

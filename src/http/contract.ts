@@ -63,7 +63,10 @@ export function readContractText(): string {
 }
 
 export function loadContract(source: string = readContractText()): Contract {
-  const document: ContractDocument = parse(source)
+  // Ajv chooses by the constants themselves and knows no `mapping`, which the type generator needs.
+  const document: ContractDocument = parse(source, (key, value: unknown) =>
+    key === 'mapping' ? undefined : value,
+  )
   const operations = new Map(operationsOf(document).map((operation) => [operation.operationId, operation]))
   const json = createAjv(document, { coerceTypes: false })
   const text = createAjv(document, { coerceTypes: true })
