@@ -10,10 +10,11 @@ import type {
   TriggerReasonEnumType,
 } from '../ocpp/v201/messages.generated.ts'
 import type { StationContext } from './context.ts'
-import { meterValue, powerW, type Reading } from './meter.ts'
+import type { Reading } from './meter.ts'
+import { type EvseLimit, PowerPath, type Supply } from './power-path.ts'
 import type { Cancel } from './scheduler.ts'
 import { Transaction } from './transaction.ts'
-import { NO_CURRENT, type Offer, type PhaseCurrents, type Vehicle } from './vehicle.ts'
+import type { PhaseCurrents, Vehicle } from './vehicle.ts'
 
 export interface EvseOptions {
   readonly kind?: 'AC' | 'DC'
@@ -24,13 +25,6 @@ export interface EvseOptions {
   readonly maxDcPowerW?: number
   readonly voltageV?: number
   readonly seccId?: string
-}
-
-/** What the profiles allow an EVSE at this moment; DC chargers obey the power, AC the current. */
-export interface EvseLimit {
-  readonly currentA: number
-  readonly powerW: number
-  readonly phases: number
 }
 
 /** What an EVSE needs from the rest of its station. */
@@ -60,12 +54,7 @@ const LEAST_FLOW_A = 0.2
 /** One EVSE: cable, authorization, transaction and the power path between limit, car and meter. */
 export class Evse {
   readonly id: number
-  readonly kind: 'AC' | 'DC'
   readonly connectors: number
-  readonly maxCurrentA: number
-  readonly phases: 1 | 2 | 3
-  readonly maxDcPowerW: number
-  readonly voltageV: number
   readonly seccId: string
   operational = true
   readonly inoperativeConnectors = new Set<number>()
@@ -74,34 +63,36 @@ export class Evse {
   totalCost: number | undefined
   readonly #context: StationContext
   readonly #services: EvseServices
-  #vehicle: Vehicle | undefined
+  readonly #path: PowerPath
   #connectorId = 1
   #transaction: Transaction | undefined
   #authorization: Authorization | undefined
   #cancelCableTimeout: Cancel = () => {}
-  #energyWh = 0
   #pluggedEnergyWh = 0
-  #frozen: Reading | undefined
-  #offeredA = 0
   #announcedA = 0
-  #lastTickMs = 0
   #lastSampleMs = 0
 
   constructor(id: number, options: EvseOptions, context: StationContext, services: EvseServices) {
     this.id = id
-    this.kind = options.kind ?? 'AC'
     this.connectors = options.connectors ?? 1
-    this.maxCurrentA = options.maxCurrentA ?? 32
-    this.phases = options.phases ?? 3
-    this.maxDcPowerW = options.maxDcPowerW ?? 150_000
-    this.voltageV = options.voltageV ?? 230
+    this.#path = new PowerPath(context, {
+      kind: options.kind ?? 'AC',
+      maxCurrentA: options.maxCurrentA ?? 32,
+      phases: options.phases ?? 3,
+      maxDcPowerW: options.maxDcPowerW ?? 150_000,
+      voltageV: options.voltageV ?? 230,
+    })
     this.seccId = options.seccId ?? `DEGKDE${String(id).padStart(4, '0')}`
     this.#context = context
     this.#services = services
   }
 
+  get supply(): Supply {
+    return this.#path.supply
+  }
+
   get vehicle(): Vehicle | undefined {
-    return this.#vehicle
+    return this.#path.vehicle
   }
 
   get transaction(): Transaction | undefined {
@@ -123,40 +114,39 @@ export class Evse {
 
   /** True current on the station's phases. */
   get currents(): PhaseCurrents {
-    return this.#vehicle?.currents ?? NO_CURRENT
+    return this.#path.currents
   }
 
   get energyWh(): number {
-    return this.#energyWh
+    return this.#path.energyWh
   }
 
   get offeredA(): number {
-    return this.#offeredA
+    return this.#path.offeredA
   }
 
   get needsTicks(): boolean {
-    return this.#vehicle !== undefined
+    return this.vehicle !== undefined
   }
 
   status(connectorId: number): ConnectorStatusEnumType {
     if (this.faulted) return 'Faulted'
-    const taken = this.#connectorId === connectorId && (this.#vehicle !== undefined || this.authorized)
+    const taken = this.#connectorId === connectorId && (this.vehicle !== undefined || this.authorized)
     // A cable that is in, or a transaction, outlives a scheduled change to inoperative (G03/G04).
     if (taken) return 'Occupied'
     if (!this.operational || this.inoperativeConnectors.has(connectorId)) return 'Unavailable'
-    if (this.#vehicle !== undefined) return 'Unavailable'
+    if (this.vehicle !== undefined) return 'Unavailable'
     return this.#services.reservedFor(this.id) ? 'Reserved' : 'Available'
   }
 
   plugIn(vehicle: Vehicle, connectorId = 1): void {
-    if (this.#vehicle !== undefined) throw new Error(`EVSE ${this.id} has a car plugged in already.`)
+    if (this.vehicle !== undefined) throw new Error(`EVSE ${this.id} has a car plugged in already.`)
     if (connectorId < 1 || connectorId > this.connectors) {
       throw new RangeError(`EVSE ${this.id} has no connector ${connectorId}.`)
     }
-    this.#vehicle = vehicle
+    this.#path.attach(vehicle)
     this.#connectorId = connectorId
-    this.#pluggedEnergyWh = this.#energyWh
-    this.#lastTickMs = this.#context.scheduler.now()
+    this.#pluggedEnergyWh = this.energyWh
     this.#cancelCableTimeout()
     this.#services.statusChanged(this)
     this.#context.events.emit('plugged', { evseId: this.id, vehicleId: vehicle.id })
@@ -165,18 +155,15 @@ export class Evse {
   }
 
   unplug(): Vehicle | undefined {
-    const vehicle = this.#vehicle
+    const { vehicle } = this
     if (vehicle === undefined) return undefined
-    this.#book()
-    const state = this.#transaction
-    vehicle.cut()
-    this.#services.draws(this)
-    this.#vehicle = undefined
-    if (state !== undefined) this.#cableOut()
+    this.#openPowerPath()
+    this.#path.detach()
+    if (this.#transaction !== undefined) this.#cableOut()
     this.#context.events.emit('unplugged', {
       evseId: this.id,
       vehicleId: vehicle.id,
-      energyWh: this.#energyWh - this.#pluggedEnergyWh,
+      energyWh: this.energyWh - this.#pluggedEnergyWh,
     })
     this.#services.statusChanged(this)
     return vehicle
@@ -201,7 +188,7 @@ export class Evse {
     this.#authorization = { token, remoteStartId }
     if (this.#transaction !== undefined) this.#transaction.remoteStartId = remoteStartId
     this.#signal(trigger, token)
-    if (this.#vehicle === undefined) this.#waitForCable()
+    if (this.vehicle === undefined) this.#waitForCable()
     this.#services.statusChanged(this)
     this.#announceNeeds()
   }
@@ -247,9 +234,9 @@ export class Evse {
 
   /** Moves the power path to now: car, energy, charging state, periodic readings. */
   tick(): void {
-    const vehicle = this.#vehicle
+    const { vehicle } = this
     if (vehicle === undefined) return
-    this.#book()
+    this.#path.advance(this.#limit())
     this.#services.draws(this)
     const nowMs = this.#context.scheduler.now()
     if (this.#transaction === undefined) return
@@ -270,69 +257,30 @@ export class Evse {
   }
 
   measure(list: string, context: ReadingContextEnumType): MeterValueType | undefined {
-    const { faults, device, clock } = this.#context
-    if (faults.active.silentMeter) return undefined
-    const reading = this.reading()
-    return meterValue({ reading, measurands: device.list(list), context, timestamp: clock.iso() })
+    return this.#path.measure(list, context)
   }
 
   /** What the meter shows, lies included. */
   reading(): Reading {
-    const { faults } = this.#context
-    if (faults.active.frozenMeter && this.#frozen !== undefined) return this.#frozen
-    const reading: Reading = {
-      currentsA: faults.reportedCurrents(this.currents),
-      voltageV: this.voltageV,
-      phases: this.kind === 'DC' ? 3 : this.phases,
-      energyWh: this.#energyWh,
-      offeredA: this.#offeredA,
-      ...(this.#vehicle?.iso15118 ? { soc: this.#vehicle.soc } : {}),
-    }
-    this.#frozen = faults.active.frozenMeter ? reading : undefined
-    return reading
+    return this.#path.reading()
   }
 
   get powerW(): number {
-    return powerW({ ...this.reading(), currentsA: this.currents })
+    return this.#path.powerW
   }
 
   get maxPowerW(): number {
-    return this.kind === 'DC' ? this.maxDcPowerW : this.maxCurrentA * this.voltageV * this.phases
+    return this.#path.maxPowerW
   }
 
-  /** Books the energy since the last tick and lets the car react to what is offered now. */
-  #book(): void {
-    const vehicle = this.#vehicle
-    if (vehicle === undefined) return
-    const { scheduler, faults } = this.#context
-    const nowMs = scheduler.now()
-    const dtMs = nowMs - this.#lastTickMs
-    this.#lastTickMs = nowMs
-    const before = vehicle.receivedWh
+  /** Undefined while the contactor is open: nobody may charge. */
+  #limit(): EvseLimit | undefined {
     const closed = this.authorized && this.#transaction !== undefined
-    const drawFactor = faults.active.drawFactor ?? 1
-    if (closed) vehicle.step({ nowMs, dtMs, offer: this.#offer(), drawFactor })
-    else vehicle.cut()
-    this.#offeredA = closed ? this.#offeredA : 0
-    const energyWh = vehicle.receivedWh - before
-    this.#energyWh += energyWh
-    this.#context.counters.energyWh += energyWh
-  }
-
-  #offer(): Offer {
-    const limit = this.#services.limit(this.id)
-    const free = this.#context.faults.active.ignoreLimits === true
-    const currentA = free ? this.maxCurrentA : Math.min(this.maxCurrentA, limit.currentA)
-    const dcPowerW = free ? this.maxDcPowerW : Math.min(this.maxDcPowerW, limit.powerW)
-    const phases = free ? this.phases : Math.min(this.phases, limit.phases)
-    this.#offeredA = this.kind === 'DC' ? dcPowerW / (3 * this.voltageV) : currentA
-    return { currentA, powerW: dcPowerW, phases, voltageV: this.voltageV, kind: this.kind }
+    return closed ? this.#services.limit(this.id) : undefined
   }
 
   #openPowerPath(): void {
-    this.#book()
-    this.#vehicle?.cut()
-    this.#offeredA = 0
+    this.#path.open(this.#limit())
     this.#services.draws(this)
   }
 
@@ -341,7 +289,7 @@ export class Evse {
     this.#cancelCableTimeout()
     if (timeoutS <= 0) return
     this.#cancelCableTimeout = this.#context.scheduler.after(timeoutS * 1000, () => {
-      if (this.#vehicle !== undefined || !this.authorized) return
+      if (this.vehicle !== undefined || !this.authorized) return
       this.#authorization = undefined
       this.#end('EVConnectTimeout', 'Timeout')
       this.#services.statusChanged(this)
@@ -363,7 +311,7 @@ export class Evse {
   }
 
   #announceNeeds(): void {
-    if (this.#vehicle?.iso15118 && this.authorized && this.#transaction !== undefined) {
+    if (this.vehicle?.iso15118 && this.authorized && this.#transaction !== undefined) {
       this.#services.needsKnown(this)
     }
   }
@@ -372,7 +320,7 @@ export class Evse {
   #signal(trigger: TriggerReasonEnumType, idToken?: IdTokenType): void {
     if (this.#transaction === undefined && !this.#reaches('TxCtrlr.TxStartPoint')) return
     if (this.#transaction !== undefined) {
-      this.#setState(this.#vehicle === undefined ? 'Idle' : 'EVConnected')
+      this.#setState(this.vehicle === undefined ? 'Idle' : 'EVConnected')
       this.#transactionEvent('Updated', trigger, { idToken })
       return
     }
@@ -386,8 +334,8 @@ export class Evse {
       evseId: this.id,
       connectorId: this.#connectorId,
       startedMs: nowMs,
-      startEnergyWh: this.#energyWh,
-      chargingState: this.#vehicle === undefined ? 'Idle' : 'EVConnected',
+      startEnergyWh: this.energyWh,
+      chargingState: this.vehicle === undefined ? 'Idle' : 'EVConnected',
       remoteStartId: this.#authorization?.remoteStartId,
       reservationId,
     })
@@ -402,7 +350,7 @@ export class Evse {
   }
 
   #reaches(points: string): boolean {
-    const connected = this.#vehicle !== undefined
+    const connected = this.vehicle !== undefined
     return this.#context.device.list(points).some((point) => {
       if (point === 'EVConnected') return connected
       if (point === 'Authorized') return this.authorized
@@ -418,15 +366,15 @@ export class Evse {
     const phasesUsed = this.currents.filter((currentA) => currentA > LEAST_FLOW_A).length
     this.#transactionEvent('Updated', 'ChargingStateChanged', {
       meterValue: this.measure('SampledDataCtrlr.TxUpdatedMeasurands', 'Other'),
-      phasesUsed: this.kind === 'AC' && phasesUsed > 0 ? phasesUsed : undefined,
+      phasesUsed: this.supply.kind === 'AC' && phasesUsed > 0 ? phasesUsed : undefined,
     })
   }
 
   #stateOf(vehicle: Vehicle): ChargingStateEnumType {
     if (!this.authorized) return 'EVConnected'
     if (this.currents[0] > LEAST_FLOW_A) return 'Charging'
-    const leastA = this.kind === 'DC' ? LEAST_FLOW_A : vehicle.minCurrentA
-    if (this.#offeredA < leastA) return 'SuspendedEVSE'
+    const leastA = this.supply.kind === 'DC' ? LEAST_FLOW_A : vehicle.minCurrentA
+    if (this.offeredA < leastA) return 'SuspendedEVSE'
     if (vehicle.full) return 'SuspendedEV'
     // The car is awake and about to start, or starts again after a pause.
     return this.#transaction?.chargingState === 'Charging' ? 'SuspendedEV' : 'EVConnected'
@@ -439,10 +387,10 @@ export class Evse {
 
   /** K: tells the CSMS when the allowed rate has changed by more than LimitChangeSignificance. */
   #announceRate(): void {
-    const changeA = Math.abs(this.#offeredA - this.#announcedA)
+    const changeA = Math.abs(this.offeredA - this.#announcedA)
     const share = this.#context.device.number('SmartChargingCtrlr.LimitChangeSignificance') / 100
     if (changeA <= Math.max(CHANGE_A, this.#announcedA * share)) return
-    this.#announcedA = this.#offeredA
+    this.#announcedA = this.offeredA
     this.#sample('ChargingRateChanged', 'SampledDataCtrlr.TxUpdatedMeasurands', 'Other')
   }
 
@@ -456,7 +404,7 @@ export class Evse {
   #end(trigger: TriggerReasonEnumType, reason: ReasonEnumType, idToken?: IdTokenType): void {
     const transaction = this.#transaction
     if (transaction === undefined) return
-    this.#setState(this.#vehicle === undefined ? 'Idle' : 'EVConnected')
+    this.#setState(this.vehicle === undefined ? 'Idle' : 'EVConnected')
     const reading = this.measure('SampledDataCtrlr.TxEndedMeasurands', 'Transaction.End')
     this.#transactionEvent('Ended', trigger, { meterValue: reading, idToken, stoppedReason: reason })
     this.#transaction = undefined
@@ -464,7 +412,7 @@ export class Evse {
     this.#context.events.emit('transactionEnded', {
       evseId: this.id,
       transactionId: transaction.id,
-      energyWh: this.#energyWh - transaction.startEnergyWh,
+      energyWh: this.energyWh - transaction.startEnergyWh,
       reason,
     })
   }

@@ -1,4 +1,5 @@
 import type { InstallCertificateUseEnumType } from '../ocpp/v201/messages.generated.ts'
+import type { SigningUse } from './certificates/signing.ts'
 import type { BackOff, Endpoint } from './client.ts'
 import type { EvseOptions } from './evse.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -42,6 +43,8 @@ export interface StationOptions {
   readonly followCsmsTime?: boolean
   /** Off only in benchmarks: both directions are checked against the schemas otherwise. */
   readonly checkPayloads?: boolean
+  /** Certificates that the station asks for by itself after boot while it has none of that kind. */
+  readonly obtainCertificates?: readonly SigningUse[]
   /** Presents the driver's token again when a reboot ended the transaction. */
   readonly resumeAfterReboot?: boolean
 }

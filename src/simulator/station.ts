@@ -1,4 +1,3 @@
-import { Certificate } from '../../pki/index.ts'
 import type {
   Action,
   BootReasonEnumType,
@@ -7,6 +6,7 @@ import type {
   Requests,
   Responses,
 } from '../ocpp/v201/messages.generated.ts'
+import { AlignedReadings } from './aligned.ts'
 import { AnswerDesk } from './answer-desk.ts'
 import type { ExternalLimit } from './calls/smart-charging.ts'
 import type { SigningUse } from './certificates/signing.ts'
@@ -18,6 +18,7 @@ import { DeviceModel } from './device/model.ts'
 import type { LiveValues } from './device/variables.ts'
 import { createEmitter } from './emitter.ts'
 import type { Evse } from './evse.ts'
+import { endpointNow, leaveFactory } from './factory.ts'
 import { FaultPanel } from './faults.ts'
 import { assembleParts, type Parts } from './parts.ts'
 import { createRandom } from './random.ts'
@@ -47,11 +48,11 @@ export class Station {
   #connectAttempts = 0
   #cancelTicks: Cancel = () => {}
   #ticking = false
-  #cancelAligned: Cancel = () => {}
   #cancelRestart: Cancel = () => {}
   #securityEvents: Requests['SecurityEventNotification'][] = []
   #stopped = true
-  #extraTrust: readonly string[] = []
+  readonly #pinnedPems: readonly string[]
+  readonly #aligned: AlignedReadings
 
   constructor(options: StationOptions) {
     this.id = options.id
@@ -93,6 +94,7 @@ export class Station {
       reboot: (reason) => this.reboot(reason),
       stationCertificateChanged: () => this.#reconnectWith(3),
     })
+    this.#aligned = new AlignedReadings(this.#context, this.#parts.evses)
     this.#desk = new AnswerDesk(this.#context, this.#parts.handlers, {
       refusesEverything: () => this.#registration.state === 'Rejected',
       dropSocket: () => this.#client.drop(),
@@ -106,7 +108,9 @@ export class Station {
       pingIntervalMs: () => this.device.number('OCPPCommCtrlr.WebSocketPingInterval') * 1000,
       checkPayloads: options.checkPayloads ?? true,
     })
-    this.#leaveFactory()
+    const { certificates } = this.#parts
+    const left = leaveFactory(options, this.device, certificates, this.#scheduler.now())
+    this.#pinnedPems = left.pinnedPems
   }
 
   readonly on: StationContext['events']['on'] = (name, listener) => this.#context.events.on(name, listener)
@@ -154,7 +158,7 @@ export class Station {
 
   start(): void {
     this.#stopped = false
-    this.#scheduleAligned()
+    this.#aligned.schedule()
     this.#client.start()
   }
 
@@ -162,7 +166,7 @@ export class Station {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#cancelRestart()
-    this.#cancelAligned()
+    this.#aligned.stop()
     this.#stopTicks()
     this.#stopParts()
     await this.#client.stop()
@@ -247,36 +251,6 @@ export class Station {
     this.#securityEvent(type, techInfo)
   }
 
-  #leaveFactory(): void {
-    const { options, device, certificates } = {
-      options: this.#options,
-      device: this.device,
-      certificates: this.#parts.certificates,
-    }
-    device.put('SecurityCtrlr.OrganizationName', options.organization ?? STATION_DEFAULTS.organization)
-    device.put('SecurityCtrlr.Identity', options.id)
-    device.put('ChargingStation.Model', options.model ?? STATION_DEFAULTS.model)
-    device.put('ChargingStation.VendorName', options.vendorName ?? STATION_DEFAULTS.vendorName)
-    device.put('ChargingStation.SerialNumber', options.serialNumber ?? options.id)
-    device.put('ChargingStation.FirmwareVersion', options.firmwareVersion ?? STATION_DEFAULTS.firmwareVersion)
-    for (const [name, value] of Object.entries(options.variables ?? {})) device.put(name, value)
-    const rules = {
-      nowMs: this.#scheduler.now(),
-      maxEntries: Number.POSITIVE_INFINITY,
-      additionalRootCheck: false,
-    }
-    const { endpoint } = options
-    this.#extraTrust = (endpoint.trustedPems ?? []).filter(
-      (pem) => certificates.install('CSMSRootCertificate', pem, rules).status !== 'Accepted',
-    )
-    for (const { use, pem } of options.installedRoots ?? []) certificates.install(use, pem, rules)
-    const { clientChainPem, clientKeyPem } = endpoint
-    if (clientChainPem === undefined || clientKeyPem === undefined) return
-    const [leaf, ...issuers] = Certificate.parseChain(clientChainPem)
-    if (leaf === undefined) throw new RangeError(`${options.id}: clientChainPem holds no certificate.`)
-    certificates.setStation({ chain: [leaf, ...issuers], chainPem: clientChainPem, keyPem: clientKeyPem })
-  }
-
   #nameplate() {
     return {
       model: this.device.text('ChargingStation.Model'),
@@ -323,20 +297,7 @@ export class Station {
 
   #endpoint(): Endpoint {
     const { certificates, network } = this.#parts
-    const base = network.endpoint
-    const changed = this.device.text('SecurityCtrlr.BasicAuthPassword')
-    const password = changed === '' ? base.password : changed
-    const own = certificates.station
-    const roots = certificates.roots('CSMSRootCertificate').map((root) => root.toPem())
-    const trustedPems = [...roots, ...this.#extraTrust]
-    return {
-      url: base.url,
-      securityProfile: base.securityProfile,
-      ...(password === undefined ? {} : { password }),
-      ...(trustedPems.length === 0 ? {} : { trustedPems }),
-      ...(own === undefined ? {} : { clientChainPem: own.chainPem, clientKeyPem: own.keyPem }),
-      ...(base.serverName === undefined ? {} : { serverName: base.serverName }),
-    }
+    return endpointNow(network.endpoint, this.device, certificates, this.#pinnedPems)
   }
 
   #backOff() {
@@ -351,6 +312,7 @@ export class Station {
     this.#parts.status.forget()
     this.#parts.files.booted()
     this.#parts.signing.watchExpiry()
+    for (const use of this.#options.obtainCertificates ?? []) this.#parts.signing.obtain(use)
     if (this.#parts.certificates.v2gChains.length > 0) this.#parts.ocsp.refresh()
     this.#securityEvent('StartupOfTheDevice', '')
     for (const evse of this.#parts.evses) {
@@ -391,36 +353,9 @@ export class Station {
     this.#cancelTicks()
   }
 
-  /** J01: readings at round clock times; in a transaction or, when asked so, only outside of one. */
-  #scheduleAligned(): void {
-    this.#cancelAligned()
-    const intervalMs = this.device.number('AlignedDataCtrlr.Interval') * 1000
-    if (intervalMs <= 0 || this.#stopped) return
-    const nowMs = this.#context.clock.now()
-    const dueMs = (Math.floor(nowMs / intervalMs) + 1) * intervalMs
-    this.#cancelAligned = this.#scheduler.after(dueMs - nowMs, () => {
-      this.#sampleAligned()
-      this.#scheduleAligned()
-    })
-  }
-
-  #sampleAligned(): void {
-    if (!this.device.flag('AlignedDataCtrlr.Enabled')) return
-    const busy = this.#parts.evses.some((evse) => evse.transaction !== undefined)
-    if (busy && this.device.flag('AlignedDataCtrlr.SendDuringIdle')) return
-    for (const evse of this.#parts.evses) {
-      if (evse.transaction !== undefined) {
-        evse.sampleTransaction('MeterValueClock')
-        continue
-      }
-      const value = evse.measure('AlignedDataCtrlr.Measurands', 'Sample.Clock')
-      if (value !== undefined) this.#send('MeterValues', { evseId: evse.id, meterValue: [value] })
-    }
-  }
-
   #variableChanged(component: string, variable: string): void {
     const name = `${component}.${variable}`
-    if (name === 'AlignedDataCtrlr.Interval') this.#scheduleAligned()
+    if (name === 'AlignedDataCtrlr.Interval' && !this.#stopped) this.#aligned.schedule()
     if (name === 'OCPPCommCtrlr.HeartbeatInterval' && this.#registration.state === 'Accepted') {
       this.#registration.scheduleHeartbeats()
     }
@@ -500,7 +435,7 @@ export class Station {
       availability: (evseId, connectorId) => evse(evseId ?? 1)?.status(connectorId ?? 1) ?? 'Unavailable',
       powerW: (evseId) => Math.round(evse(evseId)?.powerW ?? 0),
       maxPowerW: (evseId) => Math.round(evse(evseId)?.maxPowerW ?? 0),
-      phases: (evseId) => evse(evseId)?.phases ?? 3,
+      phases: (evseId) => evse(evseId)?.supply.phases ?? 3,
       seccId: (evseId) => evse(evseId)?.seccId ?? '',
       activeNetworkSlot: () => this.#parts.network.activeSlot,
       securityProfile: () => this.#parts.network.endpoint.securityProfile,

@@ -28,7 +28,7 @@ export function notifyChargingNeeds(context: StationContext, evse: Evse): void {
 function needsOf(evse: Evse, vehicle: Vehicle): ChargingNeedsType {
   const { departureMs } = vehicle
   const departure = departureMs === undefined ? {} : { departureTime: new Date(departureMs).toISOString() }
-  if (evse.kind === 'DC') {
+  if (evse.supply.kind === 'DC') {
     return {
       requestedEnergyTransfer: 'DC',
       ...departure,
@@ -49,7 +49,7 @@ function needsOf(evse: Evse, vehicle: Vehicle): ChargingNeedsType {
       energyAmount: Math.round(vehicle.wantedWh),
       evMinCurrent: vehicle.minCurrentA,
       evMaxCurrent: vehicle.maxCurrentA,
-      evMaxVoltage: Math.round(evse.voltageV * Math.sqrt(3)),
+      evMaxVoltage: Math.round(evse.supply.voltageV * Math.sqrt(3)),
     },
   }
 }
@@ -64,7 +64,8 @@ export function notifyChargingSchedule(
   const [schedule] = profile.chargingSchedule
   if (vehicle === undefined || schedule === undefined) return
   const unit = schedule.chargingRateUnit
-  const most = unit === 'A' ? vehicle.maxCurrentA : vehicle.maxCurrentA * evse.voltageV * vehicle.phases
+  const most =
+    unit === 'A' ? vehicle.maxCurrentA : vehicle.maxCurrentA * evse.supply.voltageV * vehicle.phases
   context.send('NotifyEVChargingSchedule', {
     evseId: evse.id,
     timeBase: context.clock.iso(),

@@ -7,7 +7,8 @@ import type {
   GetCompositeScheduleRequest,
 } from '../../ocpp/v201/messages.generated.ts'
 import type { Handlers, StationContext } from '../context.ts'
-import type { Evse, EvseLimit } from '../evse.ts'
+import type { Evse } from '../evse.ts'
+import type { EvseLimit } from '../power-path.ts'
 import {
   type EvseView,
   evseLimit,
@@ -214,7 +215,7 @@ export class SmartCharging {
       maxEntries: device.limit('SmartChargingCtrlr.Entries[ChargingProfiles]'),
       rateUnits: device.list('SmartChargingCtrlr.RateUnit'),
       phaseSwitching: device.flag('SmartChargingCtrlr.ACPhaseSwitchingSupported'),
-      isDc: (evseId) => evse(evseId)?.kind === 'DC',
+      isDc: (evseId) => evse(evseId)?.supply.kind === 'DC',
       transactionOn: (evseId) => evse(evseId)?.transaction?.id,
       iso15118On: (evseId) => evse(evseId)?.vehicle?.iso15118 ?? false,
       held: this.store.all,
@@ -254,10 +255,11 @@ export class SmartCharging {
 
 function supplyOf(evse: Evse): Supply {
   return {
-    kind: evse.kind,
-    voltageV: evse.voltageV,
-    phases: evse.kind === 'DC' ? 3 : evse.phases,
-    maxCurrentA: evse.kind === 'DC' ? evse.maxPowerW / (3 * evse.voltageV) : evse.maxCurrentA,
+    kind: evse.supply.kind,
+    voltageV: evse.supply.voltageV,
+    phases: evse.supply.kind === 'DC' ? 3 : evse.supply.phases,
+    maxCurrentA:
+      evse.supply.kind === 'DC' ? evse.maxPowerW / (3 * evse.supply.voltageV) : evse.supply.maxCurrentA,
     maxPowerW: evse.maxPowerW,
   }
 }

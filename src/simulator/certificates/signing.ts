@@ -65,6 +65,13 @@ export class CertificateSigning {
     if (store.v2gChains.some((own) => own.chain[0].notAfterMs < soonMs)) void this.request('V2GCertificate')
   }
 
+  /** Asks unless a certificate of this kind is there or under way. */
+  obtain(use: SigningUse): void {
+    const { store } = this.#services
+    const has = use === 'V2GCertificate' ? store.v2gChains.length > 0 : store.station !== undefined
+    if (!has && !this.#pending.has(use)) void this.request(use)
+  }
+
   stop(): void {
     this.#cancelCheck()
     for (const pending of this.#pending.values()) pending.cancelRepeat()
