@@ -109,6 +109,16 @@ export type DomainEvent =
       readonly timeBase: string
       readonly schedule: import('../ocpp/v201/messages.generated.ts').ChargingScheduleType
     }
+  /** An operator's act on a station has come a step further. */
+  | {
+      readonly kind: 'order.updated'
+      readonly orderId: string
+      readonly stationId: string
+      readonly action: string
+      readonly state: string
+      readonly outcome: string | null
+      readonly at: string
+    }
   | {
       readonly kind: 'certificate.requested'
       readonly stationId: string

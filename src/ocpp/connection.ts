@@ -28,6 +28,13 @@ export interface ConnectionEnvironment {
   readonly monotonic: () => number
   readonly securityEvent: (stationId: string, type: string, detail: object) => void
   readonly answered: (connection: Connection) => void
+  /** Orders that wait for messages of their stations. */
+  readonly followers: MessageFollowers
+}
+
+export interface MessageFollowers {
+  follows(stationId: string): boolean
+  observe(stationId: string, message: { action: Action; payload: unknown }): Promise<void>
 }
 
 interface Waiting {
@@ -54,6 +61,7 @@ export class Connection {
   private backlog: Waiting[] | undefined
   private handling = false
   private closing = false
+  private after: (() => void)[] | undefined
   private idleWaiters: (() => void)[] | undefined
 
   constructor(stationId: string, socket: WebSocket, gate: BootGate, environment: ConnectionEnvironment) {
@@ -123,6 +131,12 @@ export class Connection {
     if (!this.closing) increment(this.environment.metrics.closed, reason)
     this.closing = true
     this.socket.terminate()
+  }
+
+  /** Runs once the answer to the call being handled has left. */
+  afterAnswer(work: () => void): void {
+    this.after ??= []
+    this.after.push(work)
   }
 
   /** Resolves when no call of the station is being handled. */
@@ -212,6 +226,7 @@ export class Connection {
       this.answerFailure(waiting, error)
       return
     }
+    if (this.environment.followers.follows(this.stationId)) outcome = this.followed(waiting, action, outcome)
     if (!(outcome instanceof Promise)) {
       this.answer(waiting, outcome)
       return
@@ -227,6 +242,13 @@ export class Connection {
         this.handled()
       },
     )
+  }
+
+  /** Orders that wait for this message learn of it once it is stored, and before the station knows that it is. */
+  private async followed(waiting: Waiting, action: Action, outcome: unknown): Promise<unknown> {
+    const answer = await outcome
+    await this.environment.followers.observe(this.stationId, { action, payload: waiting.frame.payload })
+    return answer
   }
 
   private handled(): void {
@@ -254,6 +276,7 @@ export class Connection {
       return
     }
     this.transmitAnswer(waiting, encodeResult(frame.id, payload))
+    this.runAfter()
     observeLatency(metrics.handling, monotonic() - waiting.receivedAt)
   }
 
@@ -275,6 +298,12 @@ export class Connection {
     // A call that failed inside may succeed when it is repeated: only refusals are remembered.
     if (code === 'InternalError') this.send(text)
     else this.transmitAnswer(waiting, text)
+    this.runAfter()
+  }
+
+  private runAfter(): void {
+    if (this.after === undefined) return
+    for (const work of this.after.splice(0)) work()
   }
 
   private transmitAnswer(waiting: Waiting, text: string): void {

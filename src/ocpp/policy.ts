@@ -1,5 +1,8 @@
 /** What the operator may tune about the OCPP server, with defaults that suit a production fleet. */
 
+import type { ProvisioningPolicy } from '../stations/provisioning.ts'
+import { FREE, type Tariff } from '../stations/tariff.ts'
+
 export interface OcppPolicy {
   /** Unknown stations may connect and wait (boot answered Pending) until an operator decides. */
   readonly allowPendingEnrolment: boolean
@@ -32,6 +35,8 @@ export interface OcppPolicy {
    * Undefined: no hint, the station's own AuthCacheLifeTime applies.
    */
   readonly cacheExpiryS?: number
+  readonly tariff: Tariff
+  readonly provisioning: ProvisioningPolicy
 }
 
 export const DEFAULT_POLICY: OcppPolicy = {
@@ -48,4 +53,6 @@ export const DEFAULT_POLICY: OcppPolicy = {
   pongTimeoutMs: 30_000,
   handshakeTimeoutMs: 20_000,
   compression: true,
+  tariff: FREE,
+  provisioning: {},
 }

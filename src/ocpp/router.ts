@@ -6,6 +6,7 @@ import type { StationCertificates } from '../certificates/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { Store } from '../store/ports.ts'
 import type { Registration, Station } from '../store/stations.ts'
+import type { EvChargingPlans } from './energy-port.ts'
 import type { OcppPolicy } from './policy.ts'
 import type { Action, Requests, Responses } from './v201/messages.generated.ts'
 
@@ -18,12 +19,15 @@ export interface StationContext {
   readonly hub: EventHub
   readonly clock: Clock
   readonly certificates: StationCertificates
+  readonly plans: EvChargingPlans
   readonly policy: OcppPolicy
   readonly log: Logger
   /** CN of the certificate presented in the TLS handshake (security profile 3). */
   readonly peerCommonName: string | null
   /** Takes the new state of the station and of its boot gate. */
   booted(station: Station, registration: Registration): void
+  /** Runs once the answer has left: what a station must not see before it. */
+  afterAnswer(work: () => void): void
   /** Closes the connection once the answer has left. */
   closeAfterAnswer(reason: string): void
 }

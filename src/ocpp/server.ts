@@ -10,10 +10,15 @@ import type { StationCertificates } from '../certificates/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import { createCredentials } from '../stations/credentials.ts'
 import { createPendingEnrolment } from '../stations/enrolment.ts'
+import { createLocalLists, type LocalLists } from '../stations/local-list.ts'
+import { createOrders, type Orders } from '../stations/orders.ts'
+import { startProvisioning } from '../stations/provisioning.ts'
 import { createSeenLog } from '../stations/seen.ts'
+import { splitCalls } from '../stations/split-calls.ts'
 import type { Store } from '../store/ports.ts'
 import { BootGate } from './boot-gate.ts'
 import { Connection, type ConnectionEnvironment } from './connection.ts'
+import { type EvChargingPlans, noPlans } from './energy-port.ts'
 import { type ListenAddress, type Listener, listen, refuseUpgrade } from './listener.ts'
 import { createMetrics, increment, type OcppMetrics } from './metrics.ts'
 import { DEFAULT_POLICY, type OcppPolicy } from './policy.ts'
@@ -39,6 +44,8 @@ export interface OcppServerOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly certificates: StationCertificates
+  /** Absent: cars that ask for a schedule are told that there is none. */
+  readonly plans?: EvChargingPlans
   readonly policy?: Partial<OcppPolicy>
 }
 
@@ -47,13 +54,16 @@ export interface OcppServer {
   /** Accepts nothing more, lets calls being handled finish until the deadline, closes the sockets with 1001. */
   stop(deadlineMs: number): Promise<void>
   readonly bus: StationBus
+  /** Operator's acts, followed to their outcome. */
+  readonly orders: Orders
+  readonly localLists: LocalLists
   /** New certificates for new handshakes; connections stay. */
   reloadTls(material: TlsMaterial): void
   stats(): OcppMetrics
 }
 
 export function createOcppServer(options: OcppServerOptions): OcppServer {
-  const { store, hub, clock, log, certificates } = options
+  const { store, hub, clock, log, certificates, plans = noPlans } = options
   const policy: OcppPolicy = { ...DEFAULT_POLICY, ...options.policy }
   const monotonic = () => performance.now()
   const metrics = createMetrics()
@@ -73,8 +83,12 @@ export function createOcppServer(options: OcppServerOptions): OcppServer {
     monotonic,
     securityEvent: securityLog.record,
     answered: (connection) => seen.saw(connection.stationId),
+    followers: {
+      follows: (stationId) => orders.follows(stationId),
+      observe: (stationId, message) => orders.observe(stationId, message),
+    },
   }
-  const bus = createLocalBus({
+  const localBus = createLocalBus({
     registry,
     schemas,
     metrics,
@@ -84,6 +98,18 @@ export function createOcppServer(options: OcppServerOptions): OcppServer {
     watch: wheel.watch,
     keep: (stationId, action, request, response) =>
       keepAnswer({ store, clock, log }, stationId, action, request, response),
+  })
+  const bus = splitCalls(localBus, store.stations)
+  const orders = createOrders({ store: store.orders, bus, hub, clock, log })
+  const localLists = createLocalLists({ store, orders, clock })
+  const provisioning = startProvisioning({
+    policy: policy.provisioning,
+    stations: store.stations,
+    orders,
+    bus,
+    hub,
+    clock,
+    log,
   })
   const sockets = new WebSocketServer({
     noServer: true,
@@ -105,7 +131,7 @@ export function createOcppServer(options: OcppServerOptions): OcppServer {
     }
     let admission: Admission
     try {
-      admission = await admit(request, { stations: store.stations, credentials, certificates, enrol })
+      admission = await admit(request, { stations: store.stations, clock, credentials, certificates, enrol })
     } catch (error) {
       // Not knowing is a refusal: the station comes back.
       log.error({ err: error, url: request.url }, 'a station could not be admitted')
@@ -148,7 +174,7 @@ export function createOcppServer(options: OcppServerOptions): OcppServer {
       connection,
       station,
       peerCommonName: admission.peerCommonName,
-      services: { store, hub, clock, certificates, policy, log },
+      services: { store, hub, clock, certificates, plans, policy, log },
     })
     register(connection)
   }
@@ -201,7 +227,10 @@ export function createOcppServer(options: OcppServerOptions): OcppServer {
 
   return {
     bus,
+    orders,
+    localLists,
     async start() {
+      await orders.start()
       const { ws, wss } = options.listeners
       const plain = ws === undefined ? undefined : await open(ws)
       const secure = wss === undefined ? undefined : await open(wss, wss.tls)
@@ -221,6 +250,8 @@ export function createOcppServer(options: OcppServerOptions): OcppServer {
       for (const connection of connections) connection.close(1001, 'the service is shutting down')
       await withDeadline(Promise.all([...gone, ...closed]), 2000)
       wheel.stop()
+      provisioning.stop()
+      orders.stop()
       await seen.stop()
     },
     reloadTls(material) {

@@ -6,7 +6,7 @@ import type { StationContext } from './router.ts'
 
 export type ContextServices = Pick<
   StationContext,
-  'store' | 'hub' | 'clock' | 'certificates' | 'policy' | 'log'
+  'store' | 'hub' | 'clock' | 'certificates' | 'plans' | 'policy' | 'log'
 >
 
 export function createStationContext(options: {
@@ -28,9 +28,9 @@ export function createStationContext(options: {
       station = current
       connection.gate.settle(registration)
     },
+    afterAnswer: (work) => connection.afterAnswer(work),
     closeAfterAnswer(reason: string) {
-      // The answer is sent in the microtask after the handler's promise: the next turn of the loop is after it.
-      setImmediate(() => connection.close(1008, reason))
+      connection.afterAnswer(() => connection.close(1008, reason))
     },
   }
 }

@@ -6,6 +6,7 @@
 import type { IncomingMessage } from 'node:http'
 import { TLSSocket } from 'node:tls'
 import type { StationCertificates } from '../certificates/ports.ts'
+import type { Clock } from '../observe/clock.ts'
 import type { Credentials } from '../stations/credentials.ts'
 import type { SecurityProfile, Station, StationStore } from '../store/stations.ts'
 import { peerCertificate } from './tls.ts'
@@ -23,6 +24,7 @@ export type Admission =
 
 export interface AdmissionOptions {
   readonly stations: StationStore
+  readonly clock: Clock
   readonly credentials: Credentials
   readonly certificates: StationCertificates
   /** Takes an unknown station into the waiting list; undefined where that is not allowed or the list is full. */
@@ -69,18 +71,42 @@ export async function admit(request: IncomingMessage, options: AdmissionOptions)
   if (station.enrolment === 'blocked') return refused(403, 'BlockedStation', stationId, {})
   // Nobody has decided yet how this station proves itself: it may only wait behind the boot gate.
   if (station.enrolment === 'pending') return { ok: true, station, peerCommonName: null }
-  const isTls = request.socket instanceof TLSSocket
-  if (station.securityProfile === 1) {
-    if (isTls) return refused(403, 'WrongSecurityProfile', stationId, { expected: 1 })
-    return admitByPassword(request, station, options)
-  }
-  if (!(request.socket instanceof TLSSocket))
+  if (!(request.socket instanceof TLSSocket)) {
+    if (station.securityProfile === 1) return admitByPassword(request, station, options)
     return refused(403, 'SecurityProfileDowngrade', stationId, {
       expected: station.securityProfile,
       offered: 1,
     })
+  }
+  if (station.securityProfile < 3) {
+    const upgraded = await admitUpgraded(request, request.socket, station, options)
+    if (upgraded !== undefined) return upgraded
+  }
+  if (station.securityProfile === 1) return refused(403, 'WrongSecurityProfile', stationId, { expected: 1 })
   if (station.securityProfile === 2) return admitByPassword(request, station, options)
   return admitByCertificate(request.socket, station, options)
+}
+
+/**
+ * A station that was told to move up (A05) and does: from then on there is no way back. Undefined where it was not
+ * told to, or still comes by its old profile.
+ */
+async function admitUpgraded(
+  request: IncomingMessage,
+  socket: TLSSocket,
+  station: Station,
+  options: AdmissionOptions,
+): Promise<Admission | undefined> {
+  const to = await options.stations.upgradeOf(station.id)
+  if (to === undefined || to <= station.securityProfile) return undefined
+  if (to === 3 && station.securityProfile === 2 && peerCertificate(socket) === undefined) return undefined
+  const admission =
+    to === 2
+      ? await admitByPassword(request, station, options)
+      : await admitByCertificate(socket, station, options)
+  if (admission.ok)
+    await options.stations.completeUpgrade(station.id, to, new Date(options.clock.now()).toISOString())
+  return admission
 }
 
 async function admitByPassword(

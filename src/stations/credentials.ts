@@ -15,11 +15,11 @@ export interface ScryptCost {
   readonly p: number
 }
 
-export const DEFAULT_COST: ScryptCost = { logN: 12, r: 8, p: 1 }
+export const DEFAULT_COST: ScryptCost = { logN: 10, r: 8, p: 1 }
 const SALT_BYTES = 16
 const HASH_BYTES = 32
 
-/** `$scrypt$ln=12,r=8,p=1$salt$hash`, base64 without padding. */
+/** `$scrypt$ln=10,r=8,p=1$salt$hash`, base64 without padding. */
 export async function hashPassword(password: string, cost: ScryptCost = DEFAULT_COST): Promise<string> {
   const salt = randomBytes(SALT_BYTES)
   const hash = await derive(password, salt, cost)

@@ -3,15 +3,23 @@
  * Private keys appear here only wrapped (see pki/key-wrap.ts).
  */
 
+/** `active` issues for its line; `retired` still answers for what it issued. */
+export type AuthorityState = 'active' | 'retired'
+
 export interface AuthorityRecord {
+  /** The line's name for its first generation, `<line>-g<generation>` for the later ones. */
   readonly id: string
+  /** What the generations of one authority have in common, e.g. `cpo-sub2`. */
+  readonly line: string
+  readonly state: AuthorityState
+  readonly origin: 'created' | 'imported' | 'ceremony'
   /** Name of the certificate profile in pki/certificate-profile.ts. */
   readonly profile: string
   readonly generation: number
   readonly issuerId: string | null
   readonly certificateDer: Uint8Array
-  /** Where the key is: a name in the key store. */
-  readonly keyName: string
+  /** Where the key is: a name in the key store; null where it is not here (an offline root). */
+  readonly keyName: string | null
   readonly createdAt: string
 }
 
@@ -47,6 +55,57 @@ export interface SigningOrder {
   readonly fingerprint: string | null
   readonly attempts: number
   readonly detail: string | null
+  /** PEM to deliver, leaf first, where an external authority issued; null where the chain is our own. */
+  readonly chainPem: string | null
+  /** Not to be tried before this time; null where nothing holds it back. */
+  readonly notBefore: string | null
+  readonly createdAt: string
+  readonly updatedAt: string
+}
+
+export interface Revocation {
+  readonly serialNumber: string
+  readonly revokedAt: string
+  readonly revocationReason: string | null
+}
+
+export interface CertificateFilter {
+  readonly stationId?: string
+  readonly profile?: string
+  readonly authorityId?: string
+  readonly serialNumber?: string
+  /** Part of the subject, whatever its case. */
+  readonly subject?: string
+  readonly revoked?: boolean
+  readonly expiresBefore?: string
+  readonly after?: string
+  readonly limit?: number
+}
+
+export type CrlKind = 'full' | 'delta'
+
+export interface CrlRecord {
+  readonly authorityId: string
+  readonly kind: CrlKind
+  readonly number: number
+  readonly thisUpdate: string
+  readonly nextUpdate: string
+  readonly der: Uint8Array
+}
+
+/** `waiting` for another pair of eyes or for a file from a ceremony; the rest is final. */
+export type OperationState = 'waiting' | 'awaiting-answer' | 'done' | 'rejected' | 'failed'
+
+/** A change to the authorities themselves: who asked, who agreed, what came of it. Never holds a secret. */
+export interface AuthorityOperation {
+  readonly id: string
+  readonly kind: string
+  readonly parameters: object
+  readonly state: OperationState
+  readonly requestedBy: string
+  readonly decidedBy: string | null
+  readonly result: object | null
+  readonly detail: string | null
   readonly createdAt: string
   readonly updatedAt: string
 }
@@ -60,18 +119,45 @@ export interface CertificateStore {
    */
   recordIssued(
     certificate: IssuedCertificate,
-    order?: { readonly id: string; readonly at: string },
+    order?: { readonly id: string; readonly at: string; readonly chainPem?: string },
   ): Promise<void>
   byFingerprint(fingerprint: string): Promise<IssuedCertificate | undefined>
   bySerial(authorityId: string, serialNumber: string): Promise<IssuedCertificate | undefined>
-  list(filter?: {
-    stationId?: string
-    profile?: string
-    expiresBefore?: string
-    after?: string
-    limit?: number
-  }): Promise<readonly IssuedCertificate[]>
+  list(filter?: CertificateFilter): Promise<readonly IssuedCertificate[]>
+  /** Writes a serial number down before its certificate is signed; one that was used is refused with an exception. */
+  reserveSerial(serial: {
+    readonly authorityId: string
+    readonly serialNumber: string
+    readonly profile: string
+    readonly at: string
+  }): Promise<void>
+  /** Serials that were reserved before `at` and never became a recorded certificate: forgets and returns them. */
+  takeOrphanedSerials(
+    at: string,
+  ): Promise<readonly { readonly authorityId: string; readonly serialNumber: string }[]>
+  /** What OCSP needs: undefined where the authority never issued the number, null where it is not revoked. */
+  revocation(authorityId: string, serialNumber: string): Promise<Omit<Revocation, 'serialNumber'> | null | undefined>
+  /** For a CRL: what is revoked and had not expired at `at`, by serial number, at most `limit`. */
+  revocations(authorityId: string, at: string, limit: number): Promise<readonly Revocation[]>
+  /** False where it is revoked already; a hold may become a revocation for good. */
   revoke(fingerprint: string, reason: string, at: string): Promise<boolean>
+  /** Ends a hold. False where the certificate is not on hold. */
+  release(fingerprint: string): Promise<boolean>
+  putCrls(records: readonly CrlRecord[]): Promise<void>
+  crl(authorityId: string, kind: CrlKind): Promise<CrlRecord | undefined>
+  crls(): Promise<readonly CrlRecord[]>
+  putOperation(operation: AuthorityOperation): Promise<void>
+  /** Moves a waiting operation on; false where somebody else was faster. */
+  decideOperation(
+    id: string,
+    from: OperationState,
+    change: Pick<AuthorityOperation, 'state' | 'decidedBy' | 'result' | 'detail' | 'updatedAt'>,
+  ): Promise<boolean>
+  operation(id: string): Promise<AuthorityOperation | undefined>
+  operations(filter?: {
+    readonly state?: OperationState
+    readonly limit?: number
+  }): Promise<readonly AuthorityOperation[]>
   /** Opens an order, or gives back the one that exists for the same station, use and key. */
   openOrder(
     order: Pick<SigningOrder, 'id' | 'stationId' | 'certificateType' | 'keyHash' | 'csrPem'>,
@@ -79,14 +165,17 @@ export interface CertificateStore {
   ): Promise<{ order: SigningOrder; existed: boolean }>
   updateOrder(
     id: string,
-    change: Partial<Pick<SigningOrder, 'state' | 'fingerprint' | 'attempts' | 'detail'>>,
+    change: Partial<Pick<SigningOrder, 'state' | 'fingerprint' | 'attempts' | 'detail' | 'notBefore'>>,
     at: string,
   ): Promise<void>
   orders(filter?: {
     stationId?: string
     states?: readonly OrderState[]
+    /** Only orders that nothing holds back at this time. */
+    dueAt?: string
     limit?: number
   }): Promise<readonly SigningOrder[]>
+  order(id: string): Promise<SigningOrder | undefined>
 }
 
 /** Wrapped private keys by name. */
@@ -94,4 +183,6 @@ export interface KeyBlobStore {
   put(name: string, blob: Uint8Array): Promise<void>
   get(name: string): Promise<Uint8Array | undefined>
   names(): Promise<readonly string[]>
+  /** All or nothing: for a rotation of the key encryption key. */
+  putAll(blobs: ReadonlyMap<string, Uint8Array>): Promise<void>
 }

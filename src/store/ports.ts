@@ -4,6 +4,8 @@ import type { ApiKeyStore, AuditStore } from './access.ts'
 import type { CertificateStore, KeyBlobStore } from './certificates.ts'
 import type { EnergyStateStore } from './energy.ts'
 import type { StationEventStore } from './events.ts'
+import type { LocalListStore } from './local-lists.ts'
+import type { OrderStore } from './orders.ts'
 import type { SessionStore } from './sessions.ts'
 import type { SiteStore } from './sites.ts'
 import type { StationStore } from './stations.ts'
@@ -14,6 +16,8 @@ export interface Store {
   readonly tokens: IdTokenStore
   readonly sessions: SessionStore
   readonly events: StationEventStore
+  readonly orders: OrderStore
+  readonly localLists: LocalListStore
   readonly certificates: CertificateStore
   readonly keyBlobs: KeyBlobStore
   readonly sites: SiteStore

@@ -92,6 +92,11 @@ export interface StationStore {
   /** Creates or replaces what the operator decides; keeps boot information and times. */
   put(registration: StationRegistration, at: string): Promise<Station>
   remove(id: string): Promise<boolean>
+  /** The station was told to move to a higher security profile (A05); it may connect with either until it has. */
+  offerUpgrade(id: string, to: SecurityProfile): Promise<void>
+  upgradeOf(id: string): Promise<SecurityProfile | undefined>
+  /** It has moved: from now on only this profile is good (A05.FR.07). */
+  completeUpgrade(id: string, to: SecurityProfile, at: string): Promise<void>
   recordBoot(id: string, boot: BootInfo): Promise<void>
   /** Cheap and lossy on purpose: last-seen times of many stations in one write. */
   recordSeen(seen: ReadonlyMap<string, string>): Promise<void>

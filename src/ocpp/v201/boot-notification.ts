@@ -28,7 +28,10 @@ export const bootNotification: Handler<'BootNotification'> = async (context, req
   })
   const registration = registrationOf(station)
   context.booted(station, registration)
-  context.hub.publish({ kind: 'station.booted', stationId: station.id, at, registration })
+  // Who follows may call the station, which takes no call before this answer (B01.FR.08).
+  context.afterAnswer(() => {
+    context.hub.publish({ kind: 'station.booted', stationId: station.id, at, registration })
+  })
   const { heartbeatIntervalS, bootRetryIntervalS } = context.policy
   return {
     currentTime: at,

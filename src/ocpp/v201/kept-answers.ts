@@ -26,6 +26,11 @@ const keepers: { readonly [A in Action]?: Keeper<A> } = {
     if (attributes.length > 0)
       await store.stations.recordVariables(stationId, attributes, new Date(clock.now()).toISOString())
   },
+  async SetNetworkProfile({ store }, stationId, { connectionData }, response) {
+    const { securityProfile } = connectionData
+    if (response.status !== 'Accepted' || (securityProfile !== 2 && securityProfile !== 3)) return
+    await store.stations.offerUpgrade(stationId, securityProfile)
+  },
   async SetVariables(services, stationId, request, response) {
     const { store, clock } = services
     const at = new Date(clock.now()).toISOString()

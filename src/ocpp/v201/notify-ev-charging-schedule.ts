@@ -1,10 +1,10 @@
-/** K15-K17: the schedule that the car has chosen. */
+/** K15-K17: the schedule that the car has chosen, judged against what it was allowed. */
 
 import type { Handler } from '../router.ts'
 import { isoTime, recordEvent } from './record-event.ts'
 
 export const notifyEvChargingSchedule: Handler<'NotifyEVChargingSchedule'> = async (context, request) => {
-  const { stationId, hub } = context
+  const { stationId, hub, plans } = context
   const { evseId, timeBase, chargingSchedule: schedule } = request
   await recordEvent(context, {
     kind: 'NotifyEVChargingSchedule',
@@ -13,5 +13,5 @@ export const notifyEvChargingSchedule: Handler<'NotifyEVChargingSchedule'> = asy
     detail: request,
   })
   hub.publish({ kind: 'ev-schedule.reported', stationId, evseId, at: isoTime(context), timeBase, schedule })
-  return { status: 'Accepted' }
+  return { status: await plans.judgeSchedule(stationId, request) }
 }

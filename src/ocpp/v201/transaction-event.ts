@@ -1,17 +1,25 @@
 /** E01-E15, J02: every event of a transaction is stored before it is answered, once however often it is sent. */
 
 import { authorize, type Purpose } from '../../stations/authorization.ts'
+import { isPriced, totalCost } from '../../stations/tariff.ts'
 import type { Session } from '../../store/sessions.ts'
 import type { Handler, StationContext } from '../router.ts'
-import type { TransactionEventRequest } from './messages.generated.ts'
+import type { TransactionEventRequest, TransactionEventResponse } from './messages.generated.ts'
 import { isoTime } from './record-event.ts'
 
 export const transactionEvent: Handler<'TransactionEvent'> = async (context, request) => {
   const at = isoTime(context)
   const { session, repeated } = await context.store.sessions.record(context.stationId, request, at)
   if (!repeated) publish(context, request, session, at)
-  if (request.idToken === undefined) return {}
-  return { idTokenInfo: await authorize(context, request.idToken, purposeOf(request)) }
+  const response: TransactionEventResponse = {}
+  const { tariff } = context.policy
+  // I03.FR.02: a total cost that is left out means "not free, but unknown".
+  if (request.eventType === 'Ended') response.totalCost = totalCost(session, tariff)
+  else if (request.meterValue !== undefined && isPriced(tariff))
+    response.totalCost = totalCost(session, tariff)
+  if (request.idToken !== undefined)
+    response.idTokenInfo = await authorize(context, request.idToken, purposeOf(request))
+  return response
 }
 
 /** Only an authorization starts something; a token that comes with a stop or an end asks to be let out. */

@@ -1,11 +1,14 @@
 import type {
   AuthorityRecord,
+  CertificateFilter,
   CertificateStore,
   IssuedCertificate,
   KeyBlobStore,
   SigningOrder,
 } from '../certificates.ts'
+import { operationQueries } from './authority-operations.ts'
 import type { Database, Row } from './database.ts'
+import { crlQueries, revocationQueries } from './revocations.ts'
 import { bytes, int, oneOf, pageSize, text, textOrNull, where } from './rows.ts'
 
 export function createCertificateStore(db: Database): CertificateStore {
@@ -13,14 +16,17 @@ export function createCertificateStore(db: Database): CertificateStore {
     putAuthority: (record) =>
       db.write(() => {
         db.run(
-          'INSERT OR REPLACE INTO authorities VALUES (?, ?, ?, ?, ?, ?, ?)',
+          'INSERT OR REPLACE INTO authorities VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
           record.id,
           record.profile,
           record.generation,
           record.issuerId,
           record.certificateDer,
-          record.keyName,
+          record.keyName ?? '',
           record.createdAt,
+          record.line,
+          record.state,
+          record.origin,
         )
       }),
 
@@ -29,10 +35,16 @@ export function createCertificateStore(db: Database): CertificateStore {
     recordIssued: (certificate, order) =>
       db.write(() => {
         insertCertificate(db, certificate)
+        db.run(
+          'DELETE FROM serials WHERE authority_id = ? AND serial_number = ?',
+          certificate.authorityId,
+          certificate.serialNumber,
+        )
         if (order === undefined) return
         const { changes } = db.run(
-          "UPDATE signing_orders SET state = 'issued', fingerprint = ?, detail = NULL, updated_at = ? WHERE id = ?",
+          "UPDATE signing_orders SET state = 'issued', fingerprint = ?, chain = ?, detail = NULL, not_before = NULL, updated_at = ? WHERE id = ?",
           certificate.fingerprint,
+          order.chainPem ?? null,
           order.at,
           order.id,
         )
@@ -53,32 +65,9 @@ export function createCertificateStore(db: Database): CertificateStore {
       return row && toCertificate(row)
     },
 
-    list: async (filter = {}) => {
-      const { clause, args } = where([
-        ['station_id = ?', filter.stationId],
-        ['profile = ?', filter.profile],
-        ['not_after < ?', filter.expiresBefore],
-        ['fingerprint > ?', filter.after],
-      ])
-      return db
-        .all(
-          `SELECT * FROM certificates ${clause} ORDER BY fingerprint LIMIT ?`,
-          ...args,
-          pageSize(filter.limit),
-        )
-        .map(toCertificate)
-    },
+    list: async (filter = {}) => listCertificates(db, filter),
 
-    revoke: (fingerprint, reason, at) =>
-      db.write(
-        () =>
-          db.run(
-            'UPDATE certificates SET revoked_at = ?, revocation_reason = ? WHERE fingerprint = ? AND revoked_at IS NULL',
-            at,
-            reason,
-            fingerprint,
-          ).changes > 0,
-      ),
+    ...revocationQueries(db),
 
     openOrder: (order, at) =>
       db.write(() => {
@@ -107,33 +96,60 @@ export function createCertificateStore(db: Database): CertificateStore {
       db.write(() => {
         db.run(
           `UPDATE signing_orders SET state = coalesce(?, state), fingerprint = coalesce(?, fingerprint),
-             attempts = coalesce(?, attempts), detail = coalesce(?, detail), updated_at = ? WHERE id = ?`,
+             attempts = coalesce(?, attempts), detail = coalesce(?, detail), not_before = coalesce(?, not_before),
+             updated_at = ? WHERE id = ?`,
           change.state ?? null,
           change.fingerprint ?? null,
           change.attempts ?? null,
           change.detail ?? null,
+          change.notBefore ?? null,
           at,
           id,
         )
       }),
 
     orders: async (filter = {}) => {
-      const states = filter.states ?? []
-      const { clause, args } = where([['station_id = ?', filter.stationId]])
-      const inStates =
-        states.length === 0
-          ? ''
-          : `${clause === '' ? 'WHERE' : 'AND'} state IN (${states.map(() => '?').join(', ')})`
+      const { clause, args } = where([
+        ['station_id = ?', filter.stationId],
+        [
+          'state IN (SELECT value FROM json_each(?))',
+          filter.states === undefined ? undefined : JSON.stringify(filter.states),
+        ],
+        ['(not_before IS NULL OR not_before <= ?)', filter.dueAt],
+      ])
       return db
         .all(
-          `SELECT * FROM signing_orders ${clause} ${inStates} ORDER BY created_at, id LIMIT ?`,
+          `SELECT * FROM signing_orders ${clause} ORDER BY created_at, id LIMIT ?`,
           ...args,
-          ...states,
           pageSize(filter.limit),
         )
         .map(toOrder)
     },
+
+    order: async (id) => {
+      const row = db.get('SELECT * FROM signing_orders WHERE id = ?', id)
+      return row && toOrder(row)
+    },
+
+    ...crlQueries(db),
+    ...operationQueries(db),
   }
+}
+
+function listCertificates(db: Database, filter: CertificateFilter): IssuedCertificate[] {
+  const { clause, args } = where([
+    ['station_id = ?', filter.stationId],
+    ['profile = ?', filter.profile],
+    ['authority_id = ?', filter.authorityId],
+    ['serial_number = ?', filter.serialNumber],
+    ['instr(lower(subject), lower(?)) > 0', filter.subject],
+    ['(revoked_at IS NOT NULL) = ?', filter.revoked === undefined ? undefined : Number(filter.revoked)],
+    ['not_after < ?', filter.expiresBefore],
+    ['fingerprint > ?', filter.after],
+  ])
+  return db
+    .all(`SELECT * FROM certificates ${clause} ORDER BY fingerprint LIMIT ?`, ...args, pageSize(filter.limit))
+    .map(toCertificate)
 }
 
 export function createKeyBlobStore(db: Database): KeyBlobStore {
@@ -146,6 +162,10 @@ export function createKeyBlobStore(db: Database): KeyBlobStore {
       const row = db.get('SELECT blob FROM key_blobs WHERE name = ?', name)
       return row && bytes(row, 'blob')
     },
+    putAll: (blobs) =>
+      db.write(() => {
+        for (const [name, blob] of blobs) db.run('INSERT OR REPLACE INTO key_blobs VALUES (?, ?)', name, blob)
+      }),
     names: async () => db.all('SELECT name FROM key_blobs ORDER BY name').map((row) => text(row, 'name')),
   }
 }
@@ -171,11 +191,14 @@ function insertCertificate(db: Database, certificate: IssuedCertificate): void {
 function toAuthority(row: Row): AuthorityRecord {
   return {
     id: text(row, 'id'),
+    line: text(row, 'line'),
+    state: oneOf(row, 'state'),
+    origin: oneOf(row, 'origin'),
     profile: text(row, 'profile'),
     generation: int(row, 'generation'),
     issuerId: textOrNull(row, 'issuer_id'),
     certificateDer: bytes(row, 'certificate'),
-    keyName: text(row, 'key_name'),
+    keyName: text(row, 'key_name') || null,
     createdAt: text(row, 'created_at'),
   }
 }
@@ -212,6 +235,8 @@ function toOrder(row: Row): SigningOrder {
     fingerprint: textOrNull(row, 'fingerprint'),
     attempts: int(row, 'attempts'),
     detail: textOrNull(row, 'detail'),
+    chainPem: textOrNull(row, 'chain'),
+    notBefore: textOrNull(row, 'not_before'),
     createdAt: text(row, 'created_at'),
     updatedAt: text(row, 'updated_at'),
   }

@@ -4,6 +4,8 @@ import { createCertificateStore, createKeyBlobStore } from './certificates.ts'
 import { Database } from './database.ts'
 import { createEnergyStateStore } from './energy.ts'
 import { createStationEventStore } from './events.ts'
+import { createLocalListStore } from './local-lists.ts'
+import { createOrderStore } from './orders.ts'
 import { createSessionStore } from './sessions.ts'
 import { createSiteStore } from './sites.ts'
 import { createStationNumbers } from './station-numbers.ts'
@@ -19,6 +21,8 @@ export function createSqliteStore(path: string): Store {
     tokens: createIdTokenStore(db),
     sessions: createSessionStore(db, numbers),
     events: createStationEventStore(db),
+    orders: createOrderStore(db),
+    localLists: createLocalListStore(db),
     certificates: createCertificateStore(db),
     keyBlobs: createKeyBlobStore(db),
     sites: createSiteStore(db),

@@ -211,4 +211,90 @@ export const migrations: readonly string[] = [
     detail TEXT NOT NULL
   );
   `,
+  `
+  CREATE TABLE station_orders (
+    id TEXT PRIMARY KEY,
+    station_id TEXT NOT NULL,
+    action TEXT NOT NULL,
+    request TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    state TEXT NOT NULL,
+    outcome TEXT,
+    detail TEXT,
+    response TEXT,
+    result TEXT,
+    correlation INTEGER,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    expires_at TEXT
+  );
+  CREATE INDEX station_orders_by_station ON station_orders (station_id);
+  CREATE INDEX station_orders_open ON station_orders (state) WHERE state IN ('sending', 'following');
+
+  CREATE TABLE local_lists (
+    station_id TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    entries TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+  ) WITHOUT ROWID;
+
+  -- Highest security profile that the station was told to move to and has not used yet (A05).
+  ALTER TABLE stations ADD COLUMN upgrade_to INTEGER;
+  `,
+  `
+  -- Generations of one authority share its line; a key may be elsewhere (an offline root), then key_name is ''.
+  ALTER TABLE authorities ADD COLUMN line TEXT NOT NULL DEFAULT '';
+  ALTER TABLE authorities ADD COLUMN state TEXT NOT NULL DEFAULT 'active';
+  ALTER TABLE authorities ADD COLUMN origin TEXT NOT NULL DEFAULT 'created';
+  UPDATE authorities SET line = id;
+
+  -- A serial number is here from before its certificate is signed until that certificate is recorded.
+  CREATE TABLE serials (
+    authority_id TEXT NOT NULL,
+    serial_number TEXT NOT NULL,
+    profile TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (authority_id, serial_number)
+  ) WITHOUT ROWID;
+
+  CREATE INDEX certificates_revoked ON certificates (authority_id) WHERE revoked_at IS NOT NULL;
+
+  CREATE TABLE crls (
+    authority_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    this_update TEXT NOT NULL,
+    next_update TEXT NOT NULL,
+    der BLOB NOT NULL,
+    PRIMARY KEY (authority_id, kind)
+  ) WITHOUT ROWID;
+
+  -- PEM to deliver, where the certificate is from an authority that is not ours.
+  ALTER TABLE signing_orders ADD COLUMN chain TEXT;
+  -- Earliest time of the next attempt at an authority that could not be reached.
+  ALTER TABLE signing_orders ADD COLUMN not_before TEXT;
+
+  CREATE TABLE authority_operations (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    parameters TEXT NOT NULL,
+    state TEXT NOT NULL,
+    requested_by TEXT NOT NULL,
+    decided_by TEXT,
+    result TEXT,
+    detail TEXT,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+  );
+
+  -- SHA-256 over the entry and the hash of the one before it.
+  ALTER TABLE audit ADD COLUMN hash TEXT;
+  CREATE TABLE audit_checkpoints (
+    last_id INTEGER PRIMARY KEY,
+    hash TEXT NOT NULL,
+    at TEXT NOT NULL,
+    key TEXT NOT NULL,
+    signature TEXT NOT NULL
+  );
+  `,
 ]

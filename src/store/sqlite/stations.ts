@@ -53,6 +53,27 @@ export function createStationStore(db: Database): StationStore {
         return db.run('DELETE FROM stations WHERE id = ?', id).changes > 0
       }),
 
+    offerUpgrade: (id, to) =>
+      db.write(() => {
+        db.run('UPDATE stations SET upgrade_to = ? WHERE id = ? AND security_profile < ?', to, id, to)
+      }),
+
+    upgradeOf: async (id) => {
+      const row = db.get('SELECT upgrade_to FROM stations WHERE id = ?', id)
+      return row && toUpgrade(intOrNull(row, 'upgrade_to'))
+    },
+
+    completeUpgrade: (id, to, at) =>
+      db.write(() => {
+        db.run(
+          'UPDATE stations SET security_profile = ?, upgrade_to = NULL, updated_at = ? WHERE id = ? AND security_profile < ?',
+          to,
+          at,
+          id,
+          to,
+        )
+      }),
+
     recordBoot: (id, boot) =>
       db.write(() => {
         db.run(
@@ -184,4 +205,8 @@ function toVariable(row: Row): VariableAttribute {
     constant: fromFlag(intOrNull(row, 'constant')),
     characteristics: row.characteristics === null ? null : json<object>(row, 'characteristics'),
   }
+}
+
+function toUpgrade(profile: number | null): 2 | 3 | undefined {
+  return profile === 2 || profile === 3 ? profile : undefined
 }
