@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { createServer as createHttpServer } from 'node:http'
+import { createServer as createHttpsServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Action, Requests, Responses } from '../../../src/ocpp/v201/messages.generated.ts'
 import { assertRequest, assertResponse, isAction, parseFrame } from '../../../src/simulator/wire.ts'
@@ -27,6 +30,8 @@ export interface TestCsms {
   readonly violations: string[]
   readonly answers: Answers
   readonly authorizations: (string | undefined)[]
+  /** Serial numbers of the client certificates that were presented, one per connection. */
+  readonly peers: string[]
   connections(): number
   call<A extends Action>(action: A, request: Requests[A]): Promise<Responses[A]>
   sendRaw(text: string): void
@@ -37,16 +42,17 @@ export interface TestCsms {
   stop(): Promise<void>
 }
 
-export async function startTestCsms(): Promise<TestCsms> {
+export async function startTestCsms(tls?: ServerOptions): Promise<TestCsms> {
+  const listener = tls === undefined ? createHttpServer() : createHttpsServer(tls)
   const server = new WebSocketServer({
-    port: 0,
-    host: '127.0.0.1',
+    server: listener,
     handleProtocols: (offered) => (offered.has('ocpp2.0.1') ? 'ocpp2.0.1' : false),
   })
-  await new Promise<void>((resolve) => server.once('listening', () => resolve()))
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
   const received: Received[] = []
   const violations: string[] = []
   const authorizations: (string | undefined)[] = []
+  const peers: string[] = []
   const answers: Answers = { ...DEFAULT_ANSWERS }
   const waiting = new Map<string, { action: Action; settle: (text: unknown, error?: string) => void }>()
   const checks = new Set<() => void>()
@@ -81,6 +87,8 @@ export async function startTestCsms(): Promise<TestCsms> {
   server.on('connection', (socket, request) => {
     newest = socket
     authorizations.push(request.headers.authorization)
+    const { socket: transport } = request
+    if (transport instanceof TLSSocket) peers.push(transport.getPeerCertificate().serialNumber ?? '')
     socket.on('message', (data) => {
       hear(socket, data.toString())
       for (const check of checks) check()
@@ -90,17 +98,18 @@ export async function startTestCsms(): Promise<TestCsms> {
     })
     for (const check of checks) check()
   })
-  const { port } = server.address() as AddressInfo
+  const { port } = listener.address() as AddressInfo
   const poll = setInterval(() => {
     for (const check of checks) check()
   }, 20)
 
   return {
-    url: `ws://127.0.0.1:${port}/ocpp`,
+    url: `${tls === undefined ? 'ws' : 'wss'}://127.0.0.1:${port}/ocpp`,
     received,
     violations,
     answers,
     authorizations,
+    peers,
     connections: () => [...server.clients].filter((each) => each.readyState === WebSocket.OPEN).length,
     call: (action, request) =>
       new Promise((resolve, reject) => {
@@ -141,7 +150,7 @@ export async function startTestCsms(): Promise<TestCsms> {
     stop: async () => {
       clearInterval(poll)
       for (const socket of server.clients) socket.terminate()
-      await new Promise<void>((resolve) => server.close(() => resolve()))
+      await new Promise<void>((resolve) => server.close(() => listener.close(() => resolve())))
     },
   }
 }
