@@ -207,7 +207,7 @@ function checkIssuer(profile: CertificateProfile, from: Prepared): void {
 
 function importedKey(key: PublicKey | Uint8Array): PublicKey {
   const parsed = key instanceof PublicKey ? key : PublicKey.parse(key)
-  parsed.import()
+  if (!parsed.isProven) parsed.import()
   return parsed
 }
 

@@ -78,6 +78,7 @@ export class Certificate {
   readonly #publicKey: Lazy<PublicKey>
   readonly #memo: ExtensionMemo = {}
   #fingerprint: string | undefined
+  #signedBy: WeakSet<Certificate> | undefined
   #issuerKey: string | undefined
   #subjectKey: string | undefined
 
@@ -271,7 +272,14 @@ export class Certificate {
 
   /** Whether `issuer`'s key made this signature. Says nothing about whether it was allowed to. */
   isSignedBy(issuer: Certificate): boolean {
-    return this.isSignedByKey(issuer.publicKey)
+    if (this.#signedBy?.has(issuer) === true) return true
+    const isSigned = this.isSignedByKey(issuer.publicKey)
+    // Between two certificates this never changes: sub-CAs of a trust store are verified once, not per request.
+    if (isSigned) {
+      this.#signedBy ??= new WeakSet()
+      this.#signedBy.add(issuer)
+    }
+    return isSigned
   }
   isSignedByKey(key: PublicKey): boolean {
     return verifySignature({

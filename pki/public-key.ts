@@ -57,6 +57,7 @@ export class PublicKey {
   readonly algorithmOid: string
   readonly #jwkCurve: string | undefined
   #key: KeyObject | undefined
+  #isProven = false
 
   private constructor(spki: Uint8Array) {
     const info = readSingle(spki, TAG.sequence)
@@ -95,6 +96,21 @@ export class PublicKey {
       if (cause instanceof PkiError && cause.code !== 'der-malformed') throw cause
       throw new PkiError('key-malformed', 'The public key is not a readable SubjectPublicKeyInfo', { cause })
     }
+  }
+
+  /**
+   * A key whose point was just computed from its private scalar: it is on its curve by construction, and issuing a
+   * certificate for it need not import it to find out. Never for keys that came from outside.
+   */
+  static fromOwnScalar(spki: Uint8Array): PublicKey {
+    const parsed = PublicKey.parse(spki)
+    parsed.#isProven = true
+    return parsed
+  }
+
+  /** Whether the point or modulus is known to be valid without importing it (again). */
+  get isProven(): boolean {
+    return this.#isProven || this.#key !== undefined
   }
 
   static fromKeyObject(key: KeyObject): PublicKey {

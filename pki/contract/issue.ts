@@ -4,6 +4,7 @@ import { certificateProfile } from '../certificate-profile.ts'
 import { bitString, oid, sequence } from '../der-write.ts'
 import type { Protocol } from '../exi/index.ts'
 import { OID } from '../oids.ts'
+import { PublicKey } from '../public-key.ts'
 import { checkSendable, protocolOfCurve } from './cps.ts'
 import { type Emaid, isSameEmaid, parseEmaid } from './emaid.ts'
 import { ContractError } from './errors.ts'
@@ -94,7 +95,7 @@ export async function issueContract(
       issuer,
       profile: certificateProfile('contract', protocol === '15118-2' ? 'iso15118-2' : 'iso15118-20'),
       subject: { commonName: emaid.text, organization, ...(country === undefined ? {} : { country }) },
-      publicKey: subjectPublicKeyInfo(key),
+      publicKey: PublicKey.fromOwnScalar(subjectPublicKeyInfo(key)),
       atMs,
       ...(notAfterMs === undefined ? {} : { notAfterMs }),
       random: random(16),

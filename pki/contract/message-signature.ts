@@ -38,10 +38,11 @@ export interface SignedPart {
   readonly fragment: Uint8Array
 }
 
-/** An element to verify: codecs disagree about full lists, so that there may be two fragments it could be. */
+/** An element to verify: codecs disagree about full lists, so that there are two fragments it could be. */
 export interface ReceivedPart {
   readonly id: string
-  readonly fragments: readonly Uint8Array[]
+  /** Encoded only when it comes to them: the first is nearly always the one. */
+  readonly readings: readonly (() => Uint8Array)[]
 }
 
 /** Signs the parts, in their order. `signer` holds the key of the protocol's curve; for responses, the CPS leaf's. */
@@ -109,8 +110,8 @@ function findSignedInfoFault(
   if (transform?.Algorithm !== CANONICAL_EXI || more.length > 0)
     return 'the only transform must be canonical EXI'
   if (reference.DigestMethod.Algorithm !== suite.digestMethod) return `the digest is not ${suite.hash}`
-  const matches = part.fragments.some((fragment) =>
-    createHash(suite.hash).update(fragment).digest().equals(reference.DigestValue),
+  const matches = part.readings.some((encode) =>
+    createHash(suite.hash).update(encode()).digest().equals(reference.DigestValue),
   )
   return matches ? undefined : 'the digest does not match the signed element'
 }

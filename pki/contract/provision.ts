@@ -124,10 +124,11 @@ async function answer(
   },
 ): Promise<ProvisioningResult> {
   const { request, cps, offer, refuse } = parts
-  const { atMs, random } = call
+  const { atMs } = call
+  const random = pooled(call.random)
   let contract: Contract
   try {
-    contract = await takeContract(request, offer, call)
+    contract = await takeContract(request, offer, { atMs, random })
   } catch (error) {
     if (!(error instanceof ContractError || error instanceof PkiError)) throw error
     return refuse({ code: 'contract-unfit', reason: error.message })
@@ -167,19 +168,19 @@ async function answer(
 async function takeContract(
   request: VerifiedRequest,
   offer: ContractOffer,
-  call: ProvisioningCall,
+  { atMs, random }: Pick<ProvisioningCall, 'atMs' | 'random'>,
 ): Promise<Contract> {
   const { source, emaid } = offer
   const { protocol } = request
-  if (source.kind === 'supplied') return adoptContract(protocol, { ...source, emaid }, call.atMs)
+  if (source.kind === 'supplied') return adoptContract(protocol, { ...source, emaid }, atMs)
   if (source.authority.protocol !== protocol) {
     throw new ContractError('authority-unfit', `The contract authority is not one of ISO ${protocol}`)
   }
   return issueContract(source.authority, {
     emaid,
-    atMs: call.atMs,
+    atMs,
     notAfterMs: source.notAfterMs,
-    random: call.random,
+    random,
   })
 }
 
@@ -207,6 +208,21 @@ function refused(
   const responseCode = responseCodeOf(refusal, correspondence.protocol)
   const exiResponse = encodeRefusal(correspondence, refusal, atMs, retryCounter)
   return { outcome: 'refused', ocppStatus, refusal, responseCode, exiResponse, request }
+}
+
+/** What one answer needs at most: two scalars of P-521 with their surplus, a serial number and an IV. */
+const RANDOM_OCTETS = 256
+
+/** Asks the source once instead of four times; what was given out is overwritten in the pool. */
+function pooled(random: RandomSource): RandomSource {
+  let pool = new Uint8Array(0)
+  return (octetCount) => {
+    if (pool.length < octetCount) pool = Uint8Array.from(random(Math.max(RANDOM_OCTETS, octetCount)))
+    const taken = pool.slice(0, octetCount)
+    pool.fill(0, 0, octetCount)
+    pool = pool.subarray(octetCount)
+    return taken
+  }
 }
 
 function base64Length(bytes: Uint8Array): number {

@@ -136,10 +136,10 @@ function readMessage20(message: CommonMessage): ReadResult {
 function received<
   N extends 'CertificateInstallationReq' | 'CertificateUpdateReq' | 'OEMProvisioningCertificateChain',
 >(name: N, value: Parameters<typeof encodeFragment<N>>[1] & { readonly Id: string }): ReceivedPart {
-  const conformant = encodeFragment(name, value)
-  const looped = encodeFragment(name, value, 'loop')
-  const isSame = Buffer.compare(conformant, looped) === 0
-  return { id: value.Id, fragments: isSame ? [conformant] : [conformant, looped] }
+  return {
+    id: value.Id,
+    readings: [() => encodeFragment(name, value), () => encodeFragment(name, value, 'loop')],
+  }
 }
 
 function withCertificates(

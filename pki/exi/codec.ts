@@ -130,7 +130,7 @@ class Decoder {
     if (state.listIsFull) this.metFullList = true
     const start = this.#reader.bitOffset
     const code = this.#reader.bits(state.bits)
-    const production = state.byCode.get(code)
+    const production = state.byCode[code]
     if (production !== undefined) return production
     const isEscape = code === state.escapeCode
     const what = isEscape
@@ -229,7 +229,7 @@ class Encoder {
 
   /** Takes the first production, in code order, for which the object still has something. */
   #next(state: State, source: Source): readonly [number, Production] {
-    for (const entry of state.byCode) {
+    for (const entry of state.entries) {
       const production = entry[1]
       if (production.event === 'EE') return entry
       if ('type' in production && source.has(production.name)) return entry
@@ -268,34 +268,46 @@ class Encoder {
 
 /** Hands out the fields of one element's object, and knows which are left. */
 class Source {
-  readonly #fields: Map<string, unknown>
-  readonly #taken = new Map<string, number>()
+  readonly #fields: object
+  /** Single fields that were handed out, and lists that were handed out to the end. */
+  readonly #done: string[] = []
+  /** How far the lists are that were begun. */
+  readonly #progress = new Map<string, number>()
 
   constructor(value: unknown) {
-    const isObject = typeof value === 'object' && value !== null
-    this.#fields = new Map(isObject ? Object.entries(value).filter(([, field]) => field !== undefined) : [])
+    this.#fields = typeof value === 'object' && value !== null ? value : {}
   }
 
   has(name: string): boolean {
-    const field = this.#fields.get(name)
-    if (field === undefined) return false
-    return (this.#taken.get(name) ?? 0) < (Array.isArray(field) ? field.length : 1)
+    const field = this.#field(name)
+    if (field === undefined || this.#done.includes(name)) return false
+    return !Array.isArray(field) || field.length > 0
   }
 
   take(name: string, fromList: boolean): unknown {
-    const field = this.#fields.get(name)
-    const index = this.#taken.get(name) ?? 0
-    this.#taken.set(name, index + 1)
-    return fromList && Array.isArray(field) ? field[index] : field
+    const field = this.#field(name)
+    if (!fromList || !Array.isArray(field)) {
+      this.#done.push(name)
+      return field
+    }
+    const index = this.#progress.get(name) ?? 0
+    this.#progress.set(name, index + 1)
+    if (index + 1 === field.length) this.#done.push(name)
+    return field[index]
   }
 
   left(): string[] {
-    return [...this.#fields.keys()].filter((name) => this.has(name))
+    return Object.keys(this.#fields).filter((name) => this.has(name))
+  }
+
+  /** Names of the tables only, and never what every object inherits. */
+  #field(name: string): unknown {
+    return Object.hasOwn(this.#fields, name) ? Reflect.get(this.#fields, name) : undefined
   }
 }
 
 function expectedIn(state: State): string[] {
   const names: string[] = []
-  for (const [code, production] of state.byCode) names.push(`${productionName(production)}=${code}`)
+  for (const [code, production] of state.entries) names.push(`${productionName(production)}=${code}`)
   return names
 }

@@ -29,7 +29,10 @@ export type Production =
 
 export interface State {
   readonly bits: number
-  readonly byCode: ReadonlyMap<number, Production>
+  /** In code order, each with its code. */
+  readonly entries: readonly (readonly [number, Production])[]
+  /** The same by code; codes of coded types have gaps. */
+  readonly byCode: readonly (Production | undefined)[]
   /** The code of schema deviations, where the tables know it. */
   readonly escapeCode: number | undefined
   /** A list of this state is at its maximum: the two readings of the boundary differ here. */
@@ -80,11 +83,17 @@ function codedState(state: {
   readonly bits: number
   readonly codes: Readonly<Record<number, CodedProduction>>
 }): State {
-  const byCode = new Map<number, Production>()
-  for (const [code, production] of Object.entries(state.codes)) {
-    byCode.set(Number(code), production.event === 'SE' ? { ...production, isList: false } : production)
-  }
-  return { bits: state.bits, byCode, escapeCode: undefined, listIsFull: false }
+  const entries = Object.entries(state.codes).map(([code, production]) => {
+    const known: Production = production.event === 'SE' ? { ...production, isList: false } : production
+    return [Number(code), known] as const
+  })
+  return { bits: state.bits, ...indexed(entries), escapeCode: undefined, listIsFull: false }
+}
+
+function indexed(entries: readonly (readonly [number, Production])[]): Pick<State, 'entries' | 'byCode'> {
+  const byCode: (Production | undefined)[] = []
+  for (const [code, production] of entries) byCode[code] = production
+  return { entries, byCode }
 }
 
 /** Builds the position automaton of one type: a state per place in the unrolled content model. */
@@ -213,7 +222,7 @@ class Compiler {
     productions.sort((a, b) => EVENT_ORDER[a.event] - EVENT_ORDER[b.event])
     return {
       bits: Math.ceil(Math.log2(productions.length + 1)),
-      byCode: new Map(productions.map((production, code) => [code, production])),
+      ...indexed(productions.map((production, code) => [code, production] as const)),
       escapeCode: productions.length,
       listIsFull,
     }

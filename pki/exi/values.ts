@@ -40,6 +40,8 @@ function readText(reader: BitReader, xsd: string, maxLength: number): string {
       bitOffset: start,
     })
   }
+  const ascii = reader.ascii(length)
+  if (ascii !== undefined) return ascii
   let text = ''
   for (let i = 0; i < length; i++) {
     const at = reader.bitOffset
@@ -54,6 +56,13 @@ function readText(reader: BitReader, xsd: string, maxLength: number): string {
 
 function writeText(writer: BitWriter, xsd: string, maxLength: number, value: unknown): void {
   if (typeof value !== 'string') throw refuse(xsd, writer.bitOffset, 'a string is needed')
+  const octets = Buffer.from(value, 'utf8')
+  if (octets.length === value.length && value.length <= maxLength) {
+    // As many octets as UTF-16 units: all ASCII, where a code point is its own one-octet integer.
+    writer.length(octets.length + STRING_LENGTH_OFFSET)
+    writer.octets(octets)
+    return
+  }
   const codePoints = Array.from(value, (character) => character.codePointAt(0) ?? 0)
   if (codePoints.length > maxLength) {
     throw refuse(xsd, writer.bitOffset, `${codePoints.length} characters, at most ${maxLength} are allowed`)

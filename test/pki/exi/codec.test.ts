@@ -95,6 +95,12 @@ describe('whole messages', () => {
     expect(decodeV2gMessage(encodeV2gMessage(message))).toEqual(message)
   })
 
+  it('leave out optional lists that are empty', () => {
+    const bare = { SignedInfo: signedInfo, SignatureValue: { value: Uint8Array.of(1) } }
+    const encoded = encodeV2gMessage(withHeader({ Signature: { ...bare, Object: [] } }))
+    expect(decodeV2gMessage(encoded)).toEqual(withHeader({ Signature: bare }))
+  })
+
   it('keep serial numbers of any size and sign', () => {
     for (const serial of [0n, -1n, -129n, 2n ** 53n + 1n, 2n ** 159n - 1n, -(2n ** 300n)]) {
       const message: V2gMessage = {
