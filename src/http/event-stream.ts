@@ -51,7 +51,8 @@ export function createEventStreams(feed: EventFeed, options: StreamOptions): Eve
       raw.writeHead(200, {
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',
-        connection: 'keep-alive',
+        // The connection ends with the stream, so that stopping the service need not wait for it to become idle.
+        connection: 'close',
         // Proxies that buffer would hold every event back.
         'x-accel-buffering': 'no',
       })

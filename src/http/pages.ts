@@ -1,4 +1,4 @@
-/** Pages of lists, and arguments whose optional fields are absent rather than undefined. */
+/** Pages of lists, and the shapes of what goes in and out. */
 
 export const DEFAULT_PAGE = 100
 
@@ -28,4 +28,10 @@ type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] }
 export function defined<T extends object>(value: T): Defined<T>
 export function defined(value: object): object {
   return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined))
+}
+
+/** Names what leaves the process, so that a field that a record gains later does not leave with it. */
+export function pick<T extends object, K extends keyof T>(record: T, keys: readonly K[]): Pick<T, K>
+export function pick(record: object, keys: readonly string[]): object {
+  return Object.fromEntries(Object.entries(record).filter(([key]) => keys.includes(key)))
 }

@@ -36,7 +36,6 @@ const PROBLEMS = {
   'station.answer-malformed': [502, 'The answer of the station breaks the OCPP schema'],
   'station.busy': [503, 'Too many calls wait for this station'],
   'events.too-many-clients': [503, 'Too many event streams'],
-  'service.stopping': [503, 'The service is stopping'],
   'station.unanswered': [504, 'The station did not answer'],
 } as const satisfies Record<string, readonly [number, string]>
 

@@ -12,12 +12,15 @@ import { loadContract } from './contract.ts'
 import { createEventFeed } from './event-feed.ts'
 import type { EventStreams, StreamOptions } from './event-stream.ts'
 import { createEventStreams, DEFAULT_STREAM_OPTIONS } from './event-stream.ts'
+import { trackInFlight } from './in-flight.ts'
 import { createOperations } from './operations.ts'
 import { ApiProblem } from './problems.ts'
 import { operationRoute } from './routes.ts'
 import type { ApiServices } from './services.ts'
 
 export const BASE_PATH = '/api/v1'
+/** Requests being handled get this long to finish. */
+const DEFAULT_CLOSE_MS = 5000
 const MAX_BODY_BYTES = 2 * 1024 * 1024
 
 export interface HttpServerOptions {
@@ -37,8 +40,8 @@ export interface HttpServer {
   readonly app: FastifyInstance
   /** Resolves with the base URL, e.g. `http://127.0.0.1:8080`. */
   listen(address: { readonly host: string; readonly port: number }): Promise<string>
-  /** Ends event streams, finishes what is running, closes the listener. */
-  close(): Promise<void>
+  /** Ends event streams, finishes what is running, closes the listener; what takes longer is cut off. */
+  close(deadlineMs?: number): Promise<void>
 }
 
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
@@ -47,6 +50,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   const feed = createEventFeed(services.hub, { epoch: services.clock.now().toString(36) })
   const streams = createEventStreams(feed, { ...DEFAULT_STREAM_OPTIONS, ...options.streams })
   const app = createApp(log, options.tls)
+  const inFlight = trackInFlight(app)
 
   // Bodies are JSON or nothing: whatever else Fastify would parse could pass by the contract's schemas.
   app.removeContentTypeParser('text/plain')
@@ -71,10 +75,14 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     async listen({ host, port }) {
       return app.listen({ host, port })
     },
-    async close() {
+    async close(deadlineMs = DEFAULT_CLOSE_MS) {
       streams.close()
       feed.close()
-      await app.close()
+      const closing = app.close()
+      await inFlight.settled(deadlineMs)
+      // What is left are connections without a request; waiting for their clients could take minutes.
+      app.server.closeAllConnections()
+      await closing
     },
   }
 }

@@ -246,29 +246,24 @@ function addGauge(options: MetricOptions, guard: Guard, read: () => Promise<numb
 
 /** The buckets were counted elsewhere: they are handed over as they are instead of being observed again. */
 function addLatency(options: MetricOptions, boundsMs: readonly number[], read: () => LatencyCounts): void {
+  const { name, help } = options
   const histogram = new Histogram({ ...base(options), buckets: boundsMs.map((bound) => bound / 1000) })
-  const describe = histogram.get.bind(histogram)
-  histogram.get = async () => {
-    const description = await describe()
+  const values = () => {
     const { buckets, sumMs, count } = read()
     let cumulative = 0
-    const bucketValues = boundsMs.map((bound, index) => {
+    const upTo = boundsMs.map((bound, index) => {
       cumulative += buckets[index] ?? 0
-      return {
-        metricName: `${options.name}_bucket`,
-        labels: { le: bound / 1000 },
-        value: cumulative,
-        exemplar: null,
-      }
+      return { metricName: `${name}_bucket`, labels: { le: bound / 1000 }, value: cumulative }
     })
-    return {
-      ...description,
-      values: [
-        ...bucketValues,
-        { metricName: `${options.name}_bucket`, labels: { le: '+Inf' }, value: count, exemplar: null },
-        { metricName: `${options.name}_sum`, labels: {}, value: sumMs / 1000, exemplar: null },
-        { metricName: `${options.name}_count`, labels: {}, value: count, exemplar: null },
-      ],
-    }
+    return [
+      ...upTo,
+      { metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: count },
+      { metricName: `${name}_sum`, labels: {}, value: sumMs / 1000 },
+      { metricName: `${name}_count`, labels: {}, value: count },
+    ]
   }
+  // The method that the registry calls for its text format.
+  Object.assign(histogram, {
+    getForPromString: async () => ({ name, help, type: 'histogram', values: values() }),
+  })
 }

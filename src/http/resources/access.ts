@@ -4,7 +4,7 @@ import type { components } from '../api.generated.ts'
 import { requireRole } from '../auth.ts'
 import { createKey } from '../keys.ts'
 import type { Operations } from '../operation.ts'
-import { defined, pageOf } from '../pages.ts'
+import { defined, pageOf, pick } from '../pages.ts'
 import { ApiProblem } from '../problems.ts'
 import type { ApiServices } from '../services.ts'
 
@@ -75,6 +75,6 @@ function unknownKey(id: string): ApiProblem {
   return new ApiProblem('api-key.unknown', `There is no key "${id}" in force; see GET /api/v1/api-keys.`)
 }
 
-function toBody({ secretHash: _hash, ...rest }: ApiKey): components['schemas']['ApiKey'] {
-  return rest
+function toBody(key: ApiKey): components['schemas']['ApiKey'] {
+  return pick(key, ['id', 'name', 'role', 'createdAt', 'revokedAt'])
 }

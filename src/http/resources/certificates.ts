@@ -2,7 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import type { AuthorityRecord, IssuedCertificate, SigningOrder } from '../../store/certificates.ts'
 import type { components } from '../api.generated.ts'
 import type { Operations } from '../operation.ts'
-import { DEFAULT_PAGE, defined, pageOf } from '../pages.ts'
+import { DEFAULT_PAGE, defined, pageOf, pick } from '../pages.ts'
 import { ApiProblem } from '../problems.ts'
 import type { ApiServices } from '../services.ts'
 
@@ -116,8 +116,18 @@ function toPem(ders: readonly Uint8Array[]): string {
 }
 
 function toBody(certificate: IssuedCertificate): components['schemas']['Certificate'] {
-  const { der: _der, keyName: _key, ...rest } = certificate
-  return rest
+  return pick(certificate, [
+    'fingerprint',
+    'authorityId',
+    'profile',
+    'serialNumber',
+    'subject',
+    'stationId',
+    'notBefore',
+    'notAfter',
+    'revokedAt',
+    'revocationReason',
+  ])
 }
 
 function toAuthorityBody(authority: AuthorityRecord): components['schemas']['Authority'] {
@@ -137,6 +147,16 @@ function toAuthorityBody(authority: AuthorityRecord): components['schemas']['Aut
 }
 
 function toOrderBody(order: SigningOrder): components['schemas']['SigningOrder'] {
-  const { csrPem: _csr, ...rest } = order
-  return rest
+  return pick(order, [
+    'id',
+    'stationId',
+    'certificateType',
+    'keyHash',
+    'state',
+    'fingerprint',
+    'attempts',
+    'detail',
+    'createdAt',
+    'updatedAt',
+  ])
 }

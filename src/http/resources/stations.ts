@@ -2,7 +2,7 @@ import { isoNow } from '../../observe/clock.ts'
 import type { Connector, Station, StationFilter, StationRegistration } from '../../store/stations.ts'
 import type { components } from '../api.generated.ts'
 import type { Operations } from '../operation.ts'
-import { DEFAULT_PAGE, defined, pageOf } from '../pages.ts'
+import { DEFAULT_PAGE, defined, pageOf, pick } from '../pages.ts'
 import { ApiProblem } from '../problems.ts'
 import type { ApiServices } from '../services.ts'
 
@@ -197,10 +197,22 @@ function toAuditDetail({ password, ...rest }: Decision): object {
 }
 
 function toBody(station: Station, online: boolean): StationBody {
-  const { passwordHash, boot, ...rest } = station
-  return { ...rest, online, hasPassword: passwordHash !== null, boot: boot && { ...boot } }
+  const { passwordHash, boot } = station
+  const plain = pick(station, [
+    'id',
+    'enrolment',
+    'registration',
+    'securityProfile',
+    'serialNumber',
+    'organisation',
+    'group',
+    'lastSeenAt',
+    'createdAt',
+    'updatedAt',
+  ])
+  return { ...plain, online, hasPassword: passwordHash !== null, boot: boot && { ...boot } }
 }
 
-function toConnectorBody({ stationId: _station, ...rest }: Connector): components['schemas']['Connector'] {
-  return rest
+function toConnectorBody(connector: Connector): components['schemas']['Connector'] {
+  return pick(connector, ['evseId', 'connectorId', 'status', 'reportedAt', 'receivedAt'])
 }

@@ -57,6 +57,9 @@ export function authority(change: Partial<AuthorityRecord> = {}): AuthorityRecor
     issuerId: null,
     certificateDer: der,
     keyName: 'ca/root/1',
+    line: 'root',
+    state: 'active',
+    origin: 'created',
     createdAt: AT,
     ...change,
   }

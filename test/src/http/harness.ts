@@ -29,6 +29,8 @@ export interface TestBus extends StationBus {
   readonly calls: BusCall[]
   readonly disconnected: { stationId: string; reason: string }[]
   outcome: CallOutcome
+  /** A call is answered when this resolves. */
+  answering: Promise<void>
 }
 
 export interface TestApi {
@@ -95,8 +97,10 @@ function createBus(): TestBus {
     calls,
     disconnected,
     outcome: { kind: 'offline' } as CallOutcome,
+    answering: Promise.resolve(),
     async call(stationId: string, action: string, payload: unknown, options?: { deadlineMs?: number }) {
       calls.push({ stationId, action, payload, deadlineMs: options?.deadlineMs })
+      await bus.answering
       return bus.outcome
     },
     isOnline: (stationId: string) => online.has(stationId),
