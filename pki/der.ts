@@ -196,29 +196,36 @@ export interface BitString {
 export const hasBit = (bits: BitString, n: number): boolean =>
   ((bits.bytes[n >> 3] ?? 0) & (0x80 >> (n & 7))) !== 0
 
+/** Arcs of up to five octets stay within 2^35, so they are exact as numbers; longer ones (UUIDs) take the slow way. */
+const MAX_FAST_ARC_BYTES = 5
+
+function bigArc(bytes: Uint8Array): bigint {
+  let value = 0n
+  for (const byte of bytes) value = value * 128n + BigInt(byte & 0x7f)
+  return value
+}
+
 function decodeOid(bytes: Uint8Array): string {
   if (bytes.length === 0 || bytes.length > MAX_OID_BYTES)
     throw malformed('object identifier has a bad length')
-  const arcs: string[] = []
-  let value = 0n
-  let small = 0
-  let digits = 0
-  for (const byte of bytes) {
-    if (digits === 0 && byte === 0x80) throw malformed('object identifier arc is not minimal')
-    digits++
-    if (digits <= 6) small = small * 128 + (byte & 0x7f)
-    else value = (digits === 7 ? BigInt(small) : value) * 128n + BigInt(byte & 0x7f)
+  if ((bytes.at(-1) ?? 0) >= 0x80) throw malformed('object identifier ends inside an arc')
+  let text = ''
+  let start = 0
+  let value = 0
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] ?? 0
+    if (at === start && byte === 0x80) throw malformed('object identifier arc is not minimal')
+    value = value * 128 + (byte & 0x7f)
     if (byte >= 0x80) continue
-    const arc = digits <= 6 ? BigInt(small) : value
-    if (arcs.length === 0) {
-      const root = arc < 40n ? 0n : arc < 80n ? 1n : 2n
-      arcs.push(root.toString(), (arc - root * 40n).toString())
-    } else arcs.push(digits <= 6 ? small.toString() : arc.toString())
-    small = 0
-    digits = 0
+    if (start === 0) {
+      const isLong = at >= MAX_FAST_ARC_BYTES
+      const root = !isLong && value < 80 ? Math.floor(value / 40) : 2
+      text = isLong ? `2.${bigArc(bytes.subarray(0, at + 1)) - 80n}` : `${root}.${value - root * 40}`
+    } else text += `.${at - start >= MAX_FAST_ARC_BYTES ? bigArc(bytes.subarray(start, at + 1)) : value}`
+    start = at + 1
+    value = 0
   }
-  if (digits !== 0) throw malformed('object identifier ends inside an arc')
-  return arcs.join('.')
+  return text
 }
 
 function decodeTime(tag: number, bytes: Uint8Array): number {
