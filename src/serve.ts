@@ -20,12 +20,12 @@ export async function runServe(config: Config, io: CliIo): Promise<void> {
     ...(ws === undefined ? [] : [`stations   ${ws}/<station id>  (no TLS)`]),
     ...(pki === undefined ? [] : [`PKI        ${pki}`]),
   ]
-  io.out(`Gridkeep is running\n${lines.map((line) => `  ${line}\n`).join('')}`)
   if (gridkeep.firstAdminKey) {
     io.out(
-      `\nThe first admin key, shown only now:\n  export GRIDKEEP_API_KEY=${gridkeep.firstAdminKey.secret}\n\n`,
+      `The first admin key, shown only now:\n  export GRIDKEEP_API_KEY=${gridkeep.firstAdminKey.secret}\n\n`,
     )
   }
+  io.out(`Gridkeep is running\n${lines.map((line) => `  ${line}\n`).join('')}`)
   if (!io.signal.aborted) await once(io.signal, 'abort')
   io.err('Stopping...\n')
   await gridkeep.stop()
