@@ -51,8 +51,9 @@ function startOf(
 ): number | undefined {
   if (profile.chargingProfileKind === 'Relative') return relativeStartMs ?? atMs
   const firstMs = Date.parse(schedule.startSchedule ?? '')
-  if (Number.isNaN(firstMs) || atMs < firstMs) return undefined
-  if (profile.chargingProfileKind === 'Absolute') return firstMs
+  if (Number.isNaN(firstMs)) return undefined
+  if (profile.chargingProfileKind === 'Absolute') return atMs < firstMs ? undefined : firstMs
+  // Repeats both ways: before today's start yesterday's still runs, as stations in the field do it.
   const everyMs = RECURRENCE_MS[profile.recurrencyKind ?? 'Daily']
   return firstMs + Math.floor((atMs - firstMs) / everyMs) * everyMs
 }
