@@ -8,7 +8,7 @@ import {
 import { validatePath } from '../path.ts'
 import type { Signer } from '../signer.ts'
 import { ContractError } from './errors.ts'
-import { CURVE_OF } from './key-transport.ts'
+import { CURVE_OF, VARIANT_OF } from './key-transport.ts'
 
 /**
  * A certificate provisioning service: the leaf whose key signs answers, and its chain to a V2G root that cars
@@ -51,7 +51,13 @@ export function createCps(options: Omit<Cps, 'protocol'>, atMs: number): Cps {
     throw unfit(`${name} has no domain component CPS, so cars refuse it`)
   if (leaf.keyUsage?.has('digitalSignature') !== true) throw unfit(`${name} may not make signatures`)
   checkSendable(protocol, [leaf, ...subCas])
-  const path = validatePath({ leaf, intermediates: subCas, anchors: [root], atMs, maxDepth: subCas.length })
+  const path = validatePath({
+    leaf,
+    intermediates: subCas,
+    anchors: [root],
+    atMs,
+    iso15118: { variant: VARIANT_OF[protocol], leafDomainComponent: 'CPS' },
+  })
   if (!path.ok) throw unfit(`${name} does not lead to ${root.subjectText}: ${path.message}`)
   return { protocol, leaf, subCas, root, signer }
 }

@@ -8,7 +8,7 @@ export {
   createContractAuthority,
   issueContract,
 } from './issue.ts'
-export type { RandomSource } from './key-transport.ts'
+export { type RandomSource, scalarOf } from './key-transport.ts'
 export { isSamePcid, type Pcid, parsePcid } from './pcid.ts'
 export {
   type ContractOffer,
@@ -29,7 +29,6 @@ export {
 } from './request.ts'
 export {
   type RevocationCheck,
-  type RevocationStatus,
   type Trust,
   type VerifiedRequest,
   type VerifyResult,

@@ -6,7 +6,7 @@ import type { Protocol } from '../exi/index.ts'
 import { OID } from '../oids.ts'
 import { PublicKey } from '../public-key.ts'
 import { checkSendable, protocolOfCurve } from './cps.ts'
-import { type Emaid, isSameEmaid, parseEmaid } from './emaid.ts'
+import { type Emaid, hasValidCheckDigit, isSameEmaid, parseEmaid } from './emaid.ts'
 import { ContractError } from './errors.ts'
 import {
   type ContractKey,
@@ -16,6 +16,7 @@ import {
   destroyContractKey,
   type RandomSource,
   type TransportCurve,
+  VARIANT_OF,
 } from './key-transport.ts'
 
 /** A mobility operator's hierarchy that issues contract certificates. Make it with `createContractAuthority`. */
@@ -89,11 +90,17 @@ export async function issueContract(
 ): Promise<Contract> {
   const { protocol, issuer, organization, country } = authority
   const { emaid, atMs, notAfterMs, random } = order
+  if (!hasValidCheckDigit(emaid)) {
+    throw new ContractError(
+      'emaid-invalid',
+      `The check digit of eMAID ${emaid.text} is wrong; correct the contract`,
+    )
+  }
   const key = createContractKey(CURVE_OF[protocol], random)
   try {
     const leaf = await issueCertificate({
       issuer,
-      profile: certificateProfile('contract', protocol === '15118-2' ? 'iso15118-2' : 'iso15118-20'),
+      profile: certificateProfile('contract', VARIANT_OF[protocol]),
       subject: { commonName: emaid.text, organization, ...(country === undefined ? {} : { country }) },
       publicKey: PublicKey.fromOwnScalar(subjectPublicKeyInfo(key)),
       atMs,

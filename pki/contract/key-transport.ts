@@ -1,4 +1,5 @@
-import { createCipheriv, createECDH, createHash, type ECDH } from 'node:crypto'
+import { createCipheriv, createECDH, createHash, type ECDH, type KeyObject } from 'node:crypto'
+import type { ProfileVariant } from '../certificate-profile.ts'
 import type { Protocol } from '../exi/index.ts'
 import type { CurveName } from '../public-key.ts'
 import { ContractError } from './errors.ts'
@@ -56,6 +57,12 @@ export const CURVE_OF: Readonly<Record<Protocol, TransportCurve>> = {
   '15118-20': 'P-521',
 }
 
+/** The certificate profiles of each protocol. */
+export const VARIANT_OF: Readonly<Record<Protocol, ProfileVariant>> = {
+  '15118-2': 'iso15118-2',
+  '15118-20': 'iso15118-20',
+}
+
 /** AlgorithmID 01, PartyU 'U', PartyV 'V': OtherInfo of the key derivation in both protocols ([V2G2-818]). */
 const OTHER_INFO = Uint8Array.of(0x01, 0x55, 0x56)
 
@@ -105,6 +112,14 @@ export function contractKeyFrom(curve: TransportCurve, scalar: Uint8Array): Cont
     throw new ContractError('key-unusable', 'The contract key is not in the range of its curve')
   const padded = toOctets(value, fieldBytes)
   return { curve, scalar: padded, point: ecdhWith(curve, padded).getPublicKey() }
+}
+
+/** The private key of a supplied contract as `adoptContract` takes it; the caller overwrites it afterwards. */
+export function scalarOf(privateKey: KeyObject): Uint8Array {
+  const { d } = privateKey.export({ format: 'jwk' })
+  if (d === undefined)
+    throw new ContractError('key-unusable', 'The contract key is not an elliptic-curve private key')
+  return Buffer.from(d, 'base64url')
 }
 
 /** Overwrites the scalar. The key can no longer be sealed. */

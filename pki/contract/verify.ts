@@ -1,8 +1,9 @@
 import type { Certificate } from '../certificate.ts'
 import { PkiError } from '../errors.ts'
 import { type PathReason, type PathResult, validatePath } from '../path.ts'
-import { type Emaid, isSameEmaid, parseEmaid } from './emaid.ts'
-import { CURVE_OF, transportCurveOf } from './key-transport.ts'
+import type { RevocationVerdict } from '../revocation.ts'
+import { type Emaid, hasValidCheckDigit, isSameEmaid, parseEmaid } from './emaid.ts'
+import { CURVE_OF, transportCurveOf, VARIANT_OF } from './key-transport.ts'
 import { findSignatureFault } from './message-signature.ts'
 import { type Pcid, parsePcid } from './pcid.ts'
 import type { Refusal, RefusalCode } from './refusal.ts'
@@ -15,8 +16,6 @@ export interface Trust {
   readonly intermediates: readonly Certificate[]
 }
 
-export type RevocationStatus = 'good' | 'revoked' | 'unknown'
-
 /**
  * Says whether a certificate of a validated chain is revoked. `unknown` refuses the request: a policy that lets
  * certificates without any revocation information pass answers `good` for them.
@@ -24,7 +23,7 @@ export type RevocationStatus = 'good' | 'revoked' | 'unknown'
 export type RevocationCheck = (
   certificate: Certificate,
   issuer: Certificate,
-) => RevocationStatus | Promise<RevocationStatus>
+) => RevocationVerdict | Promise<RevocationVerdict>
 
 /** A request whose sender is established. */
 export type VerifiedRequest = ProvisioningRequest & {
@@ -38,9 +37,6 @@ export type VerifiedRequest = ProvisioningRequest & {
 export type VerifyResult =
   | { readonly ok: true; readonly request: VerifiedRequest }
   | { readonly ok: false; readonly refusal: Refusal }
-
-/** CA certificates between leaf and root: two in -2 (Annex F), three in -20 (Annex B). */
-const MAX_SUB_CAS = { '15118-2': 2, '15118-20': 3 } as const
 
 /**
  * Establishes who sent the request: key type, key usage, signature over the body, chain to a configured root at
@@ -57,9 +53,16 @@ export async function verifyRequest(
   try {
     const fault = findLeafFault(request)
     if (fault !== undefined) return { ok: false, refusal: fault }
-    const intermediates = [...request.presented, ...trust.intermediates]
-    const maxDepth = MAX_SUB_CAS[request.protocol]
-    path = validatePath({ leaf: request.leaf, intermediates, anchors: trust.anchors, atMs, maxDepth })
+    path = validatePath({
+      leaf: request.leaf,
+      intermediates: [...request.presented, ...trust.intermediates],
+      anchors: trust.anchors,
+      atMs,
+      iso15118: {
+        variant: VARIANT_OF[request.protocol],
+        leafDomainComponent: request.kind === 'install' ? 'OEM' : 'MO',
+      },
+    })
   } catch (error) {
     if (!(error instanceof PkiError)) throw error
     return refuse('chain-invalid', error.message)
@@ -76,13 +79,7 @@ function refuse(code: RefusalCode, reason: string): { readonly ok: false; readon
   return { ok: false, refusal: { code, reason } }
 }
 
-function findLeafFault({
-  protocol,
-  kind,
-  leaf,
-  signature,
-  signedPart,
-}: ProvisioningRequest): Refusal | undefined {
+function findLeafFault({ protocol, leaf, signature, signedPart }: ProvisioningRequest): Refusal | undefined {
   const { publicKey } = leaf
   if (transportCurveOf(publicKey.curve, protocol) === undefined) {
     const has = publicKey.curve ?? publicKey.kind
@@ -91,13 +88,6 @@ function findLeafFault({
   }
   const fault = findSignatureFault(protocol, signature, signedPart, publicKey)
   if (fault !== undefined) return { code: 'signature-invalid', reason: fault }
-  const wanted = kind === 'install' ? 'OEM' : 'MO'
-  if (!leaf.domainComponents.includes(wanted)) {
-    return {
-      code: 'chain-invalid',
-      reason: `the subject has no domain component ${wanted}: ${leaf.subjectText}`,
-    }
-  }
   if (leaf.isCa) return { code: 'chain-invalid', reason: 'the certificate of the car is a CA certificate' }
   const missing = (['digitalSignature', 'keyAgreement'] as const).filter(
     (usage) => leaf.keyUsage?.has(usage) !== true,
@@ -130,10 +120,10 @@ async function findRevoked(
   for (const [index, certificate] of chain.entries()) {
     const issuer = chain[index + 1]
     if (issuer === undefined) break
-    const status = await revocation(certificate, issuer)
-    if (status === 'revoked')
+    const { kind } = await revocation(certificate, issuer)
+    if (kind === 'revoked')
       return { code: 'certificate-revoked', reason: `revoked: ${certificate.subjectText}` }
-    if (status !== 'good') {
+    if (kind !== 'good') {
       return { code: 'revocation-unknown', reason: `no revocation status for ${certificate.subjectText}` }
     }
   }
@@ -150,6 +140,9 @@ function identify(request: ProvisioningRequest, chain: readonly Certificate[]): 
   const account = parseEmaid(commonName)
   if (account === undefined)
     return refuse('identity-invalid', `the common name '${commonName}' is not an eMAID`)
+  if (!hasValidCheckDigit(account)) {
+    return refuse('identity-invalid', `the check digit of eMAID '${account.text}' is wrong`)
+  }
   if (!isSameEmaid(request.emaid ?? '', account.text)) {
     return refuse(
       'identity-mismatch',

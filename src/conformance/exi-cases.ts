@@ -9,6 +9,7 @@ import {
   createSoftwareSigner,
   type Emaid,
   emaidCheckDigit,
+  hasValidCheckDigit,
   type ProvisioningContext,
   type ProvisioningResult,
   parseEmaid,
@@ -136,7 +137,7 @@ function contextOf({ trust, ev, service_pki }: EndToEndCase, atMs: number): Prov
     oemTrust: { anchors: certificates(trust.oem_root_pem), intermediates: certificates(trust.oem_subs_pem) },
     moTrust: { anchors: moRoots, intermediates: moSubs },
     cps: [cpsOf(trust, service_pki, atMs)],
-    revocation: () => 'good',
+    revocation: () => ({ kind: 'good' }),
     offer: (request) => ({ kind: 'offer', emaid: emaidFor(request), source: { kind: 'issue', authority } }),
   }
 }
@@ -164,7 +165,7 @@ function emaidFor(request: VerifiedRequest): Emaid {
   if (request.account !== undefined) return request.account
   for (const preferred of request.prioritizedEmaids) {
     const parsed = parseEmaid(preferred)
-    if (parsed !== undefined) return parsed
+    if (parsed !== undefined && hasValidCheckDigit(parsed)) return parsed
   }
   const digest = createHash('sha256')
     .update(request.pcid?.text ?? '')

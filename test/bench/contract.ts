@@ -129,7 +129,7 @@ function contextOf(world: World): ProvisioningContext {
     },
     moTrust: { anchors: [world.moRoot.certificate], intermediates: [] },
     cps: [world.cps],
-    revocation: () => 'good',
+    revocation: () => ({ kind: 'good' }),
     offer: () => ({ kind: 'offer', emaid, source: { kind: 'issue', authority: world.contracts } }),
   }
 }

@@ -12,6 +12,7 @@ import {
   parseEmaid,
   provision,
   SCHEMA_OF,
+  scalarOf,
 } from '../../../pki/index.ts'
 import type { EvRequest, PlugAndChargeEv } from '../../../src/simulator/ev/index.ts'
 import {
@@ -51,7 +52,7 @@ function contextOf(world: World, changes: Partial<ProvisioningContext> = {}): Pr
     oemTrust: { anchors: [world.oemRoot.certificate], intermediates },
     moTrust: { anchors: [world.moRoot.certificate], intermediates: [] },
     cps: [world.cps],
-    revocation: () => 'good',
+    revocation: () => ({ kind: 'good' }),
     offer: () => offer(world),
     ...changes,
   }
@@ -141,7 +142,7 @@ describe.each(BOTH)('installing a contract in an ISO %s car', (protocol) => {
     const key = newKey(protocol)
     const [sub2, sub1] = world.moSubs
     const { certificate } = issue(sub2, protocol, 'contract', 'DE-MOX-000000001', { key })
-    const scalar = Buffer.from(key.export({ format: 'jwk' }).d ?? '', 'base64url')
+    const scalar = scalarOf(key)
     const chain = [certificate, sub2.certificate, sub1.certificate]
     const ev = createEv(world)
     const supplied = (bytes: Uint8Array): ContractOffer => ({
@@ -262,7 +263,7 @@ describe.each(BOTH)('what an ISO %s car is refused for', (protocol) => {
       answer(
         request,
         contextOf(world, {
-          revocation: (certificate) => (certificate.commonName === PCID ? 'revoked' : 'good'),
+          revocation: (certificate) => ({ kind: certificate.commonName === PCID ? 'revoked' : 'good' }),
         }),
       ),
       'certificate-revoked',
@@ -273,7 +274,9 @@ describe.each(BOTH)('what an ISO %s car is refused for', (protocol) => {
     expectRefusal(
       answer(
         request,
-        contextOf(world, { revocation: async (certificate) => (certificate.isCa ? 'unknown' : 'good') }),
+        contextOf(world, {
+          revocation: async (certificate) => ({ kind: certificate.isCa ? 'unknown' : 'good' }),
+        }),
       ),
       'revocation-unknown',
       code('FAILED_CertChainError', 'WARNING_CertificateValidationError'),

@@ -39,7 +39,7 @@ async function answerFor(ev: PlugAndChargeEv, world: World): Promise<Uint8Array>
       },
       moTrust: { anchors: [world.moRoot.certificate], intermediates: [] },
       cps: [world.cps],
-      revocation: () => 'good',
+      revocation: () => ({ kind: 'good' }),
       offer: () => ({ kind: 'offer', emaid, source: { kind: 'issue', authority: world.contracts } }),
     },
   )

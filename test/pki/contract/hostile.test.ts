@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  type Emaid,
+  type ProvisioningContext,
+  parseEmaid,
+  provision,
+  readRequest,
+} from '../../../pki/index.ts'
+import type { EvRequest } from '../../../src/simulator/ev/index.ts'
+import { createEv, createWorld, NOW_MS, PCID, type World } from './hierarchy.ts'
+
+const EMAID = parseEmaid('DEGKP123456789')
+
+function contextOf(world: World, emaid: Emaid | undefined = EMAID): ProvisioningContext {
+  if (emaid === undefined) throw new Error('not an eMAID')
+  const intermediates = world.oemSubs.map((sub) => sub.certificate)
+  return {
+    oemTrust: { anchors: [world.oemRoot.certificate], intermediates },
+    moTrust: { anchors: [world.moRoot.certificate], intermediates: [] },
+    cps: [world.cps],
+    revocation: () => ({ kind: 'good' }),
+    offer: () => ({ kind: 'offer', emaid, source: { kind: 'issue', authority: world.contracts } }),
+  }
+}
+
+const answer = (request: EvRequest, context: ProvisioningContext, exiRequest = request.exiRequest) =>
+  provision(
+    { ...request, exiRequest, atMs: NOW_MS, random: randomBytes, maxResponseCharacters: 17_000 },
+    context,
+  )
+
+async function updateRequest(world: World): Promise<EvRequest> {
+  const ev = createEv(world)
+  const installed = await answer(ev.installationRequest(), contextOf(world))
+  expect(ev.receive(installed.exiResponse ?? new Uint8Array(0)).ok).toBe(true)
+  return ev.updateRequest()
+}
+
+/** Everything that the signature is over, to see whether a changed request still means the same. */
+function signedPartOf(request: EvRequest, exiRequest: Uint8Array): string {
+  const read = readRequest(exiRequest, request.action, request.iso15118SchemaVersion)
+  return read.ok ? Buffer.from(read.request.signedPart.readings[0]?.() ?? []).toString('hex') : ''
+}
+
+const change = fc.record({
+  at: fc.nat(),
+  mask: fc.integer({ min: 1, max: 255 }),
+  kind: fc.constantFrom('flip', 'cut', 'insert'),
+})
+
+function changed(
+  bytes: Uint8Array,
+  { at, mask, kind }: { at: number; mask: number; kind: string },
+): Uint8Array {
+  const index = at % bytes.length
+  if (kind === 'cut') return bytes.slice(0, index)
+  if (kind === 'insert') return Uint8Array.from([...bytes.subarray(0, index), mask, ...bytes.subarray(index)])
+  return Uint8Array.from(bytes, (octet, position) => (position === index ? octet ^ mask : octet))
+}
+
+describe('a request that was changed on its way', () => {
+  const world2 = createWorld('15118-2')
+  const world20 = createWorld('15118-20')
+
+  it.each<[string, World, () => Promise<EvRequest>]>([
+    ['-2 installation', world2, async () => createEv(world2).installationRequest()],
+    ['-2 update', world2, () => updateRequest(world2)],
+    ['-20 installation', world20, async () => createEv(world20).installationRequest()],
+  ])('is refused or means the same, and never throws: %s', async (_, world, make) => {
+    const request = await make()
+    const original = signedPartOf(request, request.exiRequest)
+    const context = contextOf(world)
+    await fc.assert(
+      fc.asyncProperty(change, async (how) => {
+        const exiRequest = changed(request.exiRequest, how)
+        const result = await answer(request, context, exiRequest)
+        if (result.outcome === 'provisioned') expect(signedPartOf(request, exiRequest)).toBe(original)
+        else expect(result.refusal.reason).not.toBe('')
+      }),
+      { numRuns: 250 },
+    )
+  })
+
+  it('does not reach the contract pool before its sender is established', async () => {
+    const request = createEv(world2).installationRequest()
+    let asked = 0
+    const context: ProvisioningContext = {
+      ...contextOf(world2),
+      offer: (verified) => {
+        asked++
+        expect(verified.pcid?.text).toBe(PCID)
+        return { kind: 'none', code: 'contract-missing', reason: 'none' }
+      },
+    }
+    for (let at = 10; at < request.exiRequest.length - 40; at += 9) {
+      // The last bits of the header's signature and everything of the body decide.
+      await answer(request, context, changed(request.exiRequest, { at, mask: 0x21, kind: 'flip' }))
+    }
+    expect(asked).toBeLessThan(3)
+  })
+})
+
+describe('a contract whose eMAID has a wrong check digit', () => {
+  it('is not issued', async () => {
+    const world = createWorld('15118-2')
+    const result = await answer(
+      createEv(world).installationRequest(),
+      contextOf(world, parseEmaid('DE83DUIEN83QGZA')),
+    )
+    expect(result).toMatchObject({
+      outcome: 'refused',
+      refusal: { code: 'contract-unfit' },
+      ocppStatus: 'Failed',
+    })
+    const right = await answer(
+      createEv(world).installationRequest(),
+      contextOf(world, parseEmaid('DE83DUIEN83QGZD')),
+    )
+    expect(right.outcome).toBe('provisioned')
+  })
+})
