@@ -127,6 +127,14 @@ export {
   type StatusEntry,
 } from './ocsp.ts'
 export {
+  answerOcspRequest,
+  decodeOcspPath,
+  type KnownStatus,
+  type OcspCacheHeaders,
+  type OcspService,
+  ocspCacheHeaders,
+} from './ocsp-answer.ts'
+export {
   buildOcspRequest,
   type CertId,
   type CertIdHash,
