@@ -1,3 +1,4 @@
+export { largestAnswerCharacters } from './answer-size.ts'
 export { type Cps, chooseCps, createCps, MAX_SENT_SUB_CAS } from './cps.ts'
 export { type Emaid, emaidCheckDigit, hasValidCheckDigit, isSameEmaid, parseEmaid } from './emaid.ts'
 export { ContractError, type ContractErrorCode } from './errors.ts'

@@ -156,6 +156,7 @@ const CURVE_OID: Readonly<Record<TransportCurve, string>> = {
   'P-521': '1.3.132.0.35',
 }
 
-function subjectPublicKeyInfo(key: ContractKey): Uint8Array {
+/** DER SubjectPublicKeyInfo of a contract key. */
+export function subjectPublicKeyInfo(key: ContractKey): Uint8Array {
   return sequence(sequence(oid(OID.ecPublicKey), oid(CURVE_OID[key.curve])), bitString(key.point))
 }

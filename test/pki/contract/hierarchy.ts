@@ -120,9 +120,16 @@ export function createSub(
   }
 }
 
-export function createTestCps(protocol: Protocol, v2gRoot: Ca, options: IssueOptions = {}): Cps {
-  const sub1 = createSub(v2gRoot, protocol, 'cps-sub1', 'CPS Sub1')
-  const sub2 = createSub(sub1, protocol, 'cps-sub2', 'CPS Sub2')
+export function createTestCps(
+  protocol: Protocol,
+  v2gRoot: Ca,
+  options: IssueOptions = {},
+  addresses?: IssuerAddresses,
+): Cps {
+  const root: Ca =
+    addresses === undefined ? v2gRoot : { ...v2gRoot, issuer: createIssuer({ ...v2gRoot, addresses }) }
+  const sub1 = createSub(root, protocol, 'cps-sub1', 'CPS Sub1', addresses)
+  const sub2 = createSub(sub1, protocol, 'cps-sub2', 'CPS Sub2', addresses)
   const leaf = issue(sub2, protocol, 'cps-leaf', 'CPS Leaf', options)
   const subCas = [sub2.certificate, sub1.certificate]
   const signer = createSoftwareSigner(leaf.privateKey)
@@ -134,7 +141,8 @@ const OCSP = { ocspUrl: 'http://ocsp.gridkeep.example/' }
 export function createWorld(protocol: Protocol, moAddresses: IssuerAddresses = OCSP): World {
   const v2gRoot = createRoot(protocol, 'v2g-root', 'V2G Root')
   const moRoot = createRoot(protocol, 'mo-root', 'MO Root')
-  const moSub1 = createSub(moRoot, protocol, 'mo-sub1', 'MO Sub1')
+  const moIssuer: Ca = { ...moRoot, issuer: createIssuer({ ...moRoot, addresses: moAddresses }) }
+  const moSub1 = createSub(moIssuer, protocol, 'mo-sub1', 'MO Sub1', moAddresses)
   const moSub2 = createSub(moSub1, protocol, 'mo-sub2', 'MO Sub2', moAddresses)
   const oemRoot = createRoot(protocol, 'oem-root', 'OEM Root')
   const oemSub1 = createSub(oemRoot, protocol, 'oem-sub1', 'OEM Sub1')

@@ -5,6 +5,7 @@ import {
   createCps,
   decodeToMirror,
   type Emaid,
+  largestAnswerCharacters,
   type NoOffer,
   type Protocol,
   type ProvisioningContext,
@@ -102,7 +103,7 @@ describe.each(BOTH)('installing a contract in an ISO %s car', (protocol) => {
     const verdict = ev.receive(responseOf(result))
     expect(verdict).toMatchObject({ ok: true, contract: { emaid: EMAID } })
     expect(ev.authorization()?.emaid).toBe(EMAID)
-    expect(ev.authorization()?.hashData).toHaveLength(1)
+    expect(ev.authorization()?.hashData).toHaveLength(3)
     expect(ev.needsContract(DAY_MS)).toBe(false)
   })
 
@@ -380,18 +381,38 @@ describe('a -20 car with a key on the curve of -2', () => {
 })
 
 describe('sizes', () => {
-  it('of -2 answers with three certificates in both chains fit 5,600 characters', async () => {
-    const urls = { ocspUrl: 'http://ocsp.pki.gridkeep.example/mo' }
-    const result = await answer(
-      createEv(worlds['15118-2']).installationRequest(),
-      contextOf(createWorld('15118-2', urls), {
-        oemTrust: contextOf(worlds['15118-2']).oemTrust,
-        cps: [worlds['15118-2'].cps],
-      }),
-    )
-    expect(result.outcome).toBe('provisioned')
-    const characters = Math.ceil(responseOf(result).length / 3) * 4
-    expect(characters).toBeGreaterThan(4000)
+  const addresses = { ocspUrl: 'http://ocsp.gridkeep.example/' }
+
+  it.each(BOTH)('of ISO %s answers are foreseen when CPS and authority are configured', async (protocol) => {
+    const world = worlds[protocol]
+    for (const moAddresses of [
+      {},
+      addresses,
+      { ...addresses, crlUrl: 'http://crl.gridkeep.example/mo/sub2.crl' },
+    ]) {
+      const { contracts } = createWorld(protocol, moAddresses)
+      const authority = { ...contracts, organization: 'An Operator With a Rather Long Name' }
+      const source = { kind: 'issue', authority } as const
+      const offered: ContractOffer = { kind: 'offer', emaid: emaid('DE83DUIEN83QGZD'), source }
+      const result = await answer(
+        createEv(world).installationRequest(),
+        contextOf(world, { offer: () => offered }),
+      )
+      expect(result.outcome).toBe('provisioned')
+      const characters = Math.ceil(responseOf(result).length / 3) * 4
+      const foreseen = largestAnswerCharacters(world.cps, authority, { atMs: NOW_MS, random: randomBytes })
+      expect(characters).toBeLessThanOrEqual(foreseen)
+      expect(characters).toBeGreaterThan(foreseen - 24)
+    }
+  })
+
+  it('of -2 answers with three certificates and an OCSP address in each fit 5,600 characters', () => {
+    const world = createWorld('15118-2', addresses)
+    const cps = createTestCps('15118-2', world.v2gRoot, {}, addresses)
+    const certificates = [cps.leaf, ...cps.subCas, ...world.contracts.subCas]
+    expect(certificates.map((certificate) => certificate.ocspUrls.length)).toEqual([1, 1, 1, 1, 1])
+    const characters = largestAnswerCharacters(cps, world.contracts, { atMs: NOW_MS, random: randomBytes })
+    expect(characters).toBeGreaterThan(5000)
     expect(characters).toBeLessThan(5600)
   })
 
