@@ -12,6 +12,7 @@ import { addServe } from './cli/serve.ts'
 import { addSimulate } from './cli/simulate.ts'
 import { addStation } from './cli/station.ts'
 import { ConfigError } from './config.ts'
+import { loadContract } from './http/contract.ts'
 
 const EXAMPLES = `
 First steps:
@@ -43,6 +44,11 @@ function createProgram(context: CommandContext): Command {
     .showHelpAfterError('(add --help for the options)')
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
+    .option('-V, --version', 'print the version')
+    .on('option:version', () => {
+      io.out(`${loadContract().document.info.version}\n`)
+      throw new CommanderError(0, 'commander.version', 'version')
+    })
     .addHelpText('after', EXAMPLES)
   for (const add of [addServe, addDemo, addSimulate, addConfig, addStation, addKey, addCa])
     add(program, context)

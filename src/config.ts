@@ -88,11 +88,19 @@ interface FileContext {
 }
 
 function readFile(file: { name: string; text: string }, context: FileContext): void {
+  const refuse = (message: string) => {
+    context.issues.push({ path: '', message: `is not YAML: ${message}`, origin: file.name })
+  }
   const document = parseDocument(file.text, { prettyErrors: true })
-  for (const error of document.errors)
-    context.issues.push({ path: '', message: `is not YAML: ${error.message}`, origin: file.name })
+  for (const error of document.errors) refuse(error.message)
   if (document.errors.length > 0) return
-  const root: unknown = document.toJS()
+  let root: unknown
+  try {
+    root = document.toJS()
+  } catch (error) {
+    // Aliases without an anchor, and aliases that multiply without end, are found only here.
+    return refuse(error instanceof Error ? error.message : String(error))
+  }
   if (root !== null && root !== undefined) readSection(root, '', file.name, context)
 }
 

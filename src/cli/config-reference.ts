@@ -42,12 +42,25 @@ pki:
 \`\`\`
 `
 
+/** Padded like a formatter would, so that the file in docs/ and this text stay the same. */
 function rows(settings: readonly Setting[]): string {
-  const body = settings.map(
-    ({ path, env, schema }) =>
-      `| \`${path}\` | ${typeOf(schema)} | ${defaultOf(schema.default)} | ${schema.description} | \`${env}\` |`,
+  const table = [
+    ['Setting', 'Type', 'Default', 'Meaning', 'Variable'],
+    ...settings.map(({ path, env, schema }) => [
+      `\`${path}\``,
+      typeOf(schema),
+      defaultOf(schema.default),
+      schema.description,
+      `\`${env}\``,
+    ]),
+  ]
+  const widths = (table[0] ?? []).map((_, column) =>
+    Math.max(...table.map((row) => row[column]?.length ?? 0)),
   )
-  return ['| Setting | Type | Default | Meaning | Variable |', '|---|---|---|---|---|', ...body].join('\n')
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
+  const [head = [], ...body] = table
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n')
 }
 
 function typeOf(schema: Setting['schema']): string {

@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
+import { fill, PASSWORD } from '../http/fixtures.ts'
+import { createTestApi, type TestApi } from '../http/harness.ts'
+import { createParts, run } from './harness.ts'
+
+let api: TestApi
+let env: Record<string, string>
+
+beforeAll(async () => {
+  api = await createTestApi()
+  await fill(api)
+  env = { GRIDKEEP_URL: await api.listen(), GRIDKEEP_API_KEY: api.keys.admin }
+})
+afterAll(() => api.close())
+
+describe('station', () => {
+  test('add registers with a password that is shown once', async () => {
+    const { code, out } = await run('station add CS-100 --generate-password --group north', { env })
+    expect(code).toBe(0)
+    const password = /Password \(shown only now\): (\S{40})\n/.exec(out)?.[1]
+    expect(password).toBeDefined()
+    expect(await api.store.stations.get('CS-100')).toMatchObject({
+      securityProfile: 2,
+      group: 'north',
+      passwordHash: 'hashed:40',
+    })
+  })
+
+  test('add reads the password from standard input', async () => {
+    const { code, out } = await run('station add CS-101 --password-stdin --json', {
+      env,
+      stdin: `${PASSWORD}\n`,
+    })
+    expect(code).toBe(0)
+    expect(JSON.parse(out)).toMatchObject({ id: 'CS-101', hasPassword: true })
+    expect(out).not.toContain(PASSWORD)
+  })
+
+  test('add registers a station with a certificate', async () => {
+    await run(
+      [
+        'station',
+        'add',
+        'CS-102',
+        '--security-profile',
+        '3',
+        '--serial',
+        'SN',
+        '--organisation',
+        'Example CPO',
+      ],
+      { env },
+    )
+    expect(await api.store.stations.get('CS-102')).toMatchObject({
+      securityProfile: 3,
+      serialNumber: 'SN',
+      organisation: 'Example CPO',
+    })
+  })
+
+  test('add says what the service refuses', async () => {
+    const { code, out, err } = await run('station add CS-103', { env })
+    expect({ code, out }).toEqual({ code: 1, out: '' })
+    expect(err).toContain('Security profile 2 authenticates by password')
+    const json = await run('station add CS-103 --json', { env })
+    expect(JSON.parse(json.err).error.code).toBe('station.password-required')
+    expect((await run('station add bad:id --security-profile 3', { env })).err).toContain('path/stationId')
+  })
+
+  test('list shows a table, or all pages as JSON', async () => {
+    api.bus.online.add('CS-001')
+    const { out } = await run('station list', { env })
+    expect(out).toMatch(/^ID +ONLINE +PROFILE/)
+    expect(out).toMatch(/CS-001 +yes +2 +active +north +Model +1\.0/)
+    const online = await run('station list --online --json', { env })
+    expect(JSON.parse(online.out).items).toMatchObject([{ id: 'CS-001' }])
+    const empty = await run('station list --group nowhere', { env })
+    expect(empty.out).toContain('No stations.')
+  })
+
+  test('show prints the station with its connectors', async () => {
+    const { out } = await run('station show CS-001', { env })
+    expect(out).toMatch(/boot\.model +Model/)
+    expect(out).toMatch(/EVSE +CONNECTOR +STATUS/)
+    const json = await run('station show CS-001 --json', { env })
+    expect(JSON.parse(json.out)).toMatchObject({ id: 'CS-001', connectors: [{ status: 'Available' }] })
+    expect(await run('station show none', { env })).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('no station "none"'),
+    })
+  })
+})
+
+describe('ca', () => {
+  test('list shows the hierarchy, roots first', async () => {
+    const { out } = await run('ca list', { env })
+    expect(out.split('\n').map((line) => line.split(' ')[0])).toEqual(['ID', 'root', 'sub', ''])
+    expect(JSON.parse((await run('ca list --json', { env })).out).items).toHaveLength(2)
+  })
+
+  test('show prints the chain as PEM', async () => {
+    const { out } = await run('ca show sub', { env })
+    expect(out.match(/BEGIN CERTIFICATE/g)).toHaveLength(2)
+  })
+})
+
+describe('reaching the service', () => {
+  test('needs a key', async () => {
+    const { code, err } = await run('station list', { env: { GRIDKEEP_URL: env.GRIDKEEP_URL ?? '' } })
+    expect(code).toBe(2)
+    expect(err).toContain('GRIDKEEP_API_KEY')
+  })
+
+  test('with a wrong key says so', async () => {
+    const { code, err } = await run('station list --api-key gk_wrong', { env })
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining('Check the API key') })
+  })
+
+  test('where nobody listens says what to do', async () => {
+    const { code, err } = await run('station list --url http://127.0.0.1:1', { env })
+    expect(code).toBe(1)
+    expect(err).toContain('Is the service running there?')
+    const json = await run('station list --json --url http://127.0.0.1:1', { env })
+    expect(JSON.parse(json.err).error.code).toBe('cli.unreachable')
+  })
+
+  test('at something that is no URL is wrong usage', async () => {
+    expect((await run('station list --url localhost', { env })).code).toBe(2)
+  })
+})
+
+describe('key create', () => {
+  test('writes straight into the store, with an entry in the audit trail', async () => {
+    const parts = createParts({ store: () => ({ ...api.store, close: async () => undefined }) })
+    const { code, out } = await run('key create night-shift --role operator --data-dir /x --json', { parts })
+    expect(code).toBe(0)
+    const { secret } = JSON.parse(out)
+    const self = await api.request('GET', '/api/v1/self', { headers: { authorization: `Bearer ${secret}` } })
+    expect(self.json).toMatchObject({ name: 'night-shift', role: 'operator' })
+    expect(await api.store.audit.list({ actor: 'cli' })).toMatchObject([
+      { action: 'api-key.create', subject: 'night-shift' },
+    ])
+    expect(await run('key create night-shift', { parts })).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('already'),
+    })
+  })
+
+  test('closes the store, also when it fails', async () => {
+    const store = createSqliteStore(':memory:')
+    const parts = createParts({ store: () => store })
+    expect((await run('key create one', { parts })).out).toMatch(/shown only now:\ngk_[\w-]{43}\n/)
+    await expect(store.check()).rejects.toThrow()
+  })
+
+  test('goes through the API with --url', async () => {
+    const { out } = await run(`key create by-api --role viewer --url ${env.GRIDKEEP_URL} --json`, { env })
+    expect(JSON.parse(out)).toMatchObject({ name: 'by-api', role: 'viewer' })
+    const refused = await run(
+      `key create by-api-2 --role admin --url ${env.GRIDKEEP_URL} --api-key ${api.keys.security}`,
+    )
+    expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('this needs admin') })
+  })
+})
