@@ -12,7 +12,7 @@ import { addServe } from './cli/serve.ts'
 import { addSimulate } from './cli/simulate.ts'
 import { addStation } from './cli/station.ts'
 import { ConfigError } from './config.ts'
-import { loadContract } from './http/contract.ts'
+import { readContractText } from './http/contract.ts'
 
 const EXAMPLES = `
 First steps:
@@ -46,7 +46,8 @@ function createProgram(context: CommandContext): Command {
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
     .option('-V, --version', 'print the version')
     .on('option:version', () => {
-      io.out(`${loadContract().document.info.version}\n`)
+      const [, version = 'unknown'] = /^ {2}version: (.+)$/m.exec(readContractText()) ?? []
+      io.out(`${version}\n`)
       throw new CommanderError(0, 'commander.version', 'version')
     })
     .addHelpText('after', EXAMPLES)

@@ -99,7 +99,8 @@ function readFile(file: { name: string; text: string }, context: FileContext): v
     root = document.toJS()
   } catch (error) {
     // Aliases without an anchor, and aliases that multiply without end, are found only here.
-    return refuse(error instanceof Error ? error.message : String(error))
+    refuse(error instanceof Error ? error.message : String(error))
+    return
   }
   if (root !== null && root !== undefined) readSection(root, '', file.name, context)
 }
