@@ -143,6 +143,13 @@ export class OcppClient {
     clearTimeout(timer)
   }
 
+  /** Closes in good order, what was written still leaves, and stays away until `start`. */
+  hangUp(): void {
+    this.#running = false
+    this.#cancelReconnect()
+    this.#socket?.close(1000, 'station restarts')
+  }
+
   /** Cuts the connection without a word and stays away until `start`. */
   cut(): void {
     this.#running = false
@@ -234,6 +241,7 @@ export class OcppClient {
   }
 
   #connect(): void {
+    this.#abandon()
     const endpoint = this.#options.hooks.endpoint()
     let socket: WebSocket
     try {
@@ -265,6 +273,16 @@ export class OcppClient {
       if (wasOpen) this.#options.hooks.closed(code, reason.toString())
       this.#scheduleReconnect()
     })
+  }
+
+  /** A connection that is still closing must not hold up the next one. */
+  #abandon(): void {
+    const stale = this.#socket
+    if (stale === undefined) return
+    this.#socket = undefined
+    stale.terminate()
+    this.#cancelPing()
+    this.#failAll(new CallFailure('closed', 'The connection was replaced.'))
   }
 
   #scheduleReconnect(): void {

@@ -21,7 +21,7 @@ import type { Handlers, StationContext } from './context.ts'
 import { Evse, type EvseServices } from './evse.ts'
 import { TransactionOutbox } from './outbox.ts'
 import type { Registration } from './registration.ts'
-import type { StationOptions } from './station-options.ts'
+import { STATION_DEFAULTS, type StationOptions } from './station-options.ts'
 import { StatusReporter } from './status.ts'
 import { NO_CURRENT, type PhaseCurrents } from './vehicle.ts'
 
@@ -96,7 +96,10 @@ export function assembleParts(context: StationContext, options: StationOptions, 
     stationCertificateChanged: () => lifecycle.stationCertificateChanged(),
     v2gCertificateChanged: () => ocsp.refresh(),
   })
-  const files = new FileTransfers(context, { rebootForFirmware: () => lifecycle.reboot('FirmwareUpdate') })
+  const files = new FileTransfers(context, {
+    stepMs: options.transferStepMs ?? STATION_DEFAULTS.transferStepMs,
+    rebootForFirmware: () => lifecycle.reboot('FirmwareUpdate'),
+  })
   const monitoring = new Monitoring(context)
   const network = new NetworkProfiles(context, options.endpoint)
   const handlers: Handlers = {

@@ -36,6 +36,8 @@ export interface StationOptions {
   readonly bootDurationMs?: number
   /** From plugging in to presenting the car's token. */
   readonly driverDelayMs?: number
+  /** How long each state of a log or firmware transfer lasts. */
+  readonly transferStepMs?: number
   readonly callTimeoutMs?: number
   /** From the device model's RetryBackOff variables unless said otherwise. */
   readonly backOff?: BackOff
@@ -57,6 +59,7 @@ export const STATION_DEFAULTS = {
   stepMs: 1000,
   bootDurationMs: 3000,
   driverDelayMs: 2000,
+  transferStepMs: 2000,
   callTimeoutMs: 30_000,
   seed: 1,
 } as const

@@ -29,6 +29,9 @@ import { STATION_DEFAULTS, type StationOptions } from './station-options.ts'
 import type { PhaseCurrents, Vehicle } from './vehicle.ts'
 
 const MAX_SECURITY_EVENTS = 50
+const ORDERLY: ReadonlySet<BootReasonEnumType> = new Set(['RemoteReset', 'ScheduledReset', 'FirmwareUpdate'])
+const LAST_WORDS_STEP_MS = 100
+const LAST_WORDS_PATIENCE = 20
 
 let sharedScheduler: Scheduler | undefined
 
@@ -201,21 +204,20 @@ export class Station {
     this.#startClientAfter(durationMs)
   }
 
-  /** Restarts, ending what runs: an orderly Reset names its own reason, a watchdog or power loss theirs. */
+  /** Restarts and ends what runs: in good order after a reset, in the middle of a sentence otherwise. */
   reboot(reason: BootReasonEnumType = 'Watchdog'): void {
-    const powerLost = reason === 'PowerUp'
-    for (const evse of this.#parts.evses) {
-      evse.interrupt('AbnormalCondition', powerLost ? 'PowerLoss' : 'Reboot')
+    if (ORDERLY.has(reason)) {
+      for (const evse of this.#parts.evses) evse.interrupt('ResetCommand', 'Reboot')
+      this.#afterLastWords(() => {
+        this.#client.hangUp()
+        this.#restart(reason)
+      })
+      return
     }
-    this.counters.reboots++
-    this.#context.events.emit('rebooted', { reason })
-    this.#registration.restart(reason)
-    this.#stopTicks()
-    this.#parts.ocsp.stop()
-    this.#parts.status.forget()
-    this.#parts.network.booted()
     this.#client.cut()
-    this.#startClientAfter(this.#options.bootDurationMs ?? STATION_DEFAULTS.bootDurationMs)
+    const stoppedReason = reason === 'PowerUp' ? 'PowerLoss' : 'Reboot'
+    for (const evse of this.#parts.evses) evse.interrupt('AbnormalCondition', stoppedReason)
+    this.#restart(reason)
   }
 
   /** A defect of the EVSE (and its repair). */
@@ -249,6 +251,29 @@ export class Station {
 
   securityEvent(type: string, techInfo = ''): void {
     this.#securityEvent(type, techInfo)
+  }
+
+  #restart(reason: BootReasonEnumType): void {
+    this.counters.reboots++
+    this.#context.events.emit('rebooted', { reason })
+    this.#registration.restart(reason)
+    this.#stopTicks()
+    this.#parts.ocsp.stop()
+    this.#parts.status.forget()
+    this.#parts.network.booted()
+    this.#startClientAfter(this.#options.bootDurationMs ?? STATION_DEFAULTS.bootDurationMs)
+  }
+
+  /** Gives the events of the ended transactions a moment to be answered. */
+  #afterLastWords(next: () => void, patience = LAST_WORDS_PATIENCE): void {
+    if (patience === 0 || this.#parts.outbox.size === 0 || !this.#context.online()) {
+      next()
+      return
+    }
+    this.#cancelRestart()
+    this.#cancelRestart = this.#scheduler.after(LAST_WORDS_STEP_MS, () => {
+      this.#afterLastWords(next, patience - 1)
+    })
   }
 
   #nameplate() {

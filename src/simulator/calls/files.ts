@@ -11,11 +11,12 @@ import type { Handlers, StationContext } from '../context.ts'
 import type { Cancel } from '../scheduler.ts'
 
 export interface FileServices {
+  /** How long each state of a transfer lasts. */
+  readonly stepMs: number
   /** Firmware is in place: restart with the new version. */
   rebootForFirmware(): void
 }
 
-const STEP_MS = 2000
 /** Anything else is a protocol that this station does not speak. */
 const SUPPORTED_URL = /^https?:\/\/[^\s]+$/i
 /** So that a test can ask for a failing transfer, as a broken server would cause it. */
@@ -109,7 +110,7 @@ export class FileTransfers {
       if (busy) this.#log('AcceptedCanceled')
       this.#logRequestId = requestId
       this.#log('Uploading')
-      this.#cancelLog = this.#context.scheduler.after(STEP_MS, () => {
+      this.#cancelLog = this.#context.scheduler.after(this.#services.stepMs, () => {
         this.#log(BROKEN_URL.test(log.remoteLocation) ? 'UploadFailure' : 'Uploaded')
         this.#logStatus = 'Idle'
       })
@@ -145,7 +146,7 @@ export class FileTransfers {
       const scheduled: FirmwareStatusEnumType[] = waitMs > 0 ? ['DownloadScheduled'] : []
       for (const each of scheduled) this.#firmware(each)
       this.#cancelFirmware = this.#context.scheduler.after(waitMs, () => {
-        this.#walk(firmwareSteps(request, installAtMs > clock.now() + 3 * STEP_MS), installAtMs)
+        this.#walk(firmwareSteps(request, installAtMs > clock.now() + 3 * this.#services.stepMs), installAtMs)
       })
     }
     return { answer: { status }, after }
@@ -171,7 +172,8 @@ export class FileTransfers {
       this.#services.rebootForFirmware()
       return
     }
-    const waitMs = status === 'InstallScheduled' ? installAtMs - this.#context.clock.now() : STEP_MS
+    const waitMs =
+      status === 'InstallScheduled' ? installAtMs - this.#context.clock.now() : this.#services.stepMs
     this.#cancelFirmware = this.#context.scheduler.after(Math.max(0, waitMs), () =>
       this.#walk(rest, installAtMs),
     )
@@ -193,7 +195,7 @@ export class FileTransfers {
       if (status === undefined) return
       this.#publishStatus = status
       this.notifyPublish()
-      this.#cancelPublish = this.#context.scheduler.after(STEP_MS, () => next(index + 1))
+      this.#cancelPublish = this.#context.scheduler.after(this.#services.stepMs, () => next(index + 1))
     }
     this.#cancelPublish()
     next(0)

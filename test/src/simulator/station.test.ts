@@ -1,49 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import {
-  createStation,
-  createVehicle,
-  type Station,
-  type StationOptions,
-} from '../../../src/simulator/index.ts'
-import { startTestCsms, type TestCsms } from './test-csms.ts'
+import { describe, expect, it } from 'vitest'
+import { createVehicle } from '../../../src/simulator/index.ts'
+import { QUICK_CAR, TOKEN, useBench } from './bench.ts'
 
-const TOKEN = { idToken: 'AA01', type: 'ISO14443' } as const
-const FAST = {
-  stepMs: 20,
-  bootDurationMs: 30,
-  driverDelayMs: 10,
-  backOff: { minimumMs: 20, randomRangeMs: 10, repeatTimes: 2 },
-} as const
-
-let csms: TestCsms
-let station: Station
-
-beforeEach(async () => {
-  csms = await startTestCsms()
-})
-
-afterEach(async () => {
-  await station.stop()
-  await csms.stop()
-  expect(csms.violations).toEqual([])
-})
-
-function launch(options: Partial<StationOptions> = {}): Station {
-  station = createStation({
-    id: 'CS-1',
-    endpoint: { url: csms.url, securityProfile: 1, password: 'long-enough-secret' },
-    ...FAST,
-    ...options,
-  })
-  station.start()
-  return station
-}
-
-const quickCar = { reactionMs: 10, startDelayMs: 10, rampAPerS: 10_000, token: TOKEN } as const
+const bench = useBench()
 
 describe('a simulated station', () => {
   it('boots, names itself, reports its connectors and says that it started', async () => {
-    launch({ evses: [{}, { connectors: 2 }] })
+    const { csms } = bench
+    bench.begin({ evses: [{}, { connectors: 2 }] })
     await csms.until('connectors reported', () => csms.of('StatusNotification').length === 3)
     const [boot] = csms.of('BootNotification')
     expect(boot).toMatchObject({ reason: 'PowerUp', chargingStation: { serialNumber: 'CS-1' } })
@@ -55,9 +19,9 @@ describe('a simulated station', () => {
   })
 
   it('charges a car from plugging in to leaving, with events in order', async () => {
-    launch({ variables: { 'SampledDataCtrlr.TxUpdatedInterval': '1' } })
-    await csms.until('booted', () => station.registration === 'Accepted')
-    station.plugIn(1, createVehicle({ ...quickCar, phases: 3, maxCurrentA: 16 }))
+    const { csms } = bench
+    const station = await bench.launch({ variables: { 'SampledDataCtrlr.TxUpdatedInterval': '1' } })
+    station.plugIn(1, createVehicle({ ...QUICK_CAR, phases: 3, maxCurrentA: 16 }))
     await csms.until('charging', () =>
       csms.of('TransactionEvent').some((each) => each.transactionInfo.chargingState === 'Charging'),
     )
@@ -78,9 +42,9 @@ describe('a simulated station', () => {
   })
 
   it('obeys a TxProfile and lets it die with the transaction', async () => {
-    launch()
-    await csms.until('booted', () => station.registration === 'Accepted')
-    station.plugIn(1, createVehicle({ ...quickCar, phases: 3, maxCurrentA: 32, shortfallA: 0 }))
+    const { csms } = bench
+    const station = await bench.launch()
+    station.plugIn(1, createVehicle({ ...QUICK_CAR, phases: 3, maxCurrentA: 32 }))
     await csms.until('full rate', () => station.currents(1)[0] === 32)
     const transactionId = station.evse(1).transaction?.id ?? ''
     const answer = await csms.call('SetChargingProfile', {
@@ -109,9 +73,9 @@ describe('a simulated station', () => {
   })
 
   it('keeps charging while the CSMS is away and replays what happened, marked as offline', async () => {
-    launch()
-    await csms.until('booted', () => station.registration === 'Accepted')
-    station.plugIn(1, createVehicle({ ...quickCar }))
+    const { csms } = bench
+    const station = await bench.launch()
+    station.plugIn(1, createVehicle({ ...QUICK_CAR }))
     await csms.until('started', () => csms.of('TransactionEvent').length > 0)
     station.goOffline(300)
     await csms.until('link lost', () => csms.connections() === 0)
@@ -123,8 +87,8 @@ describe('a simulated station', () => {
   })
 
   it('reports its device model in parts that say whether more follows', async () => {
-    launch()
-    await csms.until('booted', () => station.registration === 'Accepted')
+    const { csms } = bench
+    await bench.launch()
     await csms.call('GetBaseReport', { requestId: 5, reportBase: 'FullInventory' })
     await csms.until('last part', () => csms.of('NotifyReport').some((each) => each.tbc === false))
     const parts = csms.of('NotifyReport')
@@ -136,9 +100,9 @@ describe('a simulated station', () => {
   })
 
   it('reboots on an immediate reset: ends the transaction, comes back and boots again', async () => {
-    launch()
-    await csms.until('booted', () => station.registration === 'Accepted')
-    station.plugIn(1, createVehicle({ ...quickCar }))
+    const { csms } = bench
+    const station = await bench.launch()
+    station.plugIn(1, createVehicle({ ...QUICK_CAR }))
     await csms.until('started', () => csms.of('TransactionEvent').length > 0)
     expect(await csms.call('Reset', { type: 'Immediate' })).toEqual({ status: 'Accepted' })
     await csms.until('second boot', () => csms.of('BootNotification').length === 2)

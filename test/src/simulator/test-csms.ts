@@ -34,7 +34,12 @@ export interface TestCsms {
   readonly peers: string[]
   connections(): number
   call<A extends Action>(action: A, request: Requests[A]): Promise<Responses[A]>
+  /** A call that the schemas do not know. */
+  callRaw(action: string, payload: unknown): Promise<unknown>
   sendRaw(text: string): void
+  /** Stops reading from the sockets: pings stay unanswered. */
+  freeze(): void
+  thaw(): void
   of<A extends Action>(action: A): Requests[A][]
   /** Resolves when the condition holds; fails with the list of what was heard. */
   until(what: string, condition: () => boolean): Promise<void>
@@ -54,7 +59,7 @@ export async function startTestCsms(tls?: ServerOptions): Promise<TestCsms> {
   const authorizations: (string | undefined)[] = []
   const peers: string[] = []
   const answers: Answers = { ...DEFAULT_ANSWERS }
-  const waiting = new Map<string, { action: Action; settle: (text: unknown, error?: string) => void }>()
+  const waiting = new Map<string, (payload: unknown, error?: string) => void>()
   const checks = new Set<() => void>()
   let newest: WebSocket | undefined
 
@@ -80,8 +85,8 @@ export async function startTestCsms(tls?: ServerOptions): Promise<TestCsms> {
     } else {
       const call = waiting.get(frame.id)
       waiting.delete(frame.id)
-      if (frame.kind === 'error') call?.settle(undefined, `${frame.code}: ${frame.description}`)
-      else call?.settle(frame.payload)
+      if (frame.kind === 'error') call?.(undefined, `${frame.code}: ${frame.description}`)
+      else call?.(frame.payload)
     }
   }
   server.on('connection', (socket, request) => {
@@ -123,9 +128,19 @@ export async function startTestCsms(tls?: ServerOptions): Promise<TestCsms> {
             reject(problem)
           }
         }
-        waiting.set(id, { action, settle })
+        waiting.set(id, settle)
         newest?.send(JSON.stringify([2, id, action, request]))
       }),
+    callRaw: (action, payload) =>
+      new Promise((resolve, reject) => {
+        const id = randomUUID()
+        const settle = (answer: unknown, error?: string) =>
+          error === undefined ? resolve(answer) : reject(new Error(error))
+        waiting.set(id, settle)
+        newest?.send(JSON.stringify([2, id, action, payload]))
+      }),
+    freeze: () => newest?.pause(),
+    thaw: () => newest?.resume(),
     sendRaw: (text) => newest?.send(text),
     of: (action) => received.flatMap((each) => (each.action === action ? [each.payload as never] : [])),
     until: (what, condition) =>
