@@ -297,4 +297,17 @@ export const migrations: readonly string[] = [
     signature TEXT NOT NULL
   );
   `,
+  `
+  -- Events are appended, not kept in the order of their sessions: a fleet would touch a page per session and commit.
+  CREATE TABLE appended_events (
+    session_no INTEGER NOT NULL,
+    seq_no INTEGER NOT NULL,
+    received_at TEXT NOT NULL,
+    event TEXT NOT NULL,
+    UNIQUE (session_no, seq_no)
+  );
+  INSERT INTO appended_events SELECT session_no, seq_no, received_at, event FROM transaction_events;
+  DROP TABLE transaction_events;
+  ALTER TABLE appended_events RENAME TO transaction_events;
+  `,
 ]

@@ -2,42 +2,38 @@ import type { MeterValueType, TransactionEventRequest } from '../../ocpp/v201/me
 import { foldTransactionEvent, type SessionState } from '../session-fold.ts'
 import type { Session, SessionFilter, SessionStore } from '../sessions.ts'
 import type { Database, Row } from './database.ts'
+import { createRecentSessions, type KnownSession } from './recent-sessions.ts'
 import { int, intOrNull, json, pageSize, text, textOrNull, where } from './rows.ts'
 import type { StationNumbers } from './station-numbers.ts'
 
 const OUTSIDE_TRANSACTIONS = 0
 
 export function createSessionStore(db: Database, numbers: StationNumbers): SessionStore {
+  const recent = createRecentSessions()
+  db.onUndo(() => recent.clear())
+
+  function read(stationId: string, transactionId: string): KnownSession | undefined {
+    const stationNo = numbers.find(stationId)
+    const row = stationNo === undefined ? undefined : sessionRow(db, stationNo, transactionId)
+    if (row === undefined || stationNo === undefined) return undefined
+    return { stationNo, no: int(row, 'no'), state: toState(row), updatedAt: text(row, 'updated_at') }
+  }
+
   return {
     record: (stationId, event, receivedAt) =>
       db.write(() => {
-        const stationNo = numbers.assign(stationId)
         const { transactionId } = event.transactionInfo
-        const row = sessionRow(db, stationNo, transactionId)
-        if (row && hasEvent(db, int(row, 'no'), event.seqNo))
-          return { session: toSession(row, stationId), repeated: true }
-        const state = foldTransactionEvent(row && toState(row), event)
-        const sessionNo = row
-          ? int(row, 'no')
-          : insertSession(db, stationNo, transactionId, state, receivedAt)
-        if (row) updateSession(db, sessionNo, state, receivedAt)
-        const { meterValue, ...rest } = event
-        db.run(
-          'INSERT INTO transaction_events VALUES (?, ?, ?, ?)',
-          sessionNo,
-          event.seqNo,
-          receivedAt,
-          JSON.stringify(rest),
-        )
-        insertMeterValues(
-          db,
-          { stationNo, evseId: state.evseId ?? 0, sessionNo, seqNo: event.seqNo },
-          meterValue ?? [],
-        )
-        return {
-          session: { ...publicView(state), stationId, transactionId, updatedAt: receivedAt },
-          repeated: false,
-        }
+        const known = recent.get(stationId, transactionId) ?? read(stationId, transactionId)
+        if (known !== undefined && isRepeated(db, known, event.seqNo))
+          return { session: toPublic(known, stationId, transactionId), repeated: true }
+        const state = foldTransactionEvent(known?.state, event)
+        const stationNo = known?.stationNo ?? numbers.assign(stationId)
+        const sessionNo = known?.no ?? insertSession(db, stationNo, transactionId, state, receivedAt)
+        if (known !== undefined) updateSession(db, known, state, receivedAt)
+        insertEvent(db, { stationNo, sessionNo, evseId: state.evseId ?? 0 }, event, receivedAt)
+        const current = { stationNo, no: sessionNo, state, updatedAt: receivedAt }
+        recent.set(stationId, transactionId, current)
+        return { session: toPublic(current, stationId, transactionId), repeated: false }
       }),
 
     get: async (stationId, transactionId) => {
@@ -102,11 +98,29 @@ function sessionRow(db: Database, stationNo: number, transactionId: string): Row
   )
 }
 
-function hasEvent(db: Database, sessionNo: number, seqNo: number): boolean {
+/** The index is asked only where the gaps between the events that are there leave room for doubt. */
+function isRepeated(db: Database, { no, state }: KnownSession, seqNo: number): boolean {
+  if (seqNo > state.lastSeqNo) return false
   return (
-    db.get('SELECT 1 FROM transaction_events WHERE session_no = ? AND seq_no = ?', sessionNo, seqNo) !==
-    undefined
+    db.get('SELECT 1 FROM transaction_events WHERE session_no = ? AND seq_no = ?', no, seqNo) !== undefined
   )
+}
+
+function insertEvent(
+  db: Database,
+  key: { stationNo: number; sessionNo: number; evseId: number },
+  event: TransactionEventRequest,
+  receivedAt: string,
+): void {
+  const { meterValue, ...rest } = event
+  db.run(
+    'INSERT INTO transaction_events (session_no, seq_no, received_at, event) VALUES (?, ?, ?, ?)',
+    key.sessionNo,
+    event.seqNo,
+    receivedAt,
+    JSON.stringify(rest),
+  )
+  if (meterValue !== undefined) insertMeterValues(db, { ...key, seqNo: event.seqNo }, meterValue)
 }
 
 function stateValues(state: SessionState) {
@@ -154,13 +168,47 @@ function insertSession(
   ).lastId
 }
 
-function updateSession(db: Database, sessionNo: number, state: SessionState, at: string): void {
-  const assignments = STATE_COLUMNS.split(', ').map((column) => `${column} = ?`)
+const UPDATE_SESSION = `UPDATE sessions SET ${STATE_COLUMNS.split(', ')
+  .map((column) => `${column} = ?`)
+  .join(', ')}, updated_at = ? WHERE no = ?`
+
+/** What nearly every event changes, and no index holds: rewriting index entries costs more than the row. */
+const PROGRESS_SESSION =
+  'UPDATE sessions SET charging_state = ?, last_seq_no = ?, event_count = ?, meter_start_wh = ?, meter_last_wh = ?, ' +
+  'charging_state_seq_no = ?, meter_seq_no = ?, updated_at = ? WHERE no = ?'
+
+function updateSession(db: Database, known: KnownSession, state: SessionState, at: string): void {
+  if (!isProgress(known.state, state)) {
+    db.run(UPDATE_SESSION, ...stateValues(state), at, known.no)
+    return
+  }
   db.run(
-    `UPDATE sessions SET ${assignments.join(', ')}, updated_at = ? WHERE no = ?`,
-    ...stateValues(state),
+    PROGRESS_SESSION,
+    state.chargingState,
+    state.lastSeqNo,
+    state.eventCount,
+    state.meterStartWh,
+    state.meterLastWh,
+    state.chargingStateSeqNo,
+    state.meterSeqNo,
     at,
-    sessionNo,
+    known.no,
+  )
+}
+
+function isProgress(before: SessionState, after: SessionState): boolean {
+  return (
+    before.evseId === after.evseId &&
+    before.connectorId === after.connectorId &&
+    before.idToken === after.idToken &&
+    before.startedAt === after.startedAt &&
+    before.endedAt === after.endedAt &&
+    before.stoppedReason === after.stoppedReason &&
+    before.remoteStartId === after.remoteStartId &&
+    before.reservationId === after.reservationId &&
+    before.phasesUsed === after.phasesUsed &&
+    before.phasesSeqNo === after.phasesSeqNo &&
+    before.firstSeqNo === after.firstSeqNo
   )
 }
 
@@ -188,7 +236,8 @@ function eventsOf(db: Database, stationNo: number, session: Row) {
   const values = new Map<number, MeterValueType[]>()
   // The key of one EVSE's values holds the session: its range is walked without reading the values of others.
   for (const row of db.all(
-    'SELECT seq_no, value FROM meter_values WHERE station_no = ? AND evse_id = ? AND session_no = ? ORDER BY at_ms, ordinal',
+    // Values that came before the EVSE was known stand under 0.
+    'SELECT seq_no, value FROM meter_values WHERE station_no = ? AND evse_id IN (0, ?) AND session_no = ? ORDER BY at_ms, ordinal',
     stationNo,
     intOrNull(session, 'evse_id') ?? 0,
     sessionNo,
@@ -286,4 +335,8 @@ function toSession(row: Row, stationId: string): Session {
     transactionId: text(row, 'transaction_id'),
     updatedAt: text(row, 'updated_at'),
   }
+}
+
+function toPublic({ state, updatedAt }: KnownSession, stationId: string, transactionId: string): Session {
+  return { ...publicView(state), stationId, transactionId, updatedAt }
 }
