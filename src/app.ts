@@ -5,19 +5,19 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { createEventHub } from './bus/hub.ts'
-import { chainOf } from './certificates/hierarchy.ts'
-import { type CertificateService, createCertificateService } from './certificates/service.ts'
+import { createCertificateService } from './certificates/service.ts'
 import type { Config } from './config.ts'
 import { EnergyService } from './energy/service.ts'
 import { createHttpServer, ensureFirstAdminKey } from './http/index.ts'
-import { createPkiServer } from './http/pki-server.ts'
 import { openWrappedKeys } from './keys/wrapped.ts'
 import { type Clock, systemClock } from './observe/clock.ts'
 import { createHealth } from './observe/health.ts'
 import { createMetrics } from './observe/metrics.ts'
 import { LATENCY_BOUNDS_MS } from './ocpp/metrics.ts'
 import { createOcppServer } from './ocpp/server.ts'
+import type { TlsMaterial } from './ocpp/tls.ts'
 import { readPassphrase } from './passphrase.ts'
+import { startPkiListeners } from './pki-listeners.ts'
 import { hashPassword } from './stations/credentials.ts'
 import type { Store } from './store/ports.ts'
 import { createSqliteStore } from './store/sqlite/index.ts'
@@ -32,7 +32,13 @@ const PUSH_DEADLINE_MS = 10_000
 const ORDER_SWEEP_MS = 5_000
 
 export interface Gridkeep {
-  readonly urls: { readonly api: string; readonly pki?: string; readonly ws?: string; readonly wss?: string }
+  readonly urls: {
+    readonly api: string
+    readonly pki?: string
+    readonly est?: string
+    readonly ws?: string
+    readonly wss?: string
+  }
   /** PEM of the root that stations need to trust our wss listener, where its certificate is from our own CA. */
   readonly csmsRootPem: string
   /** Only at a first start; printed once and never stored. */
@@ -89,12 +95,20 @@ async function start(
     random: (bytes) => randomBytes(bytes),
     newId: randomUUID,
     organisation: config.pki.organisation,
-    ...(publicUrl === null ? {} : { ocspUrl: `${publicUrl.replace(/\/$/, '')}/ocsp` }),
+    publicUrl: publicUrl ?? undefined,
+    offlineLines: config.pki.offlineAuthorities,
     sweepMs: ORDER_SWEEP_MS,
   })
-  const pkiUrl = await startPkiListener(config, certificates, log, undo)
-
   const tlsSource = createTlsSource(config, certificates)
+  const pki = await startPkiListeners({
+    config,
+    certificates,
+    store,
+    clock,
+    log,
+    readTls: () => tlsSource.read(),
+  })
+  undo.push(() => pki.close())
   const { ws, wss, policy } = config.ocpp
   const ocpp = createOcppServer({
     listeners: {
@@ -156,19 +170,23 @@ async function start(
   undo.push(() => http.close())
   const ocppUrls = await ocpp.start()
   undo.push(() => ocpp.stop(STOP_DEADLINE_MS))
-  if (wss.enabled) undo.push(keepTlsFresh(tlsSource, (material) => ocpp.reloadTls(material), log))
+  const reloadTls = (material: TlsMaterial): void => {
+    if (wss.enabled) ocpp.reloadTls(material)
+    pki.reloadTls(material)
+  }
+  if (wss.enabled || pki.urls.est !== undefined) undo.push(keepTlsFresh(tlsSource, reloadTls, log))
   const api = await http.listen({ host: config.http.host, port: config.http.port })
   // Stopping starts here: look elsewhere, accept nothing more, finish, close, flush.
   undo.push(async () => health.drain())
 
   const urls = {
     api,
-    ...(pkiUrl === undefined ? {} : { pki: pkiUrl }),
+    ...pki.urls,
     ...(ocppUrls.wsUrl === undefined ? {} : { ws: ocppUrls.wsUrl }),
     ...(ocppUrls.wssUrl === undefined ? {} : { wss: ocppUrls.wssUrl }),
   }
   log.info({ urls }, 'Gridkeep is running')
-  const csmsRootPem = certificates.authorities.get('csms-root')?.certificate.toPem() ?? ''
+  const csmsRootPem = certificates.authorities.current('csms-root')?.certificate.toPem() ?? ''
   return {
     urls,
     csmsRootPem,
@@ -176,29 +194,6 @@ async function start(
     warnings: passphrase.warning === null ? [] : [passphrase.warning],
     stop,
   }
-}
-
-async function startPkiListener(
-  config: Config,
-  certificates: CertificateService,
-  log: Logger,
-  undo: (() => Promise<void>)[],
-): Promise<string | undefined> {
-  if (!config.pkiHttp.enabled) return undefined
-  const server = createPkiServer({
-    log,
-    services: {
-      ocsp: (request) => certificates.ocsp.respond(request),
-      authorityChainPem: (id) =>
-        certificates.authorities.has(id)
-          ? chainOf(certificates.authorities, id)
-              .map((authority) => authority.certificate.toPem())
-              .join('')
-          : undefined,
-    },
-  })
-  undo.push(() => server.close())
-  return server.listen({ host: config.pkiHttp.host, port: config.pkiHttp.port })
 }
 
 function keepTlsFresh(

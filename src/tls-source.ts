@@ -16,8 +16,8 @@ export interface TlsSource {
 const CLIENT_AUTHORITIES = ['station-ca', 'station-root', 'cpo-sub2', 'v2g-root']
 
 export function createTlsSource(config: Config, certificates: CertificateService): TlsSource {
-  const clientAuthoritiesPem = CLIENT_AUTHORITIES.flatMap(
-    (id) => certificates.authorities.get(id)?.certificate.toPem() ?? [],
+  const clientAuthoritiesPem = CLIENT_AUTHORITIES.flatMap((line) =>
+    certificates.authorities.generations(line).map(({ certificate }) => certificate.toPem()),
   )
   return {
     async read() {

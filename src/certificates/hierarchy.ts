@@ -1,29 +1,15 @@
-import {
-  Certificate,
-  type CertificateKind,
-  certificateProfile,
-  createIssuer,
-  type Issuer,
-  issueCertificate,
-  issueRoot,
-} from '../../pki/index.ts'
+import { type CertificateKind, certificateProfile } from '../../pki/index.ts'
 import { type KeyStore, openOrCreate } from '../keys/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { AuthorityRecord } from '../store/certificates.ts'
 import type { Store } from '../store/ports.ts'
-import { toIssuedRecord } from './issued.ts'
+import { Authorities, type Authority, openAuthority, type SigningAuthority, withKey } from './authorities.ts'
+import type { Issuance } from './issuance.ts'
 
-/** An authority that can sign: its record, its parsed certificate and its key. */
-export interface Authority {
-  readonly record: AuthorityRecord
-  readonly certificate: Certificate
-  readonly issuer: Issuer
-}
-
-interface AuthorityPlan {
-  readonly id: string
+export interface AuthorityPlan {
+  readonly line: string
   readonly kind: CertificateKind
-  readonly issuerId: string | null
+  readonly issuerLine: string | null
   readonly commonName: string
 }
 
@@ -31,87 +17,98 @@ interface AuthorityPlan {
  * What a first start creates. The chain of the stations' own certificates, the chain of our TLS server and the
  * V2G chain have different roots, so that each can be rolled over without the others.
  */
-const DEVELOPMENT_HIERARCHY: readonly AuthorityPlan[] = [
-  { id: 'v2g-root', kind: 'v2g-root', issuerId: null, commonName: 'V2G Root CA' },
-  { id: 'cpo-sub1', kind: 'cpo-sub1', issuerId: 'v2g-root', commonName: 'CPO Sub-CA 1' },
-  { id: 'cpo-sub2', kind: 'cpo-sub2', issuerId: 'cpo-sub1', commonName: 'CPO Sub-CA 2' },
-  { id: 'cps-sub1', kind: 'cps-sub1', issuerId: 'v2g-root', commonName: 'CPS Sub-CA 1' },
-  { id: 'cps-sub2', kind: 'cps-sub2', issuerId: 'cps-sub1', commonName: 'CPS Sub-CA 2' },
-  { id: 'mo-root', kind: 'mo-root', issuerId: null, commonName: 'MO Root CA' },
-  { id: 'mo-sub1', kind: 'mo-sub1', issuerId: 'mo-root', commonName: 'MO Sub-CA 1' },
-  { id: 'mo-sub2', kind: 'mo-sub2', issuerId: 'mo-sub1', commonName: 'MO Sub-CA 2' },
-  { id: 'station-root', kind: 'cso-root', issuerId: null, commonName: 'Station Root CA' },
-  { id: 'station-ca', kind: 'cso-sub', issuerId: 'station-root', commonName: 'Station CA' },
-  { id: 'csms-root', kind: 'cso-root', issuerId: null, commonName: 'CSMS Root CA' },
-  { id: 'csms-ca', kind: 'cso-sub', issuerId: 'csms-root', commonName: 'CSMS CA' },
+export const HIERARCHY: readonly AuthorityPlan[] = [
+  { line: 'v2g-root', kind: 'v2g-root', issuerLine: null, commonName: 'V2G Root CA' },
+  { line: 'cpo-sub1', kind: 'cpo-sub1', issuerLine: 'v2g-root', commonName: 'CPO Sub-CA 1' },
+  { line: 'cpo-sub2', kind: 'cpo-sub2', issuerLine: 'cpo-sub1', commonName: 'CPO Sub-CA 2' },
+  { line: 'cps-sub1', kind: 'cps-sub1', issuerLine: 'v2g-root', commonName: 'CPS Sub-CA 1' },
+  { line: 'cps-sub2', kind: 'cps-sub2', issuerLine: 'cps-sub1', commonName: 'CPS Sub-CA 2' },
+  { line: 'mo-root', kind: 'mo-root', issuerLine: null, commonName: 'MO Root CA' },
+  { line: 'mo-sub1', kind: 'mo-sub1', issuerLine: 'mo-root', commonName: 'MO Sub-CA 1' },
+  { line: 'mo-sub2', kind: 'mo-sub2', issuerLine: 'mo-sub1', commonName: 'MO Sub-CA 2' },
+  { line: 'station-root', kind: 'cso-root', issuerLine: null, commonName: 'Station Root CA' },
+  { line: 'station-ca', kind: 'cso-sub', issuerLine: 'station-root', commonName: 'Station CA' },
+  { line: 'csms-root', kind: 'cso-root', issuerLine: null, commonName: 'CSMS Root CA' },
+  { line: 'csms-ca', kind: 'cso-sub', issuerLine: 'csms-root', commonName: 'CSMS CA' },
 ]
+
+export function planOf(line: string): AuthorityPlan | undefined {
+  return HIERARCHY.find((plan) => plan.line === line)
+}
 
 export interface HierarchyOptions {
   readonly store: Store
   readonly keys: KeyStore
   readonly clock: Clock
-  readonly random: (bytes: number) => Uint8Array
+  readonly issuance: Issuance
   /** O of every authority. */
   readonly organisation: string
-  /** Written into certificates as the OCSP responder's address; left out where it is undefined. */
-  readonly ocspUrl?: string
+  /** Where the PKI listener is reached from outside; written into certificates. */
+  readonly publicUrl?: string | undefined
+  /** Lines whose keys are never made here: their certificates come by ceremony or import. */
+  readonly offlineLines?: readonly string[]
 }
 
 /**
- * Loads the authorities, creating those of the development hierarchy that are missing. Each step is recorded
- * before the next, so a start that was killed half way goes on where it stopped.
+ * Loads the authorities, creating those of the hierarchy that are missing. Each step is recorded before the next, so
+ * a start that was killed half way goes on where it stopped.
  */
-export async function openHierarchy(options: HierarchyOptions): Promise<ReadonlyMap<string, Authority>> {
-  const known = new Map((await options.store.certificates.authorities()).map((record) => [record.id, record]))
-  const authorities = new Map<string, Authority>()
-  for (const plan of DEVELOPMENT_HIERARCHY) {
-    const issuer = plan.issuerId === null ? undefined : authorities.get(plan.issuerId)
-    const record = known.get(plan.id) ?? (await createAuthority(options, plan, issuer))
-    authorities.set(plan.id, await openAuthority(options, record))
-  }
+export async function openHierarchy(options: HierarchyOptions): Promise<Authorities> {
+  const authorities = new Authorities()
+  for (const record of await options.store.certificates.authorities())
+    authorities.put(await openAuthority(options, record))
+  await completeHierarchy(options, authorities)
   return authorities
 }
 
-async function openAuthority(options: HierarchyOptions, record: AuthorityRecord): Promise<Authority> {
-  const signer = await options.keys.open(record.keyName)
-  if (!signer) {
-    throw new Error(
-      `The key ${record.keyName} of the authority ${record.id} is missing from the key store: restore it from the backup`,
-    )
+/** Creates what is missing and can be made here; what hangs below an offline authority waits for its ceremony. */
+export async function completeHierarchy(options: HierarchyOptions, authorities: Authorities): Promise<void> {
+  for (const plan of HIERARCHY) {
+    if (authorities.current(plan.line) || options.offlineLines?.includes(plan.line)) continue
+    const parent = plan.issuerLine === null ? undefined : authorities.current(plan.issuerLine)
+    if (plan.issuerLine !== null && parent?.issuer === undefined) continue
+    await createGeneration(options, authorities, {
+      plan,
+      parent: parent && withKey(parent),
+      actor: 'system',
+    })
   }
-  const certificate = Certificate.parse(record.certificateDer)
-  const addresses = options.ocspUrl === undefined ? {} : { ocspUrl: options.ocspUrl }
-  return { record, certificate, issuer: createIssuer({ certificate, signer, addresses }) }
 }
 
-async function createAuthority(
+export interface GenerationOrder {
+  readonly plan: AuthorityPlan
+  /** Undefined for a root. */
+  readonly parent: SigningAuthority | undefined
+  /** Who wanted it, for the audit trail. */
+  readonly actor: string
+}
+
+/** Makes the next generation of a line, under a key and a name of its own. It issues from then on. */
+export async function createGeneration(
   options: HierarchyOptions,
-  plan: AuthorityPlan,
-  parent: Authority | undefined,
-): Promise<AuthorityRecord> {
-  const { store, keys, clock, random, organisation } = options
-  const generation = 1
-  const keyName = `authority/${plan.id}/${generation}`
+  authorities: Authorities,
+  { plan, parent, actor }: GenerationOrder,
+): Promise<Authority> {
+  const { store, keys, issuance, organisation } = options
+  const { id, generation, commonName } = nextGeneration(authorities, plan)
+  const keyName = `authority/${id}/${generation}`
   const signer = await openOrCreate(keys, keyName, 'P-256')
-  const order = {
+  const wanted = {
     profile: certificateProfile(plan.kind),
-    subject: { commonName: `${organisation} ${plan.commonName}`, organization: organisation },
-    atMs: clock.now(),
-    random: random(16),
+    subject: { commonName: `${organisation} ${commonName}`, organization: organisation },
   }
   const certificate = await (parent
-    ? issueCertificate({ ...order, issuer: parent.issuer, publicKey: signer.publicKeySpki })
-    : issueRoot({ ...order, signer }))
-  const at = new Date(clock.now()).toISOString()
-  const authorityId = parent?.record.id ?? plan.id
-  await store.certificates.recordIssued(
-    toIssuedRecord(certificate, { authorityId, profile: order.profile, stationId: null }),
-  )
+    ? issuance.issue({ ...wanted, authority: parent, publicKey: signer.publicKeySpki })
+    : issuance.issueRoot({ ...wanted, signer, authorityId: id }))
+  const at = new Date(options.clock.now()).toISOString()
   const record: AuthorityRecord = {
-    id: plan.id,
-    profile: order.profile.id,
+    id,
+    line: plan.line,
+    state: 'active',
+    origin: 'created',
+    profile: wanted.profile.id,
     generation,
-    issuerId: plan.issuerId,
+    issuerId: parent?.record.id ?? null,
     certificateDer: certificate.der,
     keyName,
     createdAt: at,
@@ -119,25 +116,23 @@ async function createAuthority(
   await store.certificates.putAuthority(record)
   await store.audit.append({
     at,
-    actor: 'system',
+    actor,
     action: 'authority.created',
-    subject: plan.id,
-    detail: { fingerprint: certificate.fingerprint },
+    subject: id,
+    detail: { fingerprint: certificate.fingerprint, generation },
   })
-  return record
+  const authority = await openAuthority(options, record)
+  authorities.put(authority)
+  return authority
 }
 
-/** The authority and those above it, nearest first, root last. */
-export function chainOf(authorities: ReadonlyMap<string, Authority>, id: string): readonly Authority[] {
-  const chain: Authority[] = []
-  let next: string | null = id
-  // The hierarchy is a tree; the bound is for a database that is not.
-  while (next !== null && chain.length < 10) {
-    const authority = authorities.get(next)
-    if (!authority)
-      throw new Error(`The authority ${next} is missing from the database: restore it from the backup`)
-    chain.push(authority)
-    next = authority.record.issuerId
-  }
-  return chain
+/** Names of the generation after the newest one. */
+export function nextGeneration(
+  authorities: Authorities,
+  plan: AuthorityPlan,
+): { readonly id: string; readonly generation: number; readonly commonName: string } {
+  const generation = (authorities.generations(plan.line)[0]?.record.generation ?? 0) + 1
+  return generation === 1
+    ? { id: plan.line, generation, commonName: plan.commonName }
+    : { id: `${plan.line}-g${generation}`, generation, commonName: `${plan.commonName} G${generation}` }
 }

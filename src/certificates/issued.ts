@@ -5,8 +5,8 @@ import type { IssuedCertificate } from '../store/certificates.ts'
 export function toIssuedRecord(
   certificate: Certificate,
   of: {
-    readonly authorityId: string
-    readonly profile: CertificateProfile
+    readonly authorityId: string | null
+    readonly profile: Pick<CertificateProfile, 'id'>
     readonly stationId: string | null
     readonly keyName?: string
   },

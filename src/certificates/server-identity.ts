@@ -1,11 +1,12 @@
-import { Certificate, certificateProfile, issueCertificate } from '../../pki/index.ts'
+import type { KeyObject } from 'node:crypto'
+import { Certificate, certificateProfile } from '../../pki/index.ts'
 import type { KeyStore } from '../keys/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { Store } from '../store/ports.ts'
-import { type Authority, chainOf } from './hierarchy.ts'
-import { toIssuedRecord } from './issued.ts'
+import type { Authorities } from './authorities.ts'
+import type { Issuance } from './issuance.ts'
 
-const AUTHORITY_ID = 'csms-ca'
+const LINE = 'csms-ca'
 
 export interface ServerIdentity {
   readonly keyPem: string
@@ -20,9 +21,9 @@ export interface ServerIdentityOptions {
   readonly store: Store
   readonly keys: KeyStore
   readonly clock: Clock
-  readonly random: (bytes: number) => Uint8Array
   readonly newId: () => string
-  readonly authorities: ReadonlyMap<string, Authority>
+  readonly authorities: Authorities
+  readonly issuance: Issuance
   readonly organisation: string
   /** Host names and IP addresses that stations dial; the first is the common name (A00.FR.307: the FQDN). */
   readonly names: readonly string[]
@@ -42,32 +43,26 @@ export async function serverIdentity(options: ServerIdentityOptions): Promise<Se
     .sort((a, b) => b.certificate.notBeforeMs - a.certificate.notBeforeMs)
   for (const { record, certificate } of usable) {
     const key = await options.keys.exportForTls(record.keyName ?? '')
-    if (key) return toIdentity(options, certificate, key.export({ type: 'pkcs8', format: 'pem' }).toString())
+    if (key) return toIdentity(options, certificate, record.authorityId ?? LINE, key)
   }
   return issueIdentity(options)
 }
 
 async function issueIdentity(options: ServerIdentityOptions): Promise<ServerIdentity> {
-  const { store, keys, clock, random, authorities, organisation, names, addresses } = options
-  const authority = authorities.get(AUTHORITY_ID)
+  const { store, keys, clock, issuance, authorities, organisation, names, addresses } = options
+  const authority = authorities.signing(LINE)
   const commonName = names[0]
-  if (!authority) throw new Error(`The authority ${AUTHORITY_ID} is not loaded`)
   if (commonName === undefined) throw new Error('pki.serverNames is empty: name the host that stations dial')
-  const profile = certificateProfile('csms-server-ecdsa')
   const keyName = `tls/csms-server/${options.newId()}`
   const signer = await keys.create(keyName, 'P-256')
-  const certificate = await issueCertificate({
-    profile,
-    issuer: authority.issuer,
+  const certificate = await issuance.issue({
+    authority,
+    profile: certificateProfile('csms-server-ecdsa'),
     subject: { commonName, organization: organisation },
     altNames: { dns: names, ip: addresses },
     publicKey: signer.publicKeySpki,
-    atMs: clock.now(),
-    random: random(16),
+    keyName,
   })
-  await store.certificates.recordIssued(
-    toIssuedRecord(certificate, { authorityId: AUTHORITY_ID, profile, stationId: null, keyName }),
-  )
   const at = new Date(clock.now()).toISOString()
   await store.audit.append({
     at,
@@ -78,19 +73,18 @@ async function issueIdentity(options: ServerIdentityOptions): Promise<ServerIden
   })
   const key = await keys.exportForTls(keyName)
   if (!key) throw new Error(`The key ${keyName} was created but cannot be opened`)
-  return toIdentity(options, certificate, key.export({ type: 'pkcs8', format: 'pem' }).toString())
+  return toIdentity(options, certificate, authority.record.id, key)
 }
 
 function toIdentity(
   options: ServerIdentityOptions,
   certificate: Certificate,
-  keyPem: string,
+  authorityId: string,
+  key: KeyObject,
 ): ServerIdentity {
-  const above = chainOf(options.authorities, AUTHORITY_ID).map((authority) => authority.certificate)
-  const chain = [certificate, ...above.filter((one) => !one.isSelfSigned)]
   return {
-    keyPem,
-    chainPem: chain.map((one) => one.toPem()).join(''),
+    keyPem: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    chainPem: options.authorities.chainPem(certificate, authorityId),
     fingerprint: certificate.fingerprint,
     renewAtMs: renewalTime(certificate),
   }

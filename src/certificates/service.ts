@@ -3,9 +3,15 @@ import type { EventHub, StationBus } from '../bus/ports.ts'
 import type { KeyStore } from '../keys/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { Store } from '../store/ports.ts'
-import { type Authority, openHierarchy } from './hierarchy.ts'
+import { type Authorities, refreshAuthorities } from './authorities.ts'
+import { CrlPublisher } from './crl-publisher.ts'
+import type { ExternalAuthority } from './external/ports.ts'
+import { completeHierarchy, openHierarchy } from './hierarchy.ts'
+import { Issuance } from './issuance.ts'
 import { OcspStatus } from './ocsp-status.ts'
+import { OrderIssuing } from './order-issuing.ts'
 import type { StationCertificates } from './ports.ts'
+import { release, revoke } from './revoking.ts'
 import { type ServerIdentity, serverIdentity } from './server-identity.ts'
 import { SigningOrders } from './signing-orders.ts'
 import { verifyStationCertificate } from './station-identity.ts'
@@ -19,92 +25,163 @@ export interface CertificateServiceOptions {
   readonly random: (bytes: number) => Uint8Array
   readonly newId: () => string
   readonly organisation: string
-  readonly ocspUrl?: string
+  /** Where the PKI listener is reached from outside; certificates name OCSP, CRL and issuer below it. */
+  readonly publicUrl?: string | undefined
+  /** Lines whose keys are never made here. */
+  readonly offlineLines?: readonly string[]
+  readonly v2gAuthority?: ExternalAuthority | undefined
   /** How often unfinished orders are looked at, beside the events that wake the service. */
   readonly sweepMs: number
+  /** How often delegates, CRLs and authorities made by other processes are looked at. */
+  readonly upkeepMs?: number
 }
 
 export interface CertificateService extends StationCertificates {
-  readonly authorities: ReadonlyMap<string, Authority>
+  readonly authorities: Authorities
+  readonly issuance: Issuance
   readonly ocsp: OcspStatus
+  readonly crls: CrlPublisher
+  readonly orders: SigningOrders
+  readonly v2gAuthority: ExternalAuthority | undefined
   serverIdentity(names: readonly string[], addresses: readonly Uint8Array[]): Promise<ServerIdentity>
+  /** `certificateHold` can be released again; every other reason is for good. */
   revoke(fingerprint: string, reason: string): Promise<'revoked' | 'already-revoked' | 'unknown'>
+  release(fingerprint: string): Promise<'released' | 'not-on-hold' | 'unknown'>
+  /** Delegates, CRLs, presigned answers, authorities of other processes: also called by a timer. */
+  upkeep(): Promise<void>
   /** Starts delivering; the bus exists only after the OCPP server, which needs this service first. */
   start(bus: StationBus): void
   stop(): Promise<void>
 }
 
+const UPKEEP_MS = 60_000
+/** A serial number that waits longer for its certificate was left behind by a process that died. */
+const ORPHANED_AFTER_MS = 3_600_000
+
 export async function createCertificateService(
   options: CertificateServiceOptions,
 ): Promise<CertificateService> {
-  const { store, hub, clock, log } = options
-  const authorities = await openHierarchy(options)
-  const ocsp = new OcspStatus({ store, clock, authorities })
-  const offline: StationBus = {
+  const { store, clock, log } = options
+  const late = lateBus()
+  const issuance = new Issuance(options)
+  const authorities = await openHierarchy({ ...options, issuance })
+  const ocsp = new OcspStatus({ ...options, authorities, issuance })
+  const crls = new CrlPublisher({ store, clock, log, authorities })
+  const issuing = new OrderIssuing({ ...options, authorities, issuance })
+  const orders = new SigningOrders({ ...options, bus: late.bus, authorities, issuing })
+  const revoking = { store, clock, log, bus: late.bus, ocsp, crls }
+
+  const upkeep = async (): Promise<void> => {
+    await refreshAuthorities(options, authorities)
+    await completeHierarchy({ ...options, issuance }, authorities)
+    await ocsp.refreshDelegates()
+    await crls.refresh()
+    await ocsp.presign()
+    await forgetOrphans(options)
+  }
+  // Nobody gets an answer from a responder without a delegate, so the first round is part of the start.
+  await ocsp.refreshDelegates()
+  await crls.refresh()
+  const loops = createLoops(options, { advance: () => orders.advance(), upkeep })
+
+  return {
+    authorities,
+    issuance,
+    ocsp,
+    crls,
+    orders,
+    v2gAuthority: options.v2gAuthority,
+    requestSigning: (station, request) => orders.request(station, request),
+    certificateStatus: (data) => ocsp.forStation(data),
+    verifyStationCertificate: (station, chainDer) =>
+      verifyStationCertificate({ ...options, authorities }, station, chainDer),
+    serverIdentity: (names, addresses) =>
+      serverIdentity({ ...options, authorities, issuance, names, addresses }),
+    revoke: (fingerprint, reason) => revoke(revoking, fingerprint, reason),
+    release: (fingerprint) => release(revoking, fingerprint),
+    upkeep,
+    start(stationBus) {
+      late.set(stationBus)
+      loops.start()
+    },
+    stop: () => loops.stop(),
+  }
+}
+
+/** Passes on to the bus that `start` brings; before that every station is offline. */
+function lateBus(): { readonly bus: StationBus; set(bus: StationBus): void } {
+  let bus: StationBus = {
     call: async () => ({ kind: 'offline' }),
     isOnline: () => false,
     onlineStations: () => [],
     disconnect: () => undefined,
   }
-  let bus = offline
-  const lateBus: StationBus = {
-    call: (...args) => bus.call(...args),
-    isOnline: (id) => bus.isOnline(id),
-    onlineStations: () => bus.onlineStations(),
-    disconnect: (id, reason) => bus.disconnect(id, reason),
-  }
-  const orders = new SigningOrders({ ...options, bus: lateBus, authorities })
-
-  const running = new Set<Promise<void>>()
-  let timer: NodeJS.Timeout | undefined
-  let unsubscribe: () => void = () => undefined
-  const wake = (): void => {
-    const sweep = orders
-      .advance()
-      .catch((error: unknown) =>
-        log.error({ err: error }, 'Advancing certificate orders failed; it is tried again'),
-      )
-      .finally(() => running.delete(sweep))
-    running.add(sweep)
-  }
-
   return {
-    authorities,
-    ocsp,
-    requestSigning: (station, request) => orders.request(station, request),
-    certificateStatus: (data) => ocsp.forStation(data),
-    verifyStationCertificate: (station, chainDer) =>
-      verifyStationCertificate({ ...options, authorities }, station, chainDer),
-    serverIdentity: (names, addresses) => serverIdentity({ ...options, authorities, names, addresses }),
-    revoke: (fingerprint, reason) => revoke(options, bus, fingerprint, reason),
-    start(stationBus) {
-      bus = stationBus
+    bus: {
+      call: (...args) => bus.call(...args),
+      isOnline: (id) => bus.isOnline(id),
+      onlineStations: () => bus.onlineStations(),
+      disconnect: (id, reason) => bus.disconnect(id, reason),
+    },
+    set: (next) => {
+      bus = next
+    },
+  }
+}
+
+function createLoops(
+  { hub, log, sweepMs, upkeepMs = UPKEEP_MS }: CertificateServiceOptions,
+  work: { advance(): Promise<void>; upkeep(): Promise<void> },
+) {
+  const running = new Set<Promise<void>>()
+  const run = (what: () => Promise<void>, failure: string): Promise<void> => {
+    const task = what()
+      .catch((error: unknown) => log.error({ err: error }, failure))
+      .finally(() => running.delete(task))
+    running.add(task)
+    return task
+  }
+  const wake = (): void => void run(work.advance, 'Advancing certificate orders failed; it is tried again')
+  let upkeepRuns = false
+  const keepUp = (): void => {
+    if (upkeepRuns) return
+    upkeepRuns = true
+    void run(work.upkeep, 'The upkeep of the authorities failed; it is tried again').finally(() => {
+      upkeepRuns = false
+    })
+  }
+  let timers: readonly NodeJS.Timeout[] = []
+  let unsubscribe: () => void = () => undefined
+  return {
+    start(): void {
       unsubscribe = hub.subscribe((event) => {
         if (event.kind === 'certificate.requested' || event.kind === 'station.booted') wake()
       })
-      timer = setInterval(wake, options.sweepMs)
-      timer.unref()
+      timers = [setInterval(wake, sweepMs), setInterval(keepUp, upkeepMs)]
+      for (const timer of timers) timer.unref()
       wake()
+      keepUp()
     },
-    async stop() {
-      clearInterval(timer)
+    async stop(): Promise<void> {
+      for (const timer of timers) clearInterval(timer)
       unsubscribe()
       await Promise.all(running)
     },
   }
 }
 
-/** Revokes, and ends the connection of the station that used the certificate: it must prove itself anew. */
-async function revoke(
-  options: CertificateServiceOptions,
-  bus: StationBus,
-  fingerprint: string,
-  reason: string,
-) {
-  const record = await options.store.certificates.byFingerprint(fingerprint)
-  if (!record) return 'unknown' as const
-  const at = new Date(options.clock.now()).toISOString()
-  if (!(await options.store.certificates.revoke(fingerprint, reason, at))) return 'already-revoked' as const
-  if (record.stationId !== null) bus.disconnect(record.stationId, 'Its certificate was revoked')
-  return 'revoked' as const
+/** A certificate may have been signed for such a number, but nobody ever got it: it stays unknown to OCSP. */
+async function forgetOrphans({ store, clock }: CertificateServiceOptions): Promise<void> {
+  const nowMs = clock.now()
+  const orphans = await store.certificates.takeOrphanedSerials(
+    new Date(nowMs - ORPHANED_AFTER_MS).toISOString(),
+  )
+  for (const { authorityId, serialNumber } of orphans)
+    await store.audit.append({
+      at: new Date(nowMs).toISOString(),
+      actor: 'system',
+      action: 'certificate.abandoned',
+      subject: authorityId,
+      detail: { serialNumber },
+    })
 }

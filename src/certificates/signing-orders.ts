@@ -1,19 +1,12 @@
-import {
-  Certificate,
-  type CsrRefusal,
-  certificateProfile,
-  inspectCsr,
-  issueCertificate,
-  parseCsr,
-} from '../../pki/index.ts'
+import { Certificate, type CsrRefusal, type CsrVerdict, encodePem, inspectCsr } from '../../pki/index.ts'
 import type { CallOutcome, EventHub, StationBus } from '../bus/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { SignCertificateRequest } from '../ocpp/v201/messages.generated.ts'
 import type { SigningOrder } from '../store/certificates.ts'
 import type { Store } from '../store/ports.ts'
 import type { Station } from '../store/stations.ts'
-import { type Authority, chainOf } from './hierarchy.ts'
-import { toIssuedRecord } from './issued.ts'
+import type { Authorities } from './authorities.ts'
+import type { Issued, OrderIssuing } from './order-issuing.ts'
 
 /** Deliveries of one certificate that may stay without an answer before an operator has to look. */
 const MAX_DELIVERIES = 5
@@ -27,9 +20,9 @@ export interface SigningOrderOptions {
   readonly bus: StationBus
   readonly hub: EventHub
   readonly clock: Clock
-  readonly random: (bytes: number) => Uint8Array
   readonly newId: () => string
-  readonly authorities: ReadonlyMap<string, Authority>
+  readonly authorities: Authorities
+  readonly issuing: OrderIssuing
   /** O of the stations that have no organisation of their own. */
   readonly organisation: string
 }
@@ -37,6 +30,13 @@ export interface SigningOrderOptions {
 export type SigningVerdict =
   | { readonly status: 'Accepted' }
   | { readonly status: 'Rejected'; readonly reasonCode: CsrRefusal; readonly detail: string }
+
+export type CertificateUse = SigningOrder['certificateType']
+
+export type Enrolment =
+  | ({ readonly kind: 'issued' } & Issued)
+  | { readonly kind: 'pending'; readonly retryAfterMs: number }
+  | { readonly kind: 'refused'; readonly reasonCode: string; readonly detail: string }
 
 /**
  * SignCertificate to CertificateSigned (OCPP 2.0.1 A02, A03): the request opens an order, `advance` issues and
@@ -52,33 +52,81 @@ export class SigningOrders {
 
   /** The synchronous pre-check of a CSR; an accepted one has an order when the promise resolves. */
   async request(station: Station, request: SignCertificateRequest): Promise<SigningVerdict> {
-    const { store, hub, newId } = this.#options
-    const at = this.#now()
-    const verdict = inspectCsr(request.csr, {
+    const opened = await this.#open(station, request.csr, request.certificateType ?? null)
+    if (!('order' in opened)) return opened
+    if (opened.existed) await this.#reopen(opened.order)
+    this.#options.hub.publish({
+      kind: 'certificate.requested',
+      stationId: station.id,
+      orderId: opened.order.id,
+      at: this.#now(),
+    })
+    return { status: 'Accepted' }
+  }
+
+  /**
+   * The same policy and the same order, for a station that waits for the answer (EST): issued now, or found again
+   * where the station asks a second time with the same key.
+   */
+  async enrol(
+    station: Station,
+    csr: string | Uint8Array,
+    certificateType: CertificateUse,
+  ): Promise<Enrolment> {
+    const opened = await this.#open(station, csr, certificateType)
+    if (!('order' in opened)) return { kind: 'refused', reasonCode: opened.reasonCode, detail: opened.detail }
+    const { order } = opened
+    // A sweep that delivers this very order over OCPP at the same time: the station asks again in a moment.
+    if (this.#inFlight.has(order.id)) return { kind: 'pending', retryAfterMs: 1000 }
+    this.#inFlight.add(order.id)
+    try {
+      if (opened.existed) await this.#reopen(order)
+      const current = (await this.#options.store.certificates.order(order.id)) ?? order
+      const issued = await this.#issuedOrNew(current)
+      if (issued) {
+        await this.#update(order, { state: 'delivered' })
+        return { kind: 'issued', ...issued }
+      }
+      const after = await this.#options.store.certificates.order(order.id)
+      if (after?.state === 'failed')
+        return { kind: 'refused', reasonCode: 'not-issued', detail: after.detail ?? 'The order failed' }
+      const waitMs = after?.notBefore ? Date.parse(after.notBefore) - this.#options.clock.now() : 0
+      return { kind: 'pending', retryAfterMs: Math.max(1000, waitMs) }
+    } finally {
+      this.#inFlight.delete(order.id)
+    }
+  }
+
+  async #open(station: Station, csr: string | Uint8Array, certificateType: CertificateUse) {
+    const { store, newId } = this.#options
+    const verdict = await this.inspect(station, csr, certificateType)
+    if (!verdict.ok)
+      return { status: 'Rejected', reasonCode: verdict.reason, detail: verdict.message } as const
+    const opening = {
+      id: newId(),
+      stationId: station.id,
+      certificateType,
+      keyHash: verdict.csr.keyHash,
+      csrPem: encodePem('CERTIFICATE REQUEST', verdict.csr.der),
+    }
+    return store.certificates.openOrder(opening, this.#now())
+  }
+
+  /** Whether a CSR is one that this station may ask with; a refusal is kept among its security events. */
+  async inspect(
+    station: Station,
+    csr: string | Uint8Array,
+    certificateType: CertificateUse,
+  ): Promise<CsrVerdict> {
+    const verdict = inspectCsr(csr, {
       organization: station.organisation ?? this.#options.organisation,
-      commonName: await this.#expectedNames(station, request),
+      commonName: await this.#expectedNames(station, certificateType),
     })
     if (!verdict.ok) {
-      await this.#recordSecurity(station.id, 'CsrRejected', {
-        reason: verdict.reason,
-        message: verdict.message,
-      })
-      return { status: 'Rejected', reasonCode: verdict.reason, detail: verdict.message }
+      const { reason, message } = verdict
+      await this.#recordSecurity(station.id, 'CsrRejected', { reason, message })
     }
-    const certificateType = request.certificateType ?? null
-    const { order, existed } = await store.certificates.openOrder(
-      {
-        id: newId(),
-        stationId: station.id,
-        certificateType,
-        keyHash: verdict.csr.keyHash,
-        csrPem: request.csr,
-      },
-      at,
-    )
-    if (existed) await this.#reopen(order)
-    hub.publish({ kind: 'certificate.requested', stationId: station.id, orderId: order.id, at })
-    return { status: 'Accepted' }
+    return verdict
   }
 
   /** Issues what is requested and delivers what is issued to the stations that are online. Safe to call at any time. */
@@ -86,6 +134,7 @@ export class SigningOrders {
     const orders = await this.#options.store.certificates.orders({
       ...(stationId === undefined ? {} : { stationId }),
       states: ['requested', 'issued'],
+      dueAt: this.#now(),
       limit: 10_000,
     })
     const started: Promise<void>[] = []
@@ -106,57 +155,42 @@ export class SigningOrders {
   }
 
   async #step(order: SigningOrder): Promise<void> {
-    const issued =
-      order.state === 'requested' ? await this.#issue(order) : await this.#issuedCertificate(order)
+    const issued = await this.#issuedOrNew(order)
     if (issued && this.#options.bus.isOnline(order.stationId)) await this.#deliver(order, issued)
   }
 
-  async #issue(order: SigningOrder): Promise<Certificate | undefined> {
-    const { store, clock, random, authorities, hub } = this.#options
-    const station = await store.stations.get(order.stationId)
-    if (!station) {
-      await this.#update(order, {
-        state: 'failed',
-        detail: 'The station was removed before its certificate was issued',
-      })
-      return undefined
-    }
-    const { profile, authorityId } = issuanceOf(order.certificateType)
-    const authority = authorities.get(authorityId)
-    if (!authority) throw new Error(`The authority ${authorityId} is not loaded`)
-    const csr = parseCsr(order.csrPem)
-    // The name was checked against the station's when the order was opened; the profile decides all the rest.
-    const commonName = csr.commonNames[0] ?? station.id
-    const certificate = await issueCertificate({
-      profile,
-      issuer: authority.issuer,
-      subject: { commonName, organization: station.organisation ?? this.#options.organisation },
-      publicKey: csr.publicKey,
-      atMs: clock.now(),
-      random: random(16),
-    })
-    const record = toIssuedRecord(certificate, { authorityId, profile, stationId: order.stationId })
-    await store.certificates.recordIssued(record, { id: order.id, at: this.#now() })
-    await this.#audit('certificate.issued', order.stationId, {
-      fingerprint: record.fingerprint,
-      serial: record.serialNumber,
-      order: order.id,
-    })
-    hub.publish({
-      kind: 'certificate.issued',
-      stationId: order.stationId,
-      fingerprint: record.fingerprint,
-      at: this.#now(),
-    })
-    return certificate
+  #issuedOrNew(order: SigningOrder): Promise<Issued | undefined> {
+    return order.state === 'requested' ? this.#issue(order) : this.#issuedCertificate(order)
   }
 
-  async #issuedCertificate(order: SigningOrder): Promise<Certificate | undefined> {
+  async #issue(order: SigningOrder): Promise<Issued | undefined> {
+    const issued = await this.#options.issuing.issue(order)
+    if (!issued) return undefined
+    await this.#audit('certificate.issued', order.stationId, {
+      fingerprint: issued.certificate.fingerprint,
+      serial: issued.certificate.serialHex,
+      order: order.id,
+    })
+    this.#options.hub.publish({
+      kind: 'certificate.issued',
+      stationId: order.stationId,
+      fingerprint: issued.certificate.fingerprint,
+      at: this.#now(),
+    })
+    return issued
+  }
+
+  async #issuedCertificate(order: SigningOrder): Promise<Issued | undefined> {
     const record =
       order.fingerprint === null
         ? undefined
         : await this.#options.store.certificates.byFingerprint(order.fingerprint)
-    if (record && record.revokedAt === null) return Certificate.parse(record.der)
+    if (record && record.revokedAt === null) {
+      const certificate = Certificate.parse(record.der)
+      const chainPem =
+        order.chainPem ?? this.#options.authorities.chainPem(certificate, record.authorityId ?? '')
+      return { certificate, chainPem }
+    }
     await this.#update(order, {
       state: 'failed',
       detail: 'The certificate of this order was revoked or is missing',
@@ -164,18 +198,8 @@ export class SigningOrders {
     return undefined
   }
 
-  async #deliver(order: SigningOrder, certificate: Certificate): Promise<void> {
-    const { authorities, bus } = this.#options
-    const authorityId = issuanceOf(order.certificateType).authorityId
-    const chain = [
-      certificate,
-      ...chainOf(authorities, authorityId).map((authority) => authority.certificate),
-    ]
-    // Leaf first, then the sub-CAs, without the root, which the station has as its anchor (A02.FR.02).
-    const certificateChain = chain
-      .filter((one) => !one.isSelfSigned)
-      .map((one) => one.toPem())
-      .join('')
+  async #deliver(order: SigningOrder, { certificate, chainPem: certificateChain }: Issued): Promise<void> {
+    const { bus } = this.#options
     const limit = Math.min(MAX_CHAIN_CHARACTERS, await this.#maxChainSize(order.stationId))
     if (certificateChain.length > limit) {
       await this.#update(order, {
@@ -233,9 +257,10 @@ export class SigningOrders {
     await this.#update(order, { state: fresh ? 'issued' : 'requested', attempts: 0 })
   }
 
-  async #expectedNames(station: Station, request: SignCertificateRequest): Promise<readonly string[]> {
+  /** Names that a CSR of this station may carry. */
+  async #expectedNames(station: Station, certificateType: CertificateUse): Promise<readonly string[]> {
     const own = [station.serialNumber ?? station.id]
-    if (request.certificateType !== 'V2GCertificate') return own
+    if (certificateType !== 'V2GCertificate') return own
     const variables = await this.#options.store.stations.variables(station.id, { variable: 'SeccId' })
     const seccIds = variables.flatMap((variable) => (variable.value ? [variable.value] : []))
     // A station that never reported its SECC ids is known by its serial number only.
@@ -280,13 +305,6 @@ export class SigningOrders {
   #now(): string {
     return new Date(this.#options.clock.now()).toISOString()
   }
-}
-
-/** Which authority signs what: a combined or V2G certificate needs the V2G chain, a station certificate has its own. */
-function issuanceOf(certificateType: SigningOrder['certificateType']) {
-  return certificateType === 'ChargingStationCertificate'
-    ? { profile: certificateProfile('station-client'), authorityId: 'station-ca' }
-    : { profile: certificateProfile('secc-leaf'), authorityId: 'cpo-sub2' }
 }
 
 function describe(

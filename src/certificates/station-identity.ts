@@ -2,9 +2,9 @@ import { Certificate, type PathReason, PkiError, validatePath } from '../../pki/
 import type { Clock } from '../observe/clock.ts'
 import type { Store } from '../store/ports.ts'
 import type { Station } from '../store/stations.ts'
-import type { Authority } from './hierarchy.ts'
+import type { Authorities } from './authorities.ts'
 
-/** Authorities under which a station's certificate may end: its own chain, and V2G for a combined certificate. */
+/** Lines of authorities under which a station's certificate may end: its own chain, and V2G for a combined certificate. */
 const ANCHORS = ['station-root', 'v2g-root']
 const MAX_CHAIN = 5
 
@@ -24,7 +24,7 @@ export type IdentityVerdict =
 export interface StationIdentityOptions {
   readonly store: Store
   readonly clock: Clock
-  readonly authorities: ReadonlyMap<string, Authority>
+  readonly authorities: Authorities
   readonly organisation: string
 }
 
@@ -56,7 +56,7 @@ export async function verifyStationCertificate(
   const path = validatePath({
     leaf,
     intermediates: [...presented.filter((one) => one !== undefined), ...own],
-    anchors: ANCHORS.flatMap((id) => options.authorities.get(id)?.certificate ?? []),
+    anchors: options.authorities.anchors(ANCHORS, options.clock.now()),
     atMs: options.clock.now(),
   })
   if (!path.ok) return refuse(path.reason, path.message)

@@ -1,61 +1,83 @@
-/** The PKI listener: what anyone who checks a certificate needs, without an API key. Reads only. */
+/**
+ * The PKI listener: what anyone who checks a certificate needs, without an API key. Plain HTTP, as its documents are
+ * signed; EST, which proves who is asking, has a second listener with TLS.
+ */
 
-import type { FastifyBaseLogger } from 'fastify'
+import { createServer as createHttpServer, type RequestListener } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { SecureContextOptions } from 'node:tls'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import Fastify, { LogController } from 'fastify'
 import type { Logger } from 'pino'
+import { addDocuments } from './pki/documents.ts'
+import { addEst } from './pki/est.ts'
+import { createOcspHandler, MAX_OCSP_BYTES } from './pki/ocsp.ts'
+import type { EstServices, PkiServices } from './pki/services.ts'
 
-const OCSP_REQUEST = 'application/ocsp-request'
-const OCSP_RESPONSE = 'application/ocsp-response'
-/** RFC 6960 requests for many certificates stay far below. */
-const MAX_REQUEST_BYTES = 16 * 1024
+export type { EstServices, PkiServices } from './pki/services.ts'
 
-export interface PkiServices {
-  /** DER OCSPRequest in, DER OCSPResponse out. */
-  ocsp(requestDer: Uint8Array): Promise<Uint8Array>
-  /** PEM of an authority's certificate and those above it, nearest first; undefined where there is none of that id. */
-  authorityChainPem(id: string): string | undefined
-}
+const REQUEST_TIMEOUT_MS = 10_000
+/** A GET carries the OCSP request in its path, base64 and percent-encoded. */
+const MAX_HEADER_BYTES = 4 * MAX_OCSP_BYTES
 
 export interface PkiServer {
   listen(address: { readonly host: string; readonly port: number }): Promise<string>
+  /** For the TLS listener: presents another certificate to new connections. */
+  reloadTls(tls: SecureContextOptions): void
   close(): Promise<void>
 }
 
-export function createPkiServer(options: {
+export interface PkiServerOptions {
   readonly services: PkiServices
   readonly log: Logger
-}): PkiServer {
-  const { services, log } = options
+  /** With TLS the listener speaks EST, too; client certificates are asked for and judged by EST. */
+  readonly est?: { readonly services: EstServices; readonly tls: SecureContextOptions }
+}
+
+export function createPkiServer({ services, log, est }: PkiServerOptions): PkiServer {
+  const ocsp = createOcspHandler(services, (error) => log.error({ err: error }, 'An OCSP answer failed'))
+  const limits = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: 30_000,
+  }
+  let reload: (tls: SecureContextOptions) => void = () => undefined
+  const serverFactory = (handler: RequestListener) => {
+    const listener: RequestListener = (request, response) => {
+      if (!ocsp.handle(request, response)) handler(request, response)
+    }
+    if (!est) return createHttpServer(limits, listener)
+    const server = createHttpsServer({ ...limits, ...tlsOptions(est.tls) }, listener)
+    reload = (tls) => server.setSecureContext(tls)
+    return server
+  }
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: MAX_REQUEST_BYTES,
-    requestTimeout: 10_000,
+    bodyLimit: MAX_OCSP_BYTES,
     forceCloseConnections: 'idle',
-    // A GET carries the request in its path (RFC 6960 A.1), base64 and percent-encoded.
-    routerOptions: { maxParamLength: 2 * MAX_REQUEST_BYTES },
-  })
+    routerOptions: { maxParamLength: 200 },
+    serverFactory,
+    // The rest needs nothing of what differs between the two kinds of server.
+  }) as unknown as FastifyInstance
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser(OCSP_REQUEST, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-
-  app.post('/ocsp', async (request, reply) => {
-    if (!Buffer.isBuffer(request.body))
-      return reply.code(415).type('text/plain').send(`Send an OCSP request as ${OCSP_REQUEST}\n`)
-    return reply.type(OCSP_RESPONSE).send(await answer(request.body))
-  })
-  app.get<{ Params: { '*': string } }>('/ocsp/*', async (request, reply) => {
-    const der = Buffer.from(request.params['*'], 'base64')
-    return reply.type(OCSP_RESPONSE).send(await answer(der))
-  })
-  app.get<{ Params: { id: string } }>('/ca/:id.pem', async (request, reply) => {
-    const pem = services.authorityChainPem(request.params.id)
-    if (pem === undefined) return reply.code(404).type('text/plain').send('There is no such authority\n')
-    return reply.type('application/x-pem-file').send(pem)
-  })
-
-  async function answer(der: Uint8Array): Promise<Buffer> {
-    return Buffer.from(await services.ocsp(der))
+  addDocuments(app, services)
+  if (est) addEst(app, est.services, () => services.now())
+  return {
+    listen: (address) => app.listen(address),
+    reloadTls: (tls) => reload(tls),
+    close: () => app.close(),
   }
+}
 
-  return { listen: (address) => app.listen(address), close: () => app.close() }
+function tlsOptions(tls: SecureContextOptions) {
+  return {
+    ...tls,
+    minVersion: 'TLSv1.2' as const,
+    requestCert: true,
+    // Judged by our own validator, with reasons; a client without a certificate may have a password.
+    rejectUnauthorized: false,
+    handshakeTimeout: REQUEST_TIMEOUT_MS,
+  }
 }

@@ -14,6 +14,18 @@ export interface KeyStore {
   exportForTls(name: string): Promise<KeyObject | undefined>
 }
 
+/** A key store that does not answer, or not in time. What needs it waits; nothing was signed. */
+export class KeyUnavailable extends Error {
+  readonly code = 'key-unavailable'
+  readonly retryAfterMs: number
+
+  constructor(message: string, retryAfterMs: number, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'KeyUnavailable'
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
 /** Opens a key, making it first where there is none: what start-up needs after a crash between two steps. */
 export async function openOrCreate(keys: KeyStore, name: string, kind: KeyKind): Promise<Signer> {
   return (await keys.open(name)) ?? keys.create(name, kind)

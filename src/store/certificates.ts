@@ -82,7 +82,8 @@ export interface CertificateFilter {
   readonly limit?: number
 }
 
-export type CrlKind = 'full' | 'delta'
+/** `base`: the complete CRL that deltas build on; `full`: the newest complete one. */
+export type CrlKind = 'base' | 'full' | 'delta'
 
 export interface CrlRecord {
   readonly authorityId: string
@@ -136,7 +137,10 @@ export interface CertificateStore {
     at: string,
   ): Promise<readonly { readonly authorityId: string; readonly serialNumber: string }[]>
   /** What OCSP needs: undefined where the authority never issued the number, null where it is not revoked. */
-  revocation(authorityId: string, serialNumber: string): Promise<Omit<Revocation, 'serialNumber'> | null | undefined>
+  revocation(
+    authorityId: string,
+    serialNumber: string,
+  ): Promise<Omit<Revocation, 'serialNumber'> | null | undefined>
   /** For a CRL: what is revoked and had not expired at `at`, by serial number, at most `limit`. */
   revocations(authorityId: string, at: string, limit: number): Promise<readonly Revocation[]>
   /** False where it is revoked already; a hold may become a revocation for good. */

@@ -2,7 +2,10 @@ import type { AuthorityOperation, CertificateStore } from '../certificates.ts'
 import type { Database, Row } from './database.ts'
 import { json, jsonOrNull, oneOf, pageSize, text, textOrNull, where } from './rows.ts'
 
-type OperationQueries = Pick<CertificateStore, 'putOperation' | 'decideOperation' | 'operation' | 'operations'>
+type OperationQueries = Pick<
+  CertificateStore,
+  'putOperation' | 'decideOperation' | 'operation' | 'operations'
+>
 
 export function operationQueries(db: Database): OperationQueries {
   return {

@@ -42,7 +42,7 @@ export function createCertificateStore(db: Database): CertificateStore {
         )
         if (order === undefined) return
         const { changes } = db.run(
-          "UPDATE signing_orders SET state = 'issued', fingerprint = ?, chain = ?, detail = NULL, not_before = NULL, updated_at = ? WHERE id = ?",
+          "UPDATE signing_orders SET state = 'issued', fingerprint = ?, chain = ?, attempts = 0, detail = NULL, not_before = NULL, updated_at = ? WHERE id = ?",
           certificate.fingerprint,
           order.chainPem ?? null,
           order.at,

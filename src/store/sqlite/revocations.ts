@@ -29,7 +29,11 @@ export function revocationQueries(db: Database): RevocationQueries {
           serialNumber: text(row, 'serial_number'),
         }))
         for (const { authorityId, serialNumber } of orphans)
-          db.run('DELETE FROM serials WHERE authority_id = ? AND serial_number = ?', authorityId, serialNumber)
+          db.run(
+            'DELETE FROM serials WHERE authority_id = ? AND serial_number = ?',
+            authorityId,
+            serialNumber,
+          )
         return orphans
       }),
 
@@ -41,9 +45,7 @@ export function revocationQueries(db: Database): RevocationQueries {
       )
       if (!row) return undefined
       const revokedAt = textOrNull(row, 'revoked_at')
-      return revokedAt === null
-        ? null
-        : { revokedAt, revocationReason: textOrNull(row, 'revocation_reason') }
+      return revokedAt === null ? null : { revokedAt, revocationReason: textOrNull(row, 'revocation_reason') }
     },
 
     revocations: async (authorityId, at, limit) =>

@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto'
+import {
+  type Certificate,
+  type Csr,
+  certificateProfile,
+  lintCertificate,
+  orderChain,
+  parseCsr,
+  sameBytes,
+  validatePath,
+} from '../../pki/index.ts'
+import { KeyUnavailable } from '../keys/ports.ts'
+import type { Clock } from '../observe/clock.ts'
+import type { SigningOrder } from '../store/certificates.ts'
+import type { Store } from '../store/ports.ts'
+import type { Station } from '../store/stations.ts'
+import type { Authorities } from './authorities.ts'
+import type { ExternalAnswer, ExternalAuthority } from './external/ports.ts'
+import type { Issuance } from './issuance.ts'
+import { toIssuedRecord } from './issued.ts'
+
+/** Attempts at an external authority; with the waits below these are about two days. */
+const MAX_ATTEMPTS = 60
+const FIRST_WAIT_MS = 2_000
+const LONGEST_WAIT_MS = 3_600_000
+
+export interface Issued {
+  readonly certificate: Certificate
+  /** Leaf first, then its sub-CAs, without the root. */
+  readonly chainPem: string
+}
+
+export interface OrderIssuingOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly authorities: Authorities
+  readonly issuance: Issuance
+  /** O of the stations that have no organisation of their own. */
+  readonly organisation: string
+  /** Signs V2G certificates in place of our own authority. */
+  readonly v2gAuthority?: ExternalAuthority | undefined
+}
+
+/** Turns a requested order into a certificate: from our own authority, or from the configured external one. */
+export class OrderIssuing {
+  readonly #options: OrderIssuingOptions
+
+  constructor(options: OrderIssuingOptions) {
+    this.#options = options
+  }
+
+  /** Undefined where the order has to wait or has failed; the order says so then. */
+  async issue(order: SigningOrder): Promise<Issued | undefined> {
+    const { store, v2gAuthority } = this.#options
+    const station = await store.stations.get(order.stationId)
+    if (!station) {
+      await this.#update(order, {
+        state: 'failed',
+        detail: 'The station was removed before its certificate was issued',
+      })
+      return undefined
+    }
+    const csr = parseCsr(order.csrPem)
+    return v2gAuthority && order.certificateType !== 'ChargingStationCertificate'
+      ? this.#external(v2gAuthority, order, csr)
+      : this.#local(order, csr, station)
+  }
+
+  async #local(order: SigningOrder, csr: Csr, station: Station): Promise<Issued | undefined> {
+    const { authorities, issuance, organisation, clock } = this.#options
+    const { profile, line } = issuanceOf(order.certificateType)
+    const authority = authorities.signing(line)
+    try {
+      const certificate = await issuance.issue({
+        authority,
+        profile,
+        // The name was checked against the station's when the order was opened; the profile decides all the rest.
+        subject: {
+          commonName: csr.commonNames[0] ?? station.id,
+          organization: station.organisation ?? organisation,
+        },
+        publicKey: csr.publicKey,
+        stationId: order.stationId,
+        orderId: order.id,
+      })
+      return { certificate, chainPem: authorities.chainPem(certificate, authority.record.id) }
+    } catch (error) {
+      if (!(error instanceof KeyUnavailable)) throw error
+      const notBefore = new Date(clock.now() + error.retryAfterMs).toISOString()
+      await this.#update(order, { notBefore, detail: error.message })
+      return undefined
+    }
+  }
+
+  async #external(authority: ExternalAuthority, order: SigningOrder, csr: Csr): Promise<Issued | undefined> {
+    const attempts = order.attempts + 1
+    // Counted before asking: an attempt that ends with the process counts too.
+    await this.#update(order, { attempts })
+    const answer = await authority.enroll(csr.der)
+    if (answer.kind === 'issued') return this.#accept(authority, order, csr, answer)
+    const { detail } = answer.kind === 'pending' ? { detail: `${authority.name} is still deciding` } : answer
+    if (answer.kind === 'refused' || attempts >= MAX_ATTEMPTS) {
+      await this.#update(order, { state: 'failed', detail })
+      return undefined
+    }
+    const waitMs = Math.min(LONGEST_WAIT_MS, answer.retryAfterMs ?? backoffMs(order.id, attempts))
+    await this.#update(order, {
+      detail,
+      notBefore: new Date(this.#options.clock.now() + waitMs).toISOString(),
+    })
+    return undefined
+  }
+
+  async #accept(
+    authority: ExternalAuthority,
+    order: SigningOrder,
+    csr: Csr,
+    { certificate, others }: Extract<ExternalAnswer, { kind: 'issued' }>,
+  ): Promise<Issued | undefined> {
+    const { store, clock } = this.#options
+    const problem = refuse(certificate, others, csr, clock.now())
+    if (problem !== undefined) {
+      await this.#update(order, { state: 'failed', detail: `${authority.name}: ${problem}` })
+      return undefined
+    }
+    const findings = lintCertificate(certificate, { profile: certificateProfile('secc-leaf') })
+    const chain = orderChain(certificate, others)
+    const chainPem = chain.map((one) => one.toPem()).join('')
+    const record = toIssuedRecord(certificate, {
+      authorityId: null,
+      profile: { id: `external/${authority.name}`.slice(0, 64) },
+      stationId: order.stationId,
+    })
+    const at = this.#now()
+    await store.certificates.recordIssued(record, { id: order.id, at, chainPem })
+    if (findings.length > 0)
+      await store.audit.append({
+        at,
+        actor: 'system',
+        action: 'certificate.lint',
+        subject: certificate.fingerprint,
+        detail: { findings: findings.map(({ rule, severity, message }) => ({ rule, severity, message })) },
+      })
+    return { certificate, chainPem }
+  }
+
+  #update(order: SigningOrder, change: Parameters<Store['certificates']['updateOrder']>[1]): Promise<void> {
+    return this.#options.store.certificates.updateOrder(order.id, change, this.#now())
+  }
+
+  #now(): string {
+    return new Date(this.#options.clock.now()).toISOString()
+  }
+}
+
+/** Which authority signs what: a combined or V2G certificate needs the V2G chain, a station certificate has its own. */
+function issuanceOf(certificateType: SigningOrder['certificateType']) {
+  return certificateType === 'ChargingStationCertificate'
+    ? { profile: certificateProfile('station-client'), line: 'station-ca' }
+    : { profile: certificateProfile('secc-leaf'), line: 'cpo-sub2' }
+}
+
+/** Why what an external authority sent is not the certificate of this request. */
+function refuse(
+  certificate: Certificate,
+  others: readonly Certificate[],
+  csr: Csr,
+  nowMs: number,
+): string | undefined {
+  if (!sameBytes(certificate.spki, csr.publicKey.spki)) return 'the certificate is for another key'
+  if (certificate.commonName !== csr.commonNames[0])
+    return `the certificate is for "${certificate.commonName ?? ''}", asked for was "${csr.commonNames[0] ?? ''}"`
+  const path = validatePath({
+    leaf: certificate,
+    intermediates: others,
+    anchors: others.filter((one) => one.isSelfSigned),
+    atMs: nowMs,
+  })
+  return path.ok ? undefined : `the certificate does not lead to a root that came with it (${path.message})`
+}
+
+/** Doubling, with up to a quarter more by the order's own number, so that a fleet does not come back at once. */
+function backoffMs(orderId: string, attempts: number): number {
+  const share = (createHash('sha256').update(orderId).digest()[0] ?? 0) / 255 / 4
+  return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempts - 1, 20)) * (1 + share)
+}
