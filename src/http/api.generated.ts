@@ -188,6 +188,89 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/stations/{stationId}/orders/{action}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+                action: components["schemas"]["CsmsAction"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have the station do something, and follow it to its outcome
+         * @description Like a call, but what follows the answer is followed too: a GetLog to its upload, a Reset to the reconnect, a
+         *     report to its last part. A `requestId`, `remoteStartId` or reservation id that is left out is filled in.
+         *     A call that fails ends in the same problems as `callStation`; the order remembers it.
+         */
+        post: operations["createOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/stations/{stationId}/local-list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        /** Local authorization list that the station has confirmed */
+        get: operations["getLocalList"];
+        /** Bring the station's local list to the id tokens of this service */
+        put: operations["putLocalList"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Orders to stations, newest first */
+        get: operations["listOrders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/orders/{orderId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                orderId: string;
+            };
+            cookie?: never;
+        };
+        /** One order and how far it got */
+        get: operations["getOrder"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions": {
         parameters: {
             query?: never;
@@ -655,6 +738,8 @@ export interface components {
                 path: string;
                 message: string;
             }[];
+            /** @description The order that remembers the failed call. */
+            orderId?: string;
             ocppError?: {
                 code: string;
                 description: string;
@@ -670,6 +755,62 @@ export interface components {
          * @enum {string}
          */
         CsmsAction: "CancelReservation" | "CertificateSigned" | "ChangeAvailability" | "ClearCache" | "ClearChargingProfile" | "ClearDisplayMessage" | "ClearVariableMonitoring" | "CostUpdated" | "CustomerInformation" | "DataTransfer" | "DeleteCertificate" | "GetBaseReport" | "GetChargingProfiles" | "GetCompositeSchedule" | "GetDisplayMessages" | "GetInstalledCertificateIds" | "GetLocalListVersion" | "GetLog" | "GetMonitoringReport" | "GetReport" | "GetTransactionStatus" | "GetVariables" | "InstallCertificate" | "PublishFirmware" | "RequestStartTransaction" | "RequestStopTransaction" | "ReserveNow" | "Reset" | "SendLocalList" | "SetChargingProfile" | "SetDisplayMessage" | "SetMonitoringBase" | "SetMonitoringLevel" | "SetNetworkProfile" | "SetVariableMonitoring" | "SetVariables" | "TriggerMessage" | "UnlockConnector" | "UnpublishFirmware" | "UpdateFirmware";
+        /**
+         * @description `following`: the station agreed and the outcome comes later. `done` and `failed` are final.
+         * @enum {string}
+         */
+        StationOrderState: "sending" | "following" | "done" | "failed";
+        /**
+         * @example {
+         *       "id": "0192d1a0",
+         *       "stationId": "CS-001",
+         *       "action": "GetLog",
+         *       "request": {
+         *         "requestId": 7,
+         *         "logType": "SecurityLog",
+         *         "log": {
+         *           "remoteLocation": "https://logs.example.com/upload"
+         *         }
+         *       },
+         *       "actor": "first-admin",
+         *       "state": "following",
+         *       "outcome": "Uploading",
+         *       "detail": null,
+         *       "response": {
+         *         "status": "Accepted",
+         *         "filename": "security.log"
+         *       },
+         *       "result": null,
+         *       "createdAt": "2026-03-01T08:00:00.000Z",
+         *       "updatedAt": "2026-03-01T08:00:05.000Z",
+         *       "expiresAt": "2026-03-01T09:00:00.000Z"
+         *     }
+         */
+        StationOrder: {
+            id: string;
+            stationId: string;
+            action: string;
+            /** @description As it was sent, secrets replaced. */
+            request: Record<string, never>;
+            actor: string;
+            state: components["schemas"]["StationOrderState"];
+            /** @description Stable word for the latest step, e.g. `Uploaded`, `offline`, `expired`. */
+            outcome: string | null;
+            detail: string | null;
+            /** @description The station's answer to the call. */
+            response: Record<string, never> | null;
+            /** @description What later messages brought, e.g. the parts of a report. */
+            result: Record<string, never> | null;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+            /**
+             * Format: date-time
+             * @description When following it is given up.
+             */
+            expiresAt: string | null;
+        };
         /**
          * @description `pending` connected without being registered and waits for an operator; `blocked` may not connect.
          * @enum {string}
@@ -1645,6 +1786,214 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["OcppPayload"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createOrder: {
+        parameters: {
+            query?: {
+                /** @description How long to wait for the answer to the call, in milliseconds. */
+                deadlineMs?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+                action: components["schemas"]["CsmsAction"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "log": {
+                 *         "remoteLocation": "https://logs.example.com/upload"
+                 *       },
+                 *       "logType": "SecurityLog"
+                 *     }
+                 */
+                "application/json": components["schemas"]["OcppPayload"];
+            };
+        };
+        responses: {
+            /** @description Done; nothing follows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StationOrder"];
+                };
+            };
+            /** @description The station agreed; the outcome comes later, at the address in `Location` and as `order.updated`. */
+            202: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StationOrder"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getLocalList: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The list; version 0 where the station is not known to hold one. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "version": 3,
+                     *       "entries": [
+                     *         {
+                     *           "idToken": {
+                     *             "type": "ISO14443",
+                     *             "idToken": "04A1B2C3"
+                     *           },
+                     *           "idTokenInfo": {
+                     *             "status": "Accepted"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "updatedAt": "2026-03-01T08:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": {
+                        version: number;
+                        entries: components["schemas"]["OcppPayload"][];
+                        /** Format: date-time */
+                        updatedAt: string | null;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putLocalList: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "full": false
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description Send the whole list even where the differences would do.
+                     * @default false
+                     */
+                    full?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description How it ended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "Accepted",
+                     *       "version": 4,
+                     *       "messages": 1,
+                     *       "detail": null
+                     *     }
+                     */
+                    "application/json": {
+                        /**
+                         * @description `unreachable`: the station did not answer; everything else is its answer.
+                         * @enum {string}
+                         */
+                        status: "Accepted" | "Failed" | "VersionMismatch" | "unreachable";
+                        version: number;
+                        /** @description Messages that were needed. */
+                        messages: number;
+                        detail: string | null;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listOrders: {
+        parameters: {
+            query?: {
+                stationId?: string;
+                action?: components["schemas"]["CsmsAction"];
+                state?: components["schemas"]["StationOrderState"];
+                /** @description The value of `next` of the page before. */
+                after?: string;
+                /** @description Most entries of the page. */
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of orders. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["StationOrder"][];
+                        next: string | null;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                orderId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The order. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StationOrder"];
                 };
             };
             default: components["responses"]["Problem"];

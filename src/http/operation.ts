@@ -37,10 +37,12 @@ type ContentOf<R> = R extends { content: infer Content }
 
 /** One of the successful answers that the contract names, and nothing else. */
 export type SuccessOf<Op extends OperationId> = {
-  [Status in keyof Responses<Op> & (200 | 201 | 204)]: ContentOf<Responses<Op>[Status]> extends undefined
+  [Status in keyof Responses<Op> & (200 | 201 | 202 | 204)]: ContentOf<
+    Responses<Op>[Status]
+  > extends undefined
     ? { readonly status: Status }
     : { readonly status: Status; readonly body: ContentOf<Responses<Op>[Status]> }
-}[keyof Responses<Op> & (200 | 201 | 204)]
+}[keyof Responses<Op> & (200 | 201 | 202 | 204)]
 
 /** What the audit trail remembers of a request that changed something. */
 export interface AuditNote {
@@ -61,9 +63,12 @@ export interface ApiCall<Op extends OperationId> {
 export type Reading<Op extends OperationId> = (call: ApiCall<Op>) => Promise<SuccessOf<Op>>
 
 /** A handler that changes something says what, also where it ends in a problem after having acted. */
-export type Changing<Op extends OperationId> = (
-  call: ApiCall<Op>,
-) => Promise<(SuccessOf<Op> | { readonly problem: ApiProblem }) & { readonly audit: AuditNote }>
+export type Changing<Op extends OperationId> = (call: ApiCall<Op>) => Promise<
+  (SuccessOf<Op> | { readonly problem: ApiProblem }) & {
+    readonly audit: AuditNote
+    readonly headers?: Readonly<Record<string, string>>
+  }
+>
 
 /** Takes the connection over: the answer never ends. */
 export interface Streaming {

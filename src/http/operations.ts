@@ -3,6 +3,7 @@ import type { Operations } from './operation.ts'
 import { accessOperations } from './resources/access.ts'
 import { callOperations } from './resources/calls.ts'
 import { certificateOperations } from './resources/certificates.ts'
+import { orderOperations } from './resources/orders.ts'
 import { sessionOperations } from './resources/sessions.ts'
 import { siteOperations } from './resources/sites.ts'
 import { stationOperations } from './resources/stations.ts'
@@ -14,6 +15,7 @@ export function createOperations(services: ApiServices, streams: EventStreams): 
   return {
     ...stationOperations(services),
     ...callOperations(services),
+    ...orderOperations(services),
     ...sessionOperations(services),
     ...tokenOperations(services),
     ...certificateOperations(services),

@@ -13,6 +13,7 @@ const PROBLEMS = {
   'auth.forbidden': [403, 'The API key may not do this'],
   'route.unknown': [404, 'No such resource'],
   'station.unknown': [404, 'No such station'],
+  'order.unknown': [404, 'No such order'],
   'session.unknown': [404, 'No such session'],
   'id-token.unknown': [404, 'No such id token'],
   'certificate.unknown': [404, 'No such certificate'],
@@ -32,6 +33,7 @@ const PROBLEMS = {
   'limit.invalid': [422, 'The limit cannot be applied'],
   'auth.rate-limited': [429, 'Too many failed attempts'],
   internal: [500, 'Internal error'],
+  'service.absent': [501, 'This service was started without it'],
   'station.refused': [502, 'The station refused the call'],
   'station.answer-malformed': [502, 'The answer of the station breaks the OCPP schema'],
   'station.busy': [503, 'Too many calls wait for this station'],
@@ -50,6 +52,7 @@ export const PROBLEM_CODES: readonly {
 export interface ProblemExtras {
   readonly issues?: readonly Issue[]
   readonly ocppError?: { readonly code: string; readonly description: string; readonly details: object }
+  readonly orderId?: string
   readonly retryAfterS?: number
 }
 
@@ -68,7 +71,7 @@ export class ApiProblem extends Error {
   }
 
   toBody(): ProblemBody {
-    const { issues, ocppError } = this.extras
+    const { issues, ocppError, orderId } = this.extras
     return {
       type: `urn:gridkeep:problem:${this.code}`,
       title: PROBLEMS[this.code][1],
@@ -76,16 +79,18 @@ export class ApiProblem extends Error {
       code: this.code,
       detail: this.message,
       ...(issues && { issues: issues.map(({ path, message }) => ({ path, message })) }),
+      ...(orderId !== undefined && { orderId }),
       ...(ocppError && { ocppError: { ...ocppError, details: { ...ocppError.details } } }),
     }
   }
 }
 
 /** Says in one sentence what several issues are about. */
-export function invalid(code: ProblemCode, issues: readonly Issue[]): ApiProblem {
+export function invalid(code: ProblemCode, issues: readonly Issue[], extras: ProblemExtras = {}): ApiProblem {
   const [first] = issues
   const rest = issues.length > 1 ? ` (and ${issues.length - 1} more, see issues)` : ''
   return new ApiProblem(code, first ? `${first.path}: ${first.message}${rest}` : 'The request is refused.', {
+    ...extras,
     issues,
   })
 }

@@ -25,6 +25,7 @@ export interface RouteContext {
 /** What any handler may answer, seen from here; operation.ts knows it exactly per operation. */
 type Outcome = ({ readonly status: number; readonly body?: unknown } | { readonly problem: ApiProblem }) & {
   readonly audit?: AuditNote
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export function operationRoute(context: RouteContext, operationId: string): RouteOptions {
@@ -96,7 +97,7 @@ function toCall(request: FastifyRequest, principal: Principal): never {
 
 function send(reply: FastifyReply, outcome: Outcome): FastifyReply {
   if ('problem' in outcome) throw outcome.problem
-  reply.code(outcome.status)
+  reply.code(outcome.status).headers(outcome.headers ?? {})
   if (typeof outcome.body === 'string') return reply.type('application/x-pem-file').send(outcome.body)
   return outcome.body === undefined ? reply.send() : reply.send(outcome.body)
 }

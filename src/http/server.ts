@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import { createAudit } from '../observe/audit.ts'
 import type { Health } from '../observe/health.ts'
 import { createAuthenticator } from './auth.ts'
+import { BASE_PATH } from './base-path.ts'
 import type { Contract } from './contract.ts'
 import { loadContract } from './contract.ts'
 import { createEventFeed } from './event-feed.ts'
@@ -18,7 +19,6 @@ import { ApiProblem } from './problems.ts'
 import { operationRoute } from './routes.ts'
 import type { ApiServices } from './services.ts'
 
-export const BASE_PATH = '/api/v1'
 /** Requests being handled get this long to finish. */
 const DEFAULT_CLOSE_MS = 5000
 const MAX_BODY_BYTES = 2 * 1024 * 1024

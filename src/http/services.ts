@@ -1,7 +1,9 @@
 /** What the API asks of the rest of the service. The composition root satisfies it. */
 
-import type { EventHub, StationBus } from '../bus/ports.ts'
+import type { CallOutcome, EventHub, StationBus } from '../bus/ports.ts'
 import type { Clock } from '../observe/clock.ts'
+import type { Action, Requests } from '../ocpp/v201/messages.generated.ts'
+import type { StationOrder } from '../store/orders.ts'
 import type { Store } from '../store/ports.ts'
 import type { LimitRecord, SiteRecord } from '../store/sites.ts'
 import type { components } from './api.generated.ts'
@@ -42,6 +44,30 @@ export interface CertificateService {
   revoke(fingerprint: string, reason: string): Promise<'revoked' | 'already-revoked' | 'unknown'>
 }
 
+/** Acts on stations, each followed from the call to its outcome. */
+export interface OrderService {
+  /** Resolves with the answer to the call; what follows is in the store and on the hub (`order.updated`). */
+  place<A extends Action>(
+    stationId: string,
+    action: A,
+    request: Requests[A],
+    options: { actor: string; deadlineMs?: number },
+  ): Promise<{ readonly order: StationOrder; readonly outcome: CallOutcome }>
+}
+
+export interface LocalListService {
+  /** Brings the station's list to the id tokens of the store. */
+  sync(
+    stationId: string,
+    options: { actor: string; full?: boolean },
+  ): Promise<{
+    readonly status: 'Accepted' | 'Failed' | 'VersionMismatch' | 'unreachable'
+    readonly version: number
+    readonly messages: number
+    readonly detail?: string
+  }>
+}
+
 export interface ApiServices {
   readonly store: Store
   readonly bus: StationBus
@@ -50,6 +76,9 @@ export interface ApiServices {
   readonly sites: SiteService
   readonly limits: LimitService
   readonly certificates: CertificateService
+  /** Left out: the service offers plain calls only. */
+  readonly orders?: OrderService
+  readonly localLists?: LocalListService
   /** Encoded salted slow hash of a station's password. */
   hashPassword(password: string): Promise<string>
 }

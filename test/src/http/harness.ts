@@ -3,12 +3,14 @@ import pino from 'pino'
 import { expect } from 'vitest'
 import { createEventHub } from '../../../src/bus/hub.ts'
 import type { CallOutcome, EventHub, StationBus } from '../../../src/bus/ports.ts'
+import { BASE_PATH } from '../../../src/http/base-path.ts'
 import { loadContract } from '../../../src/http/contract.ts'
 import { createKey } from '../../../src/http/keys.ts'
 import type { HttpServerOptions } from '../../../src/http/server.ts'
-import { BASE_PATH, createHttpServer } from '../../../src/http/server.ts'
+import { createHttpServer } from '../../../src/http/server.ts'
 import type { ApiServices, Refusable } from '../../../src/http/services.ts'
 import { createHealth } from '../../../src/observe/health.ts'
+import { createOrders } from '../../../src/stations/orders.ts'
 import type { Role } from '../../../src/store/access.ts'
 import type { Store } from '../../../src/store/ports.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
@@ -126,6 +128,13 @@ function createServices(
     bus,
     hub,
     clock,
+    orders: createOrders({ store: store.orders, bus, hub, clock, log: pino({ level: 'silent' }) }),
+    localLists: {
+      sync: async (stationId) => {
+        await store.localLists.put({ stationId, version: 4, entries: [], updatedAt: at() })
+        return { status: 'Accepted', version: 4, messages: 1 }
+      },
+    },
     hashPassword: async (password) => `hashed:${password.length}`,
     sites: {
       put: async (id, config) => {

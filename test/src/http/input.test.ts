@@ -110,7 +110,7 @@ describe('a request that breaks the contract changes nothing', () => {
     const before = await state()
     for (const { operationId, method, path, object } of contract.operations.values()) {
       const content = object.requestBody?.content['application/json']
-      if (!content || operationId === 'callStation' || !('example' in content)) continue
+      if (!content || /^(callStation|createOrder)$/.test(operationId) || !('example' in content)) continue
       const url = `/api/v1${path}`
         .replace('{fingerprint}', 'ab'.repeat(32))
         .replace('{type}', 'Local')

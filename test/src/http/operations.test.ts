@@ -20,6 +20,10 @@ const requests: readonly [
   ['listStationMeterValues', 'GET', '/stations/CS-001/meter-values?evseId=1', 200],
   ['callStation', 'POST', '/stations/CS-001/calls/Reset', 200, { type: 'OnIdle' }],
   ['disconnectStation', 'DELETE', '/stations/CS-001/connection', 204],
+  ['createOrder', 'POST', '/stations/CS-001/orders/ClearCache', 200, {}],
+  ['listOrders', 'GET', '/orders?stationId=CS-001&action=ClearCache&state=done', 200],
+  ['getLocalList', 'GET', '/stations/CS-001/local-list', 200],
+  ['putLocalList', 'PUT', '/stations/CS-001/local-list', 200, { full: true }],
   ['listSessions', 'GET', '/sessions?active=true', 200],
   ['getSession', 'GET', '/sessions/CS-001/tx-1', 200],
   ['listSessionEvents', 'GET', '/sessions/CS-001/tx-1/events', 200],
@@ -73,7 +77,12 @@ describe('every operation of the contract', () => {
   })
 
   test('is covered by a request above (event streams have their own tests)', () => {
-    const covered = new Set([...requests.map(([operation]) => operation), 'revokeApiKey', 'streamEvents'])
+    const covered = new Set([
+      ...requests.map(([operation]) => operation),
+      'revokeApiKey',
+      'getOrder',
+      'streamEvents',
+    ])
     expect([...contract.operations.keys()].filter((operation) => !covered.has(operation))).toEqual([])
   })
 
@@ -86,7 +95,9 @@ describe('every operation of the contract', () => {
       new Set([
         'station.put',
         'station.call',
+        'station.order',
         'station.disconnect',
+        'local-list.put',
         'station.delete',
         'id-token.put',
         'id-token.delete',

@@ -1,0 +1,124 @@
+import type { StationOrder } from '../../store/orders.ts'
+import type { components } from '../api.generated.ts'
+import { BASE_PATH } from '../base-path.ts'
+import type { Operations } from '../operation.ts'
+import { defined, pageOf, pick } from '../pages.ts'
+import { ApiProblem } from '../problems.ts'
+import type { ApiServices } from '../services.ts'
+import { callProblem, requireCallRole, unchecked } from './calls.ts'
+import { requireStation } from './stations.ts'
+
+export type OrderOperations = Pick<
+  Operations,
+  'createOrder' | 'listOrders' | 'getOrder' | 'getLocalList' | 'putLocalList'
+>
+
+export function orderOperations(services: ApiServices): OrderOperations {
+  const { store } = services
+  return {
+    createOrder: async ({ path, query, body, principal }) => {
+      const { stationId, action } = path
+      requireCallRole(principal, action)
+      await requireStation(services, stationId)
+      const { order, outcome } = await present(services.orders).place(stationId, action, unchecked(body), {
+        actor: principal.name,
+        ...(query.deadlineMs !== undefined && { deadlineMs: query.deadlineMs }),
+      })
+      const audit = {
+        action: 'station.order',
+        subject: stationId,
+        // The order itself keeps the request.
+        detail: { action, orderId: order.id, outcome: outcome.kind },
+      }
+      if (outcome.kind !== 'answered')
+        return { problem: callProblem(stationId, action, outcome, { orderId: order.id }), audit }
+      if (order.state === 'done' || order.state === 'failed')
+        return { status: 200, body: toBody(order), audit }
+      return {
+        status: 202,
+        body: toBody(order),
+        headers: { location: `${BASE_PATH}/orders/${order.id}` },
+        audit,
+      }
+    },
+
+    listOrders: async ({ query }) => {
+      const { after, state, limit, ...filter } = query
+      const page = await pageOf(
+        limit,
+        (size) =>
+          store.orders.list({
+            ...defined({ ...filter, before: after, states: state && [state] }),
+            limit: size,
+          }),
+        (last) => last.id,
+      )
+      return { status: 200, body: { ...page, items: page.items.map(toBody) } }
+    },
+
+    getOrder: async ({ path }) => {
+      const order = await store.orders.get(path.orderId)
+      if (!order)
+        throw new ApiProblem('order.unknown', `There is no order "${path.orderId}"; see GET /api/v1/orders.`)
+      return { status: 200, body: toBody(order) }
+    },
+
+    getLocalList: async ({ path }) => {
+      await requireStation(services, path.stationId)
+      const list = await store.localLists.get(path.stationId)
+      return {
+        status: 200,
+        body: {
+          version: list?.version ?? 0,
+          entries: (list?.entries ?? []).map((entry) => ({ ...entry })),
+          updatedAt: list?.updatedAt ?? null,
+        },
+      }
+    },
+
+    putLocalList: async ({ path, body, principal }) => {
+      await requireStation(services, path.stationId)
+      const outcome = await present(services.localLists).sync(path.stationId, {
+        actor: principal.name,
+        full: body.full === true,
+      })
+      return {
+        status: 200,
+        body: {
+          status: outcome.status,
+          version: outcome.version,
+          messages: outcome.messages,
+          detail: outcome.detail ?? null,
+        },
+        audit: { action: 'local-list.put', subject: path.stationId, detail: { ...outcome } },
+      }
+    },
+  }
+}
+
+function present<T>(service: T | undefined): T {
+  if (service !== undefined) return service
+  throw new ApiProblem('service.absent', 'Use POST /api/v1/stations/{id}/calls/{action} instead.')
+}
+
+function toBody(order: StationOrder): components['schemas']['StationOrder'] {
+  const { request, response, result } = order
+  const plain = pick(order, [
+    'id',
+    'stationId',
+    'action',
+    'actor',
+    'state',
+    'outcome',
+    'detail',
+    'createdAt',
+    'updatedAt',
+    'expiresAt',
+  ])
+  return {
+    ...plain,
+    request: { ...request },
+    response: response && { ...response },
+    result: result && { ...result },
+  }
+}
