@@ -1,4 +1,4 @@
-import { createCipheriv, createECDH, createHash, type ECDH, type KeyObject } from 'node:crypto'
+import { createCipheriv, createECDH, type ECDH, hash, type KeyObject } from 'node:crypto'
 import type { ProfileVariant } from '../certificate-profile.ts'
 import type { Protocol } from '../exi/index.ts'
 import type { CurveName } from '../public-key.ts'
@@ -149,9 +149,9 @@ export function sealContractKey(options: {
   const ephemeral = ecdhWith(curve, ephemeralScalar)
   ephemeralScalar.fill(0)
   const shared = sharedSecret(curve, ephemeral, options.recipientPoint)
-  const hash = createHash(protocol === '15118-2' ? 'sha256' : 'sha512')
-  const derived = hash.update(FIRST_ROUND).update(shared).update(OTHER_INFO).digest()
-  shared.fill(0)
+  const input = Buffer.concat([FIRST_ROUND, shared, OTHER_INFO])
+  const derived = hash(protocol === '15118-2' ? 'sha256' : 'sha512', input, 'buffer')
+  for (const secret of [shared, input]) secret.fill(0)
   const iv = takeRandom(random, IV_BYTES[protocol])
   const encryptedPrivateKey =
     protocol === '15118-2'

@@ -1,4 +1,4 @@
-import { createHash, verify } from 'node:crypto'
+import { hash, verify } from 'node:crypto'
 import type { Protocol, Signature, SignedInfo } from '../exi/index.ts'
 import { encodeFragment } from '../exi/index.ts'
 import type { PublicKey } from '../public-key.ts'
@@ -59,7 +59,7 @@ export async function signParts(
       URI: `#${id}`,
       Transforms: { Transform: [{ Algorithm: CANONICAL_EXI }] },
       DigestMethod: { Algorithm: suite.digestMethod },
-      DigestValue: createHash(suite.hash).update(fragment).digest(),
+      DigestValue: hash(suite.hash, fragment, 'buffer'),
     })),
   }
   const der = await signer.sign(encodeFragment('SignedInfo', signedInfo))
@@ -111,7 +111,7 @@ function findSignedInfoFault(
     return 'the only transform must be canonical EXI'
   if (reference.DigestMethod.Algorithm !== suite.digestMethod) return `the digest is not ${suite.hash}`
   const matches = part.readings.some((encode) =>
-    createHash(suite.hash).update(encode()).digest().equals(reference.DigestValue),
+    hash(suite.hash, encode(), 'buffer').equals(reference.DigestValue),
   )
   return matches ? undefined : 'the digest does not match the signed element'
 }

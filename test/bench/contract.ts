@@ -30,9 +30,10 @@ export interface ContractBenchReport {
 }
 
 const CARS = 50
-const ROUNDS = 6
-const WARMUP_ROUNDS = 2
-const PER_ROUND = 300
+/** Short turns, so that both see the same load of a shared machine. */
+const ROUNDS = 60
+const WARMUP_ROUNDS = 20
+const PER_ROUND = 30
 
 interface Car {
   readonly request: EvRequest
