@@ -12,6 +12,7 @@ import type {
 import type { StationContext } from './context.ts'
 import type { Reading } from './meter.ts'
 import { type EvseLimit, PowerPath, type Supply } from './power-path.ts'
+import { seedOf } from './random.ts'
 import type { Cancel } from './scheduler.ts'
 import { Transaction } from './transaction.ts'
 import type { PhaseCurrents, Vehicle } from './vehicle.ts'
@@ -48,6 +49,11 @@ interface Authorization {
   readonly remoteStartId: number | undefined
 }
 
+/** Names in the field are unique across stations; ours follow from the station's identity. */
+function defaultSeccId(stationId: string, evseId: number): string {
+  return `DEGKD${String(seedOf(stationId)).padStart(10, '0')}E${evseId}`
+}
+
 const CHANGE_A = 0.05
 const LEAST_FLOW_A = 0.2
 
@@ -82,7 +88,7 @@ export class Evse {
       maxDcPowerW: options.maxDcPowerW ?? 150_000,
       voltageV: options.voltageV ?? 230,
     })
-    this.seccId = options.seccId ?? `DEGKDE${String(id).padStart(4, '0')}`
+    this.seccId = options.seccId ?? defaultSeccId(context.id, id)
     this.#context = context
     this.#services = services
   }

@@ -99,10 +99,15 @@ export class CertificateSigning {
       ...(pending.use === 'Combined' ? {} : { certificateType: pending.use }),
     }
     try {
-      const { status } = await this.#context.call('SignCertificate', request, how)
+      const { status, statusInfo } = await this.#context.call('SignCertificate', request, how)
       if (this.#pending.get(pending.use) !== pending) return
-      if (status === 'Accepted') this.#repeatLater(pending)
-      else this.#pending.delete(pending.use)
+      if (status === 'Accepted') {
+        this.#repeatLater(pending)
+        return
+      }
+      this.#pending.delete(pending.use)
+      const reason = `${statusInfo?.reasonCode ?? 'no reason'} ${statusInfo?.additionalInfo ?? ''}`.trim()
+      this.#context.problem('SignCertificate', new Error(`The CSMS refused the request: ${reason}`))
     } catch (error) {
       this.#context.problem('SignCertificate', error)
       if (this.#pending.get(pending.use) === pending) this.#repeatLater(pending)
