@@ -170,4 +170,10 @@ export { encodePem, type PemBlock, parsePem } from './pem.ts'
 export type { PolicyInputs } from './policy-graph.ts'
 export { type CurveName, isStrongEnough, type KeyKind, PublicKey } from './public-key.ts'
 export type { RevocationVerdict } from './revocation.ts'
-export { createSoftwareSigner, type Signer, type SyncSigner } from './signer.ts'
+export {
+  createSoftwareSigner,
+  type Signer,
+  type SyncSigner,
+  signatureFromRaw,
+  signatureToRaw,
+} from './signer.ts'

@@ -5,6 +5,8 @@ import {
   type SignatureAlgorithm,
   type SignatureAlgorithmName,
 } from './algorithms.ts'
+import { readSingle, TAG } from './der.ts'
+import { sequence, unsignedInteger } from './der-write.ts'
 import { PkiError } from './errors.ts'
 import { PublicKey } from './public-key.ts'
 
@@ -48,6 +50,34 @@ export function createSoftwareSigner(
     publicKeySpki: publicKey.spki,
     sign: (data) => cryptoSign(hash, data, privateKey),
   }
+}
+
+/** ECDSA signature in DER from the raw r||s that PKCS#11 tokens and ISO 15118 messages use. */
+export function signatureFromRaw(raw: Uint8Array): Uint8Array {
+  if (raw.length === 0 || raw.length % 2 !== 0 || raw.length > 132) {
+    throw new PkiError(
+      'argument-invalid',
+      'A raw ECDSA signature is r and s of equal length, 132 octets at most',
+    )
+  }
+  const half = raw.length / 2
+  return sequence(unsignedInteger(raw.subarray(0, half)), unsignedInteger(raw.subarray(half)))
+}
+
+/** Raw r||s, each left-padded to `size` octets (32 for P-256, 66 for P-521), from an ECDSA signature in DER. */
+export function signatureToRaw(der: Uint8Array, size: number): Uint8Array {
+  const reader = readSingle(der, TAG.sequence)
+  const raw = new Uint8Array(2 * size)
+  for (const end of [size, 2 * size]) {
+    const integer = reader.integer()
+    const magnitude = integer[0] === 0 ? integer.subarray(1) : integer
+    if ((integer[0] ?? 0) >= 0x80 || magnitude.length > size) {
+      throw new PkiError('argument-invalid', `The signature does not fit ${size} octets per number`)
+    }
+    raw.set(magnitude, end - magnitude.length)
+  }
+  reader.finish()
+  return raw
 }
 
 export const isPromise = <T>(value: T | Promise<T>): value is Promise<T> => value instanceof Promise
