@@ -2,7 +2,6 @@
 
 import { randomUUID } from 'node:crypto'
 import { csmsMaySend } from '../ocpp/actions.ts'
-import { solicitedAction } from '../ocpp/boot-gate.ts'
 import type { CallEnd } from '../ocpp/call-queue.ts'
 import type { Connection } from '../ocpp/connection.ts'
 import { encodeCall } from '../ocpp/frame.ts'
@@ -10,6 +9,7 @@ import { increment, type OcppMetrics } from '../ocpp/metrics.ts'
 import type { Registry } from '../ocpp/registry.ts'
 import type { Schemas } from '../ocpp/schemas.ts'
 import type { Action, Requests, Responses } from '../ocpp/v201/messages.generated.ts'
+import { solicitedAction } from '../stations/solicited.ts'
 import type { CallOutcome, StationBus } from './ports.ts'
 
 export interface LocalBusOptions {

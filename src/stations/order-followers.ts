@@ -3,11 +3,11 @@
  * up. A table, one entry per action that has an outcome of its own. Pure.
  */
 
-import { solicitedAction } from '../ocpp/boot-gate.ts'
 import type { Action, Requests } from '../ocpp/v201/messages.generated.ts'
 import type { StationOrder } from '../store/orders.ts'
 import type { Step } from './order-outcome.ts'
 import { reportStep } from './order-reports.ts'
+import { solicitedAction } from './solicited.ts'
 
 /** A message that the station sent. */
 export interface Observation {
@@ -16,12 +16,10 @@ export interface Observation {
 }
 
 export interface Follower {
-  /** False where this request, so answered, has no further outcome. */
-  readonly applies?: (order: StationOrder, status: string) => boolean
   readonly observe: (order: StationOrder, observation: Observation) => Step | undefined
   readonly expiresInS: (order: StationOrder, status: string) => number
   /** How an order ends that nothing more was heard of. */
-  readonly onExpiry: Step
+  readonly onExpiry: (order: StationOrder) => Step
 }
 
 const LOST: Step = {
@@ -29,6 +27,7 @@ const LOST: Step = {
   outcome: 'expired',
   detail: 'The station agreed, but its outcome never came.',
 }
+const ACCEPTED: Step = { state: 'done', outcome: 'Accepted' }
 const MINUTE = 60
 const HOUR = 3600
 const DAY = 86_400
@@ -48,7 +47,7 @@ function walk(message: Action, good: ReadonlySet<string>, bad: ReadonlySet<strin
 const report: Follower = {
   observe: (order, { action, payload }) => reportStep(order, action, payload),
   expiresInS: () => 15 * MINUTE,
-  onExpiry: LOST,
+  onExpiry: () => LOST,
 }
 
 function isSameEvse(wanted: { id: number; connectorId?: number } | undefined, payload: unknown): boolean {
@@ -94,7 +93,8 @@ export const FOLLOWERS: { readonly [A in Action]?: Follower } = {
   GetDisplayMessages: report,
   CustomerInformation: {
     ...report,
-    applies: (order) => (order.request as Requests['CustomerInformation']).report,
+    // Clearing without a report may be confirmed by a notification, or may not (N10).
+    onExpiry: (order) => ((order.request as Requests['CustomerInformation']).report ? LOST : ACCEPTED),
   },
   GetLog: {
     observe: walk(
@@ -109,7 +109,7 @@ export const FOLLOWERS: { readonly [A in Action]?: Follower } = {
       ]),
     ),
     expiresInS: () => 6 * HOUR,
-    onExpiry: LOST,
+    onExpiry: () => LOST,
   },
   UpdateFirmware: {
     observe: walk(
@@ -118,7 +118,7 @@ export const FOLLOWERS: { readonly [A in Action]?: Follower } = {
       new Set(['DownloadFailed', 'InstallationFailed', 'InstallVerificationFailed', 'InvalidSignature']),
     ),
     expiresInS: () => 7 * DAY,
-    onExpiry: LOST,
+    onExpiry: () => LOST,
   },
   PublishFirmware: {
     observe: walk(
@@ -127,7 +127,7 @@ export const FOLLOWERS: { readonly [A in Action]?: Follower } = {
       new Set(['DownloadFailed', 'InvalidChecksum', 'PublishFailed']),
     ),
     expiresInS: () => DAY,
-    onExpiry: LOST,
+    onExpiry: () => LOST,
   },
   Reset: {
     observe(order, { action, payload }) {
@@ -146,7 +146,7 @@ export const FOLLOWERS: { readonly [A in Action]?: Follower } = {
     },
     // A scheduled reset waits for the end of the transactions.
     expiresInS: (_order, status) => (status === 'Scheduled' ? 7 * DAY : 15 * MINUTE),
-    onExpiry: LOST,
+    onExpiry: () => LOST,
   },
   TriggerMessage: {
     observe(order, { action, payload }) {
@@ -156,7 +156,7 @@ export const FOLLOWERS: { readonly [A in Action]?: Follower } = {
       return { state: 'done', outcome: 'Received' }
     },
     expiresInS: () => 5 * MINUTE,
-    onExpiry: LOST,
+    onExpiry: () => LOST,
   },
   RequestStartTransaction: {
     observe(order, { action, payload }) {
@@ -168,7 +168,7 @@ export const FOLLOWERS: { readonly [A in Action]?: Follower } = {
     },
     // The driver has until EVConnectionTimeOut to plug in.
     expiresInS: () => HOUR,
-    onExpiry: { ...LOST, detail: 'No transaction with this remoteStartId was reported.' },
+    onExpiry: () => ({ ...LOST, detail: 'No transaction with this remoteStartId was reported.' }),
   },
   RequestStopTransaction: {
     observe(order, { action, payload }) {
@@ -178,7 +178,7 @@ export const FOLLOWERS: { readonly [A in Action]?: Follower } = {
     },
     // With TxStopPoint EVConnected the transaction ends when the driver unplugs.
     expiresInS: () => DAY,
-    onExpiry: LOST,
+    onExpiry: () => LOST,
   },
   ChangeAvailability: {
     observe(order, observation) {
@@ -190,7 +190,7 @@ export const FOLLOWERS: { readonly [A in Action]?: Follower } = {
     },
     expiresInS: (_order, status) => (status === 'Scheduled' ? 7 * DAY : MINUTE),
     // A station that was in this state already has nothing to notify (G03).
-    onExpiry: { state: 'done', outcome: 'Accepted' },
+    onExpiry: () => ACCEPTED,
   },
   ReserveNow: {
     observe(order, { action, payload }) {
@@ -208,6 +208,6 @@ export const FOLLOWERS: { readonly [A in Action]?: Follower } = {
       return { state: 'done', outcome: 'Used', result: { transactionId: transactionInfo.transactionId } }
     },
     expiresInS: () => 30 * DAY,
-    onExpiry: { state: 'done', outcome: 'Expired' },
+    onExpiry: () => ({ state: 'done', outcome: 'Expired' }),
   },
 }

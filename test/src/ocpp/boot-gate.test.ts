@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { BootGate, solicitedAction } from '../../../src/ocpp/boot-gate.ts'
+import { BootGate } from '../../../src/ocpp/boot-gate.ts'
+import { solicitedAction } from '../../../src/stations/solicited.ts'
 
 describe('the boot gate', () => {
   it('lets an accepted station send everything', () => {
