@@ -29,11 +29,11 @@ export type CertificateKind =
   | 'ocsp-responder'
   | 'cross-certificate'
 
-/** -2: P-256 with SHA-256 and 800 octets. -20: P-521 with SHA-512 and 1,600 octets. */
+/** -2: P-256 with SHA-256 and 800 octets. -20: P-521 with SHA-512 or Ed448, and 1,600 octets. */
 export type ProfileVariant = 'iso15118-2' | 'iso15118-20'
 
 /** `rsa` means 2048 to 8192 bits. */
-export type KeyRequirement = 'P-256' | 'P-384' | 'P-521' | 'ed25519' | 'rsa'
+export type KeyRequirement = 'P-256' | 'P-384' | 'P-521' | 'ed25519' | 'ed448' | 'rsa'
 
 /** What a certificate of one kind must contain. Plain data: an operator may derive a variation by spreading it. */
 export interface CertificateProfile {
@@ -161,8 +161,8 @@ const VARIANTS = {
     keyIdentifier: 'sha1',
   },
   'iso15118-20': {
-    keys: ['P-521'],
-    signatures: ['ecdsa-with-SHA512'],
+    keys: ['P-521', 'ed448'],
+    signatures: ['ecdsa-with-SHA512', 'Ed448'],
     maxDerBytes: 1600,
     keyIdentifier: 'truncated',
   },

@@ -171,6 +171,7 @@ export type { PolicyInputs } from './policy-graph.ts'
 export { type CurveName, isStrongEnough, type KeyKind, PublicKey } from './public-key.ts'
 export type { RevocationVerdict } from './revocation.ts'
 export {
+  createPooledSigner,
   createSoftwareSigner,
   type Signer,
   type SyncSigner,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Certificate, sameBytes, serialToHex, toHex } from './certificate.ts'
 import { constructed, DerReader, readSingle, TAG } from './der.ts'
-import { NULL, octetString, oid, sequence, tlv, unsignedInteger } from './der-write.ts'
+import { NULL, octetString, oid, sequence, tlv } from './der-write.ts'
 import { PkiError, wrapMalformed } from './errors.ts'
 import { extension } from './extension-write.ts'
 import { type Extension, readExtensions } from './extensions.ts'
@@ -127,7 +127,7 @@ export function parseOcspRequest(der: Uint8Array): OcspRequest {
   })
 }
 
-/** CertID of a certificate of `issuer`. Clients are served best by SHA-1, which RFC 5019 prescribes; it protects nothing here. */
+/** CertID of a certificate of `issuer`; `serial` is `Certificate.serial`. Clients are served best by SHA-1, which RFC 5019 prescribes; it protects nothing here. */
 export function certIdFor(options: {
   readonly issuer: Certificate
   readonly serial: Uint8Array
@@ -149,8 +149,8 @@ function makeCertId(
   issuerKeyHash: Uint8Array,
   serial: Uint8Array,
 ): CertId {
-  const number =
-    (serial[0] ?? 0) >= 0x80 || serial.length === 0 ? unsignedInteger(serial) : tlv(TAG.integer, serial)
+  if (serial.length === 0) throw new PkiError('argument-invalid', 'A serial number has at least one octet')
+  const number = tlv(TAG.integer, serial)
   const der = sequence(
     HASH_IDENTIFIERS[hash],
     octetString(issuerNameHash),

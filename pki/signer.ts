@@ -8,7 +8,7 @@ import {
 import { readSingle, TAG } from './der.ts'
 import { sequence, unsignedInteger } from './der-write.ts'
 import { PkiError } from './errors.ts'
-import { PublicKey } from './public-key.ts'
+import { isStrongEnough, PublicKey } from './public-key.ts'
 
 /**
  * Something that can sign: a key in memory, a PKCS#11 token, an external command. `sign` gets the whole data to be
@@ -27,6 +27,23 @@ export interface SyncSigner extends Signer {
   sign(data: Uint8Array): Uint8Array
 }
 
+interface Prepared {
+  readonly algorithm: SignatureAlgorithm
+  readonly publicKeySpki: Uint8Array
+}
+
+function prepare(privateKey: KeyObject, algorithmName: SignatureAlgorithmName | undefined): Prepared {
+  if (privateKey.type !== 'private') throw new PkiError('key-mismatch', 'A signer needs the private key')
+  const publicKey = PublicKey.fromKeyObject(createPublicKey(privateKey))
+  const algorithm =
+    algorithmName === undefined ? defaultAlgorithm(publicKey) : SIGNATURE_ALGORITHMS[algorithmName]
+  if (algorithm.key !== publicKey.kind) {
+    throw new PkiError('key-mismatch', `A ${publicKey.kind} key cannot sign with ${algorithm.name}`)
+  }
+  if (!isStrongEnough(publicKey)) throw new PkiError('key-weak', 'RSA signing keys need at least 2048 bits')
+  return { algorithm, publicKeySpki: publicKey.spki }
+}
+
 /**
  * Signs with a private key held by node, imported once: importing per call costs twenty times the signature.
  * P-256 signs with SHA-256, P-384 with SHA-384, P-521 with SHA-512, RSA (2048 bits and more) with SHA-256.
@@ -35,21 +52,25 @@ export function createSoftwareSigner(
   privateKey: KeyObject,
   algorithmName?: SignatureAlgorithmName,
 ): SyncSigner {
-  if (privateKey.type !== 'private') throw new PkiError('key-mismatch', 'A signer needs the private key')
-  const publicKey = PublicKey.fromKeyObject(createPublicKey(privateKey))
-  const algorithm =
-    algorithmName === undefined ? defaultAlgorithm(publicKey) : SIGNATURE_ALGORITHMS[algorithmName]
-  if (algorithm.key !== publicKey.kind) {
-    throw new PkiError('key-mismatch', `A ${publicKey.kind} key cannot sign with ${algorithm.name}`)
-  }
-  if (publicKey.kind === 'rsa' && publicKey.bits < 2048)
-    throw new PkiError('key-weak', 'RSA signing keys need at least 2048 bits')
-  const hash = algorithm.hash
-  return {
-    algorithm,
-    publicKeySpki: publicKey.spki,
-    sign: (data) => cryptoSign(hash, data, privateKey),
-  }
+  const prepared = prepare(privateKey, algorithmName)
+  const hash = prepared.algorithm.hash
+  return { ...prepared, sign: (data) => cryptoSign(hash, data, privateKey) }
+}
+
+/**
+ * The same on node's thread pool. For P-521 and RSA, whose signatures would hold the event loop for one millisecond
+ * and more each; P-256 is faster without.
+ */
+export function createPooledSigner(privateKey: KeyObject, algorithmName?: SignatureAlgorithmName): Signer {
+  const prepared = prepare(privateKey, algorithmName)
+  const hash = prepared.algorithm.hash
+  const sign = (data: Uint8Array): Promise<Uint8Array> =>
+    new Promise((resolve, reject) => {
+      cryptoSign(hash, data, privateKey, (error, signature) =>
+        error === null ? resolve(signature) : reject(error),
+      )
+    })
+  return { ...prepared, sign }
 }
 
 /** ECDSA signature in DER from the raw r||s that PKCS#11 tokens and ISO 15118 messages use. */
