@@ -27,6 +27,7 @@ export function createLog(options: {
       level: options.level,
       base: { service: 'gridkeep' },
       timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
       redact: {
         paths: [...SECRET_PATHS, 'req.headers.authorization', 'headers.authorization'],
         censor: REDACTED,

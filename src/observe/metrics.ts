@@ -46,7 +46,6 @@ export interface MetricSources {
   readonly siteLoads?: () => readonly SiteLoad[]
   /** Certificates issued here that are in force, by days until they expire: labels `7`, `30`, `90`. */
   readonly certificatesExpiring?: () => Promise<ReadonlyMap<string, number>> | ReadonlyMap<string, number>
-  readonly eventStreams?: () => number
 }
 
 export interface Metrics {
@@ -164,7 +163,6 @@ function addService(registry: Registry, sources: MetricSources, guard: Guard): v
   }
   gauge('gridkeep_stations_online', 'Stations with a connection.', sources.stationsOnline)
   gauge('gridkeep_sessions_active', 'Sessions that have not ended.', sources.sessionsActive)
-  gauge('gridkeep_event_streams', 'Open event streams.', sources.eventStreams)
   const expiring = sources.certificatesExpiring
   if (!expiring) return
   const metric = new Gauge({

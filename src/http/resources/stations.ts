@@ -53,11 +53,22 @@ export function stationOperations(services: ApiServices): StationOperations {
       return { status: 200, body: toBody(station, bus.isOnline(station.id)) }
     },
 
-    putStation: async ({ path, body }) => {
+    putStation: async ({ path, body, log }) => {
       const before = await store.stations.get(path.stationId)
       const registration = await toRegistration(services, path.stationId, body, before)
       const station = await store.stations.put(registration, isoNow(clock))
       if (before && mustProveAnew(before, station)) bus.disconnect(station.id, 'registration changed')
+      else if (before?.registration === 'Pending' && station.registration === 'Accepted') {
+        // It may boot at once instead of when its retry interval is over. It does so anyway: no need to wait.
+        void bus
+          .call(station.id, 'TriggerMessage', { requestedMessage: 'BootNotification' })
+          .catch((error: unknown) => {
+            log.warn(
+              { err: error, stationId: station.id },
+              'a station that was accepted could not be asked to boot',
+            )
+          })
+      }
       return {
         status: before ? 200 : 201,
         body: toBody(station, bus.isOnline(station.id)),

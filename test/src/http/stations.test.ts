@@ -48,6 +48,16 @@ describe('registering a station', () => {
     expect(api.bus.disconnected).toHaveLength(3)
   })
 
+  test('lets a station that waits boot at once when it is accepted', async () => {
+    await put('CS-1', { securityProfile: 3, registration: 'Pending' })
+    expect(api.bus.calls).toEqual([])
+    await put('CS-1', { securityProfile: 3, registration: 'Accepted' })
+    expect(api.bus.calls).toMatchObject([
+      { stationId: 'CS-1', action: 'TriggerMessage', payload: { requestedMessage: 'BootNotification' } },
+    ])
+    expect(api.bus.disconnected).toEqual([])
+  })
+
   test('takes any id that OCPP allows, and no other', async () => {
     expect((await put(encodeURIComponent('DE*ABC|E=1+@.-_'), { securityProfile: 3 })).json.id).toBe(
       'DE*ABC|E=1+@.-_',

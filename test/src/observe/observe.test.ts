@@ -138,12 +138,10 @@ describe('metrics', () => {
       certificatesExpiring: () => new Map([['30', 4]]),
       sessionsActive: async () => 3,
       stationsOnline: () => 12,
-      eventStreams: () => 1,
     })
     expect(text).toContain('gridkeep_certificates_expiring{days="30"} 4')
     expect(text).toContain('gridkeep_sessions_active 3')
     expect(text).toContain('gridkeep_stations_online 12')
-    expect(text).toContain('gridkeep_event_streams 1')
     expect(text).toMatch(/gridkeep_event_loop_delay_seconds\{quantile="0.99"\} \d/)
     expect(text).toContain('gridkeep_process_resident_memory_bytes')
   })
