@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { WebSocket } from 'ws'
 import type { Action, Requests, Responses } from '../ocpp/v201/messages.generated.ts'
+import { type Endpoint, MAX_FRAME_BYTES, openSocket } from './endpoint.ts'
 import type { Random } from './random.ts'
 import type { Cancel, Scheduler } from './scheduler.ts'
 import {
@@ -14,22 +15,6 @@ import {
   resultFrame,
   WireError,
 } from './wire.ts'
-
-/** Where and how to connect; asked for anew at each attempt, because certificates and slots change. */
-export interface Endpoint {
-  /** Base address; the station id is appended as the last path segment. */
-  readonly url: string
-  readonly securityProfile: 1 | 2 | 3
-  /** Basic authentication of security profiles 1 and 2. */
-  readonly password?: string
-  /** PEM certificates that the server's chain may end in (profiles 2 and 3). */
-  readonly trustedPems?: readonly string[]
-  /** Client certificate chain and key in PEM (profile 3). */
-  readonly clientChainPem?: string
-  readonly clientKeyPem?: string
-  /** Name to expect in the server's certificate, when the address is not that name. */
-  readonly serverName?: string
-}
 
 export interface BackOff {
   readonly minimumMs: number
@@ -93,8 +78,6 @@ interface PendingCall {
 
 const MAX_QUEUED_CALLS = 512
 const MAX_WAITING_CSMS_CALLS = 64
-const MAX_FRAME_BYTES = 1 << 20
-const HANDSHAKE_TIMEOUT_MS = 20_000
 const CLOSE_TIMEOUT_MS = 2000
 
 /** An OCPP-J 2.0.1 client: one outstanding CALL per direction, deadlines, reconnect with back-off. */
@@ -367,25 +350,4 @@ export class OcppClient {
       return errorFrame(call.id, 'InternalError', error instanceof Error ? error.message : String(error))
     }
   }
-}
-
-function openSocket(endpoint: Endpoint, stationId: string): WebSocket {
-  const address = `${endpoint.url.replace(/\/+$/, '')}/${encodeURIComponent(stationId)}`
-  const authorization =
-    endpoint.securityProfile < 3 && endpoint.password !== undefined
-      ? { Authorization: `Basic ${Buffer.from(`${stationId}:${endpoint.password}`).toString('base64')}` }
-      : {}
-  return new WebSocket(address, ['ocpp2.0.1'], {
-    headers: authorization,
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-    maxPayload: MAX_FRAME_BYTES,
-    perMessageDeflate: false,
-    followRedirects: false,
-    rejectUnauthorized: true,
-    minVersion: 'TLSv1.2',
-    ...(endpoint.trustedPems === undefined ? {} : { ca: [...endpoint.trustedPems] }),
-    ...(endpoint.clientChainPem === undefined ? {} : { cert: endpoint.clientChainPem }),
-    ...(endpoint.clientKeyPem === undefined ? {} : { key: endpoint.clientKeyPem }),
-    ...(endpoint.serverName === undefined ? {} : { servername: endpoint.serverName }),
-  })
 }

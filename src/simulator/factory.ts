@@ -1,7 +1,7 @@
 import { Certificate } from '../../pki/index.ts'
 import type { CertificateStore } from './certificates/store.ts'
-import type { Endpoint } from './client.ts'
 import type { DeviceModel } from './device/model.ts'
+import type { Endpoint } from './endpoint.ts'
 import { STATION_DEFAULTS, type StationOptions } from './station-options.ts'
 
 /** Writes into a new station what its maker and installer put there: names, settings, certificates. */

@@ -1,6 +1,7 @@
 import type { InstallCertificateUseEnumType } from '../ocpp/v201/messages.generated.ts'
 import type { SigningUse } from './certificates/signing.ts'
-import type { BackOff, Endpoint } from './client.ts'
+import type { BackOff } from './client.ts'
+import type { Endpoint } from './endpoint.ts'
 import type { EvseOptions } from './evse.ts'
 import type { Scheduler } from './scheduler.ts'
 

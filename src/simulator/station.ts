@@ -11,12 +11,13 @@ import { AnswerDesk } from './answer-desk.ts'
 import type { ExternalLimit } from './calls/smart-charging.ts'
 import type { SigningUse } from './certificates/signing.ts'
 import type { CertificateStore } from './certificates/store.ts'
-import { CallFailure, type ClientHooks, type Endpoint, OcppClient } from './client.ts'
+import { CallFailure, type ClientHooks, OcppClient } from './client.ts'
 import { createStationClock } from './clock.ts'
 import { type Counters, createCounters, type StationContext, type StationEvents } from './context.ts'
 import { DeviceModel } from './device/model.ts'
 import type { LiveValues } from './device/variables.ts'
 import { createEmitter } from './emitter.ts'
+import type { Endpoint } from './endpoint.ts'
 import type { Evse } from './evse.ts'
 import { endpointNow, leaveFactory } from './factory.ts'
 import { FaultPanel } from './faults.ts'
@@ -141,6 +142,11 @@ export class Station {
 
   get profiles(): readonly StoredProfile[] {
     return this.#parts.smartCharging.store.all
+  }
+
+  /** Calls of the CSMS that this station answers. */
+  get answers(): readonly string[] {
+    return Object.keys(this.#parts.handlers)
   }
 
   /** Transaction events that wait for the CSMS. */

@@ -1,6 +1,6 @@
 import type { NetworkConnectionProfileType } from '../../ocpp/v201/messages.generated.ts'
-import type { Endpoint } from '../client.ts'
 import type { Handlers, StationContext } from '../context.ts'
+import type { Endpoint } from '../endpoint.ts'
 
 const MAX_SLOTS = 4
 

@@ -50,7 +50,10 @@ export class SmartCharging {
     const evse = this.#evses().find((each) => each.id === evseId)
     if (evse === undefined) return { currentA: 0, powerW: 0, phases: 0 }
     const nowMs = this.#context.clock.now()
-    const own = evseLimit(this.store.all, this.#view(evse), nowMs)
+    const wanted = evseLimit(this.store.all, this.#view(evse), nowMs)
+    const switches = this.#context.device.flag('SmartChargingCtrlr.Phases3to1')
+    // A station without a phase switch offers the current on all the phases that it is wired to.
+    const own = { ...wanted, phases: switches ? wanted.phases : evse.supply.phases }
     const cap = stationCap(this.store.all, supplyOf(evse), nowMs)
     if (cap === undefined) return own
     const active = this.#evses().filter((each) => each.vehicle !== undefined && each.authorized).length

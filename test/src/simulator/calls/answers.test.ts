@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { CSMS_ACTIONS } from '../../../../src/ocpp/actions.ts'
 import { createVehicle } from '../../../../src/simulator/index.ts'
 import { QUICK_CAR, TOKEN, useBench } from '../bench.ts'
 
@@ -12,6 +13,13 @@ async function charging(): Promise<string> {
   await bench.csms.until('charging', () => station.evse(1).transaction?.chargingState === 'Charging')
   return station.evse(1).transaction?.id ?? ''
 }
+
+describe('every call that a CSMS may make', () => {
+  it('has an answer of its own', async () => {
+    const station = await bench.launch()
+    expect([...station.answers].sort()).toEqual([...CSMS_ACTIONS].sort())
+  })
+})
 
 describe('variables', () => {
   it('are read, written and refused one by one', async () => {
