@@ -8,6 +8,7 @@ import { createEventHub } from './bus/hub.ts'
 import { createCertificateService } from './certificates/service.ts'
 import type { Config } from './config.ts'
 import { EnergyService } from './energy/service.ts'
+import { createExternalAuthority } from './external-authority.ts'
 import { createHttpServer, ensureFirstAdminKey } from './http/index.ts'
 import { openWrappedKeys } from './keys/wrapped.ts'
 import { type Clock, systemClock } from './observe/clock.ts'
@@ -97,6 +98,7 @@ async function start(
     organisation: config.pki.organisation,
     publicUrl: publicUrl ?? undefined,
     offlineLines: config.pki.offlineAuthorities,
+    v2gAuthority: await createExternalAuthority(config.pki.external, clock),
     sweepMs: ORDER_SWEEP_MS,
   })
   const tlsSource = createTlsSource(config, certificates)

@@ -114,7 +114,7 @@ test('every authority has a CRL from the start, renewed at half of its life, num
 
 test('a thousand revocations cost a few CRLs, and all of them are listed', async () => {
   const before = (await fetchCrl('station-ca')).number ?? 0n
-  const records = []
+  const records: Awaited<ReturnType<typeof service.leaf>>[] = []
   for (let n = 0; n < 5; n++) records.push(await service.leaf(`many-${n}`, 'station-ca'))
   await Promise.all(
     Array.from({ length: 1000 }, (_, n) =>

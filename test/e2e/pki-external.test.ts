@@ -1,0 +1,229 @@
+import 'reflect-metadata'
+import { webcrypto } from 'node:crypto'
+import { Pkcs10CertificateRequestGenerator } from '@peculiar/x509'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Certificate } from '../../pki/index.ts'
+import { EstClient, type EstClientOptions } from '../../src/certificates/external/est-client.ts'
+import type { CertificateService } from '../../src/certificates/service.ts'
+import { type EstStandIn, startEstStandIn } from './support/est-stand-in.ts'
+import { ORGANISATION, PASSWORD, type PkiTestService, startPkiService } from './support/pki-service.ts'
+
+const ecdsa = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+
+/** The authority of somebody else, the front of its EST server, and we. */
+let other: PkiTestService
+let front: EstStandIn
+let ours: PkiTestService
+
+beforeEach(async () => {
+  other = await startPkiService()
+  await other.station('CS1', { serialNumber: 'SN-1' })
+  front = await startEstStandIn(other)
+  ours = await startPkiService({ v2gAuthority: client() })
+  await ours.station('CS1', { serialNumber: 'SN-1' })
+})
+afterEach(async () => {
+  await ours.close()
+  await front.close()
+  await other.close()
+})
+
+function client(change: Partial<EstClientOptions> = {}): EstClient {
+  return new EstClient({
+    enrollUrl: `${front.url}/.well-known/est/{ca}/simpleenroll/{version}`,
+    caCertsUrl: `${front.url}/{ca}/cacerts/{version}/{algorithm}/`,
+    values: { ca: 'cpo', version: 'ISO15118-2', algorithm: 'secp256r1' },
+    auth: { kind: 'basic', username: 'CS1', password: async () => PASSWORD },
+    timeoutMs: 2000,
+    clock: { now: () => Date.now() },
+    ...change,
+  })
+}
+
+async function csr(name = `CN=SN-1,O=${ORGANISATION}`): Promise<string> {
+  const keys = await webcrypto.subtle.generateKey(ecdsa, true, ['sign', 'verify'])
+  const request = await Pkcs10CertificateRequestGenerator.create({ name, keys, signingAlgorithm: ecdsa })
+  return request.toString('pem')
+}
+
+const der = (pem: string): Buffer => Buffer.from(pem.replaceAll(/-----[A-Z ]+-----|\s/g, ''), 'base64')
+
+async function ask(service: CertificateService, request: string) {
+  const station = await ours.store.stations.get('CS1')
+  if (!station) throw new Error('The station is gone')
+  expect(await service.requestSigning(station, { csr: request, certificateType: 'V2GCertificate' })).toEqual({
+    status: 'Accepted',
+  })
+  await settled(service)
+}
+
+/** Waits for the round that the request woke; from then on only the tests advance orders. */
+async function settled(service: CertificateService): Promise<void> {
+  await service.stop()
+  await service.orders.advance()
+}
+
+const orders = () => ours.store.certificates.orders({ stationId: 'CS1' })
+
+describe('orders', () => {
+  test('for V2G certificates are signed by the external authority, with its chain and without its root', async () => {
+    await ask(ours.certificates, await csr())
+    const [order] = await orders()
+    expect(order).toMatchObject({ state: 'issued', attempts: 0 })
+    const chain = Certificate.parseChain(order?.chainPem ?? '')
+    expect(chain.map((one) => one.commonName)).toEqual([
+      'SN-1',
+      `${ORGANISATION} CPO Sub-CA 2`,
+      `${ORGANISATION} CPO Sub-CA 1`,
+    ])
+    const theirs = other.certificates.authorities.signing('cpo-sub2').certificate
+    expect(chain[0]?.isSignedBy(theirs)).toBe(true)
+    const record = await ours.store.certificates.byFingerprint(order?.fingerprint ?? '')
+    expect(record).toMatchObject({ authorityId: null, stationId: 'CS1' })
+    expect(record?.profile).toMatch(/^external\/127\.0\.0\.1/)
+  })
+
+  test('for station certificates stay with our own authority', async () => {
+    const station = await ours.store.stations.get('CS1')
+    if (!station) throw new Error('The station is gone')
+    await ours.certificates.requestSigning(station, {
+      csr: await csr(),
+      certificateType: 'ChargingStationCertificate',
+    })
+    await settled(ours.certificates)
+    const [order] = await orders()
+    expect(order?.chainPem).toBeNull()
+    expect(front.requests).toEqual([])
+  })
+
+  test('whose answer was lost get the certificate that was issued, after a restart of ours', async () => {
+    front.faults.push('lost')
+    await ask(ours.certificates, await csr())
+    expect(await orders()).toMatchObject([{ state: 'requested', attempts: 1 }])
+    const [issued] = await other.store.certificates.list({ stationId: 'CS1' })
+    // A new process on the same database.
+    const restarted = await startPkiService({ v2gAuthority: client(), store: ours.store, keys: ours.keys })
+    restarted.advance(60_000)
+    await restarted.certificates.orders.advance()
+    expect(await orders()).toMatchObject([{ state: 'issued', fingerprint: issued?.fingerprint }])
+    await restarted.certificates.stop()
+  })
+
+  test('wait as long as they are told, and are not asked for in between', async () => {
+    front.faults.push({ status: 202, headers: { 'retry-after': '120' } })
+    await ask(ours.certificates, await csr())
+    const before = front.requests.length
+    await ours.certificates.orders.advance()
+    expect(front.requests.length).toBe(before)
+    ours.advance(121_000)
+    await ours.certificates.orders.advance()
+    expect(await orders()).toMatchObject([{ state: 'issued' }])
+  })
+
+  test.each([
+    ['an overloaded server', { status: 503, headers: { 'retry-after': '5' } }],
+    ['a wrong credential', { status: 401 }],
+    ['a wrong address', { status: 404 }],
+    ['a redirect, which is not followed', { status: 302, headers: { location: 'http://127.0.0.1:1/' } }],
+    ['silence', 'stall'],
+  ] as const)('are kept and tried again after %s', async (_what, fault) => {
+    front.faults.push(fault)
+    await ask(ours.certificates, await csr())
+    const [order] = await orders()
+    expect(order).toMatchObject({ state: 'requested', attempts: 1 })
+    expect(order?.detail).toMatch(/answer/)
+    ours.advance(10_000)
+    await ours.certificates.orders.advance()
+    expect(await orders()).toMatchObject([{ state: 'issued' }])
+  })
+
+  test('that the authority refuses end, with its words', async () => {
+    front.faults.push({ status: 400 })
+    await ask(ours.certificates, await csr())
+    const [order] = await orders()
+    expect(order).toMatchObject({ state: 'failed' })
+    expect(order?.detail).toContain('the stand-in says no')
+  })
+
+  test('are given up after many attempts', async () => {
+    await ask(ours.certificates, await csr().then((request) => (front.faults.push({ status: 503 }), request)))
+    for (let n = 0; n < 70; n++) {
+      front.faults.splice(0, 10, { status: 503 })
+      ours.advance(4_000_000)
+      await ours.certificates.orders.advance()
+    }
+    expect(await orders()).toMatchObject([{ state: 'failed', attempts: 60 }])
+  })
+})
+
+describe('an answer that does not fit', () => {
+  async function outcome(change: Partial<EstClientOptions>, change2: Partial<{ name: string }> = {}) {
+    return client(change).enroll(der(await csr(change2.name)))
+  }
+
+  test('is told apart: another deployment shape works, a wrong one does not', async () => {
+    const opnc = { enrollUrl: `${front.url}/est/simpleenroll?caDomain={ca}&iso15118Version={version}` }
+    expect(await outcome(opnc)).toMatchObject({ kind: 'issued' })
+    expect(front.requests[0]?.path).toBe('/est/simpleenroll?caDomain=cpo&iso15118Version=ISO15118-2')
+    await expect(outcome({ enrollUrl: `${front.url}/{nothing}/simpleenroll` })).rejects.toThrow(/placeholder/)
+  })
+
+  test('a certificate for another key or name is not taken', async () => {
+    const stranger = {
+      name: 'stranger',
+      enroll: async () => client().enroll(der(await csr())),
+    }
+    const tricked = await startPkiService({ v2gAuthority: stranger, store: ours.store, keys: ours.keys })
+    await ask(tricked.certificates, await csr())
+    const [order] = await orders()
+    expect(order).toMatchObject({ state: 'failed' })
+    expect(order?.detail).toContain('another key')
+    await tricked.certificates.stop()
+  })
+
+  test('too many octets and nonsense are refused without harm', async () => {
+    front.faults.push({ status: 200 })
+    expect(await outcome({})).toMatchObject({ kind: 'unreachable' })
+    expect(await outcome({ enrollUrl: 'http://127.0.0.1:1/simpleenroll' })).toMatchObject({
+      kind: 'unreachable',
+    })
+    expect(await outcome({ enrollUrl: 'ftp://127.0.0.1/simpleenroll' })).toMatchObject({
+      kind: 'unreachable',
+    })
+  })
+})
+
+describe('signing in', () => {
+  test('a bearer token that was refused is renewed once', async () => {
+    front.faults.push({ status: 401 }, { status: 403 })
+    const asked: boolean[] = []
+    const token = async (renewed: boolean) => {
+      asked.push(renewed)
+      return renewed ? 'new' : 'old'
+    }
+    const answer = await client({ auth: { kind: 'bearer', token } }).enroll(der(await csr()))
+    expect(answer).toMatchObject({ kind: 'unreachable' })
+    expect(asked).toEqual([false, true])
+    expect(front.requests.map((one) => one.authorization)).toEqual(['Bearer old', 'Bearer new'])
+  })
+
+  test('a client certificate renews itself by simplereenroll, and csrattrs are read', async () => {
+    await other.leaf('SN-1', 'station-ca', 'CS1')
+    await other.writeAuthority('csms-ca')
+    const read = async (name: string) => (await other.read(name)).toString()
+    const direct = client({
+      reenrollUrl: `${other.estUrl}/.well-known/est/cso/simplereenroll`,
+      caCertsUrl: `${other.estUrl}/.well-known/est/cso/cacerts`,
+      csrAttributesUrl: `${other.estUrl}/.well-known/est/cso/csrattrs`,
+      auth: { kind: 'none' },
+      tls: { cert: await read('SN-1.pem'), key: await read('SN-1.key'), ca: await read('csms-ca-chain.pem') },
+    })
+    expect((await direct.csrAttributes()).map(({ oid }) => oid)).toContain('1.2.840.10045.4.3.2')
+    const answer = await direct.reenroll(der(await csr()))
+    expect(answer).toMatchObject({ kind: 'issued' })
+    expect(await client().reenroll(der(await csr()))).toMatchObject({ kind: 'refused' })
+    // Without trusting its root the server is not even asked.
+    const distrusting = client({ enrollUrl: `${other.estUrl}/.well-known/est/simpleenroll` })
+    expect(await distrusting.enroll(der(await csr()))).toMatchObject({ kind: 'unreachable' })
+  })
+})
