@@ -24,7 +24,7 @@ export function addDemo(program: Command, context: CommandContext): void {
       wholeNumber({ min: 0, max: 65535 }),
       8080,
     )
-    .option('--seed <number>', 'same seed, same cars', wholeNumber({ min: 0, max: 2 ** 31 - 1 }), 1)
+    .option('--seed <number>', 'same seed, same cars', wholeNumber({ min: 0, max: 2 ** 31 - 1 }), 7)
     .option('--stations <number>', 'simulated stations', wholeNumber({ min: 1, max: 200 }), 12)
     .addOption(jsonOption())
     .addHelpText(
