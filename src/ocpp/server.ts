@@ -101,7 +101,7 @@ export function createOcppServer(options: OcppServerOptions): OcppServer {
   })
   const bus = splitCalls(localBus, store.stations)
   const orders = createOrders({ store: store.orders, bus, hub, clock, log })
-  const localLists = createLocalLists({ store, orders, clock })
+  const localLists = createLocalLists({ store, orders, hub, clock, log })
   const provisioning = startProvisioning({
     policy: policy.provisioning,
     stations: store.stations,

@@ -3,8 +3,10 @@
  * differences, in parts that the station takes, each with the next version number.
  */
 
+import type { Logger } from 'pino'
+import type { DomainEvent, EventHub } from '../bus/ports.ts'
 import type { Clock } from '../observe/clock.ts'
-import type { AuthorizationData, IdTokenType } from '../ocpp/v201/messages.generated.ts'
+import type { AuthorizationData, IdTokenType, Requests } from '../ocpp/v201/messages.generated.ts'
 import type { LocalList } from '../store/local-lists.ts'
 import type { Store } from '../store/ports.ts'
 import { tokenInfo } from './authorization.ts'
@@ -34,9 +36,12 @@ type Update = { readonly updateType: 'Full' | 'Differential'; readonly entries: 
 export function createLocalLists(options: {
   store: Pick<Store, 'localLists' | 'tokens' | 'stations'>
   orders: Orders
+  hub: EventHub
   clock: Clock
+  log: Logger
 }): LocalLists {
-  const { store, orders, clock } = options
+  const { store, orders, hub, clock, log } = options
+  const clearing = new Set<string>()
 
   async function wantedEntries(): Promise<AuthorizationData[]> {
     const tokens = await store.tokens.list({ limit: MAX_ENTRIES })
@@ -85,6 +90,30 @@ export function createLocalLists(options: {
     if (outcome.kind !== 'answered') return undefined
     return (outcome.payload as { versionNumber: number }).versionNumber
   }
+
+  /** N10.FR.02: what a station was told to forget about a customer must not stay in its list. */
+  async function forget(stationId: string, orderId: string): Promise<void> {
+    const order = await orders.get(orderId)
+    const { clear, idToken } = (order?.request ?? {}) as Partial<Requests['CustomerInformation']>
+    if (clear !== true || idToken === undefined) return
+    const known = await store.localLists.get(stationId)
+    const entry = known?.entries.find((candidate) => keyOf(candidate) === keyOf({ idToken }))
+    if (known === undefined || entry === undefined) return
+    const removal: Update = { updateType: 'Differential', entries: [{ idToken: entry.idToken }] }
+    await send(stationId, 'policy', known, [removal])
+  }
+
+  hub.subscribe((event: DomainEvent) => {
+    if (event.kind !== 'order.updated' || event.action !== 'CustomerInformation') return
+    if (event.outcome !== 'Accepted' || clearing.has(event.orderId)) return
+    const { stationId, orderId } = event
+    clearing.add(orderId)
+    forget(stationId, orderId)
+      .catch((error: unknown) =>
+        log.error({ err: error, stationId }, 'a local list could not be cleared of a customer'),
+      )
+      .finally(() => clearing.delete(orderId))
+  })
 
   return {
     get: (stationId) => store.localLists.get(stationId),

@@ -120,11 +120,7 @@ export function createOrders(options: {
     const early = entry.early ?? []
     entry.early = undefined
     const follower = FOLLOWERS[entry.order.action]
-    const isFollowed =
-      step.state === 'done' &&
-      follower !== undefined &&
-      !followsNothing(step.outcome) &&
-      follower.applies?.(entry.order, step.outcome) !== false
+    const isFollowed = step.state === 'done' && follower !== undefined && !followsNothing(step.outcome)
     if (!isFollowed) {
       await take(entry, step, { response })
       if (step.state === 'done') await supersede(entry.order)
@@ -164,7 +160,7 @@ export function createOrders(options: {
       const { expiresAt, action } = entry.order
       const follower = FOLLOWERS[action]
       if (expiresAt !== null && expiresAt <= now && follower !== undefined)
-        await take(entry, follower.onExpiry)
+        await take(entry, follower.onExpiry(entry.order))
     }
     sweeps = (sweeps + 1) % SWEEPS_PER_PRUNE
     if (sweeps === 1) await store.prune(new Date(clock.now() - RETENTION_MS).toISOString())
