@@ -2,6 +2,7 @@
 
 import type { ApiKeyStore, AuditStore } from './access.ts'
 import type { CertificateStore, KeyBlobStore } from './certificates.ts'
+import type { ContractStore } from './contracts.ts'
 import type { EnergyStateStore } from './energy.ts'
 import type { StationEventStore } from './events.ts'
 import type { LocalListStore } from './local-lists.ts'
@@ -19,6 +20,7 @@ export interface Store {
   readonly orders: OrderStore
   readonly localLists: LocalListStore
   readonly certificates: CertificateStore
+  readonly contracts: ContractStore
   readonly keyBlobs: KeyBlobStore
   readonly sites: SiteStore
   readonly energy: EnergyStateStore

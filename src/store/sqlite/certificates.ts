@@ -170,7 +170,7 @@ export function createKeyBlobStore(db: Database): KeyBlobStore {
   }
 }
 
-function insertCertificate(db: Database, certificate: IssuedCertificate): void {
+export function insertCertificate(db: Database, certificate: IssuedCertificate): void {
   db.run(
     'INSERT INTO certificates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     certificate.fingerprint,

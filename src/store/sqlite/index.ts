@@ -1,6 +1,7 @@
 import type { Store } from '../ports.ts'
 import { createApiKeyStore, createAuditStore } from './access.ts'
 import { createCertificateStore, createKeyBlobStore } from './certificates.ts'
+import { createContractStore } from './contracts.ts'
 import { Database } from './database.ts'
 import { createEnergyStateStore } from './energy.ts'
 import { createStationEventStore } from './events.ts'
@@ -24,6 +25,7 @@ export function createSqliteStore(path: string): Store {
     orders: createOrderStore(db),
     localLists: createLocalListStore(db),
     certificates: createCertificateStore(db),
+    contracts: createContractStore(db),
     keyBlobs: createKeyBlobStore(db),
     sites: createSiteStore(db),
     energy: createEnergyStateStore(db),

@@ -310,4 +310,72 @@ export const migrations: readonly string[] = [
   DROP TABLE transaction_events;
   ALTER TABLE appended_events RENAME TO transaction_events;
   `,
+  `
+  -- Charging contracts of cars. account: the eMAID without its check digit.
+  CREATE TABLE contracts (
+    id TEXT PRIMARY KEY,
+    emaid TEXT NOT NULL,
+    account TEXT NOT NULL,
+    pcid TEXT NOT NULL,
+    state TEXT NOT NULL,
+    state_before TEXT,
+    priority INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    protocol TEXT,
+    valid_until TEXT,
+    imported_chain TEXT,
+    wrapped_key TEXT,
+    fingerprint TEXT,
+    certificate_not_after TEXT,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+  ) WITHOUT ROWID;
+  CREATE UNIQUE INDEX contracts_living ON contracts (pcid, account) WHERE state <> 'terminated';
+  CREATE INDEX contracts_by_account ON contracts (account);
+
+  CREATE TABLE contract_certificates (
+    fingerprint TEXT PRIMARY KEY,
+    contract_id TEXT NOT NULL,
+    authority_id TEXT,
+    serial_number TEXT NOT NULL,
+    issuer_key_hash TEXT NOT NULL,
+    not_after TEXT NOT NULL,
+    issued_at TEXT NOT NULL,
+    used_at TEXT
+  ) WITHOUT ROWID;
+  CREATE INDEX contract_certificates_by_contract ON contract_certificates (contract_id);
+  CREATE INDEX contract_certificates_by_serial ON contract_certificates (serial_number);
+
+  -- What a car was answered, so that the same request again gets the same answer. Holds no secret but a sealed one.
+  CREATE TABLE provisioning_answers (
+    request_hash TEXT PRIMARY KEY,
+    contract_id TEXT NOT NULL,
+    session_key TEXT NOT NULL,
+    exi_response BLOB NOT NULL,
+    at TEXT NOT NULL,
+    expires_at TEXT NOT NULL
+  );
+  CREATE INDEX provisioning_answers_by_contract ON provisioning_answers (contract_id);
+  CREATE INDEX provisioning_answers_by_session ON provisioning_answers (session_key);
+  CREATE INDEX provisioning_answers_by_expiry ON provisioning_answers (expires_at);
+
+  CREATE TABLE vehicles (
+    pcid TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    description TEXT,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+  ) WITHOUT ROWID;
+
+  CREATE TABLE trusted_certificates (
+    usage TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    is_root INTEGER NOT NULL,
+    not_after TEXT NOT NULL,
+    der BLOB NOT NULL,
+    created_at TEXT NOT NULL,
+    PRIMARY KEY (usage, fingerprint)
+  ) WITHOUT ROWID;
+  `,
 ]
