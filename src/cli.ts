@@ -2,17 +2,36 @@
 
 import { Command, CommanderError } from 'commander'
 import { addCa } from './cli/ca.ts'
+import { addCompletion } from './cli/completion.ts'
 import { addConfig } from './cli/config.ts'
 import { addDemo } from './cli/demo.ts'
+import { addDoctor } from './cli/doctor.ts'
 import type { CliIo, ExitCode } from './cli/io.ts'
 import { CliFailure } from './cli/io.ts'
 import { addKey } from './cli/key.ts'
+import { addLists } from './cli/lists.ts'
 import type { CommandContext, Parts } from './cli/parts.ts'
 import { addServe } from './cli/serve.ts'
 import { addSimulate } from './cli/simulate.ts'
+import { addSite } from './cli/site.ts'
 import { addStation } from './cli/station.ts'
 import { ConfigError } from './config.ts'
 import { readContractText } from './http/contract.ts'
+
+/** In the order of the help. */
+const COMMANDS = [
+  addServe,
+  addDemo,
+  addSimulate,
+  addConfig,
+  addDoctor,
+  addStation,
+  addSite,
+  addLists,
+  addKey,
+  addCa,
+  addCompletion,
+]
 
 const EXAMPLES = `
 First steps:
@@ -51,8 +70,7 @@ function createProgram(context: CommandContext): Command {
       throw new CommanderError(0, 'commander.version', 'version')
     })
     .addHelpText('after', EXAMPLES)
-  for (const add of [addServe, addDemo, addSimulate, addConfig, addStation, addKey, addCa])
-    add(program, context)
+  for (const add of COMMANDS) add(program, context)
   inherit(program)
   return program
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Command } from 'commander'
 import type { components } from '../http/api.generated.ts'
+import { addStationCall } from './call.ts'
 import type { ApiFlags } from './client.ts'
 import { addApiOptions, createApiClient } from './client.ts'
 import { CliFailure, print, table } from './io.ts'
@@ -35,6 +36,7 @@ export function addStation(program: Command, context: CommandContext): void {
   addStationAdd(station, context)
   addStationList(station, context)
   addStationShow(station, context)
+  addStationCall(station, context)
 }
 
 function addStationAdd(station: Command, context: CommandContext): void {

@@ -1,6 +1,9 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
-import { fill, PASSWORD } from '../http/fixtures.ts'
+import { fill, PASSWORD, siteConfig } from '../http/fixtures.ts'
 import { createTestApi, type TestApi } from '../http/harness.ts'
 import { createParts, run } from './harness.ts'
 
@@ -89,6 +92,87 @@ describe('station', () => {
       code: 1,
       err: expect.stringContaining('no station "none"'),
     })
+  })
+})
+
+describe('station call', () => {
+  test('prints the answer, from a payload, a file or standard input', async () => {
+    api.bus.outcome = { kind: 'answered', payload: { status: 'Accepted' } }
+    const file = join(tmpdir(), `gridkeep-payload-${process.pid}.json`)
+    writeFileSync(file, '{"type":"Immediate"}')
+    const json = ['--json']
+    const line = ['station', 'call', 'CS-001', 'Reset', '--payload']
+    expect(await run([...line, '{"type":"OnIdle"}', ...json], { env })).toEqual({
+      code: 0,
+      out: '{"status":"Accepted"}\n',
+      err: '',
+    })
+    expect((await run([...line, `@${file}`], { env })).code).toBe(0)
+    expect((await run([...line, '-'], { env, stdin: '{"type":"ImmediateAndResume"}' })).code).toBe(0)
+    rmSync(file)
+    expect(api.bus.calls.slice(-3).map((call) => call.payload)).toEqual([
+      { type: 'OnIdle' },
+      { type: 'Immediate' },
+      { type: 'ImmediateAndResume' },
+    ])
+  })
+
+  test('says what became of a call that was not answered', async () => {
+    api.bus.outcome = { kind: 'offline' }
+    const { code, err } = await run('station call CS-001 ClearCache --json --deadline 5s', { env })
+    expect(code).toBe(1)
+    expect(JSON.parse(err).error.code).toBe('station.offline')
+  })
+
+  test('refuses a payload that is no object, before anything is sent', async () => {
+    const before = api.bus.calls.length
+    for (const payload of ['nonsense', '[1]', '@/does/not/exist'])
+      expect((await run(['station', 'call', 'CS-001', 'Reset', '--payload', payload], { env })).code).toBe(2)
+    expect(api.bus.calls).toHaveLength(before)
+  })
+})
+
+describe('site', () => {
+  test('put reads YAML, list and status show it, limit holds it', async () => {
+    const file = join(tmpdir(), `gridkeep-site-${process.pid}.yaml`)
+    writeFileSync(file, JSON.stringify({ ...siteConfig, root: { ...siteConfig.root, children: [] } }))
+    expect(await run(`site put north ${file}`, { env })).toMatchObject({
+      code: 0,
+      out: 'Site north is held from now on.\n',
+    })
+    rmSync(file)
+    expect((await run('site list', { env })).out).toMatch(/north +grid +100/)
+    expect((await run('site status north', { env })).out).toMatch(/^north at /)
+    const limit = 'site limit north evening --node grid --value 20'
+    expect((await run(limit, { env })).out).toBe('grid of north is limited to 20 A.\n')
+    expect(await api.store.sites.limits('north')).toMatchObject([{ id: 'evening', value: 20, unit: 'A' }])
+    expect((await run('site limit north x --node grid --value much', { env })).code).toBe(1)
+    expect((await run('site limit north x --node none --value 1', { env })).err).toContain('no such node')
+    expect((await run('site put north /does/not/exist', { env })).code).toBe(2)
+  })
+})
+
+describe('lists', () => {
+  test('show sessions, certificates, orders and the audit trail as tables', async () => {
+    expect((await run('session list --active', { env })).out).toMatch(/CS-001 +tx-1 +1 +Charging +04A1B2C3/)
+    expect((await run('certificate list --station CS-001', { env })).out).toMatch(/abab\w+ +CS-001 +station/)
+    expect((await run('order list', { env })).out).toBe('No orders.\n')
+    expect(
+      (await run('audit list --action site.put --limit 1', { env })).out.trim().split('\n'),
+    ).toHaveLength(2)
+  })
+
+  test('read all pages up to the limit', async () => {
+    const { out } = await run('audit list --json', { env })
+    const all = (await api.store.audit.list({ limit: 10_000 })).length
+    expect(JSON.parse(out).items).toHaveLength(all)
+    expect(JSON.parse((await run('audit list --json --limit 2', { env })).out).items).toHaveLength(2)
+  })
+
+  test('pass filters on that the service refuses', async () => {
+    const { code, err } = await run('certificate list --expires-before soon', { env })
+    expect(code).toBe(1)
+    expect(err).toContain('query/expiresBefore')
   })
 })
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,6 +18,16 @@ const COMMANDS = [
   'key create',
   'ca list',
   'ca show',
+  'doctor',
+  'station call',
+  'site list',
+  'site status',
+  'site put',
+  'site limit',
+  'session list',
+  'certificate list',
+  'order list',
+  'audit list',
 ]
 
 describe('help', () => {
@@ -192,6 +203,37 @@ describe('config check', () => {
     expect(err).toMatch(/log\.level: /)
     const json = await run(`config check --json --config ${file}`)
     expect(JSON.parse(json.err).error.issues).toHaveLength(2)
+  })
+})
+
+describe('completion', () => {
+  test('knows every command and flag, for each shell', async () => {
+    for (const shell of ['bash', 'zsh', 'fish']) {
+      const { code, out } = await run(`completion ${shell}`)
+      expect(code).toBe(0)
+      for (const word of ['station', 'show', 'generate-password', 'doctor']) expect(out).toContain(word)
+    }
+    expect((await run('completion tcsh')).code).toBe(2)
+  })
+
+  test('works in bash, also behind an argument', async () => {
+    const { out } = await run('completion bash')
+    const complete = (...words: string[]) =>
+      execFileSync('bash', [
+        '-c',
+        `${out}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _gridkeep; echo "\${COMPREPLY[@]}"`,
+        'gridkeep',
+        'gridkeep',
+        ...words,
+      ])
+        .toString()
+        .trim()
+    expect(complete('st')).toBe('station')
+    expect(complete('station', 'l')).toBe('list')
+    expect(complete('station', 'add', '--gen')).toBe('--generate-password')
+    expect(complete('station', 'add', 'CS-001', '--gr')).toBe('--group')
+    expect(complete('doctor', '--js')).toBe('--json')
+    expect(complete('key', 'create', 'x', '--role', 'admin', '--u')).toBe('--url')
   })
 })
 
