@@ -122,6 +122,8 @@ export function createIssuer(options: {
 
 const VERSION_3 = Uint8Array.of(0xa0, 0x03, 0x02, 0x01, 0x02)
 const DAY_MS = 86_400_000
+/** GeneralizedTime has four digits for the year. */
+const END_OF_TIME_MS = Date.UTC(10_000, 0, 1)
 
 /** At least 64 random bits: the top bit is cleared and the next set, so the number is positive and never short. */
 function serialFrom(random: Uint8Array): Uint8Array {
@@ -181,6 +183,9 @@ function validityOf(
     )
   }
   const requestedEnd = order.notAfterMs ?? atMs + profile.validityDays * DAY_MS
+  if (![atMs, requestedStart, requestedEnd].every((at) => at >= 0 && at < END_OF_TIME_MS)) {
+    throw new PkiError('validity-invalid', 'Times are milliseconds since 1970 and end before the year 10000')
+  }
   const notBeforeMs = wholeSecond(Math.max(requestedStart, from?.notBeforeMs ?? requestedStart))
   const notAfterMs = wholeSecond(Math.min(requestedEnd, from?.notAfterMs ?? requestedEnd))
   if (!(notAfterMs > atMs))

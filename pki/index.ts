@@ -20,6 +20,16 @@ export {
   type Subject,
   signDraft,
 } from './authority.ts'
+export {
+  acceptCeremonyAnswer,
+  type CeremonyAnswer,
+  type CeremonyRequest,
+  ceremonyDigest,
+  formatCeremonyAnswer,
+  formatCeremonyRequest,
+  parseCeremonyRequest,
+  performCeremony,
+} from './ceremony.ts'
 export { Certificate, sameBytes, toHex } from './certificate.ts'
 export {
   CERTIFICATE_KINDS,
@@ -74,6 +84,7 @@ export {
   normaliseSerial,
   sameHashData,
 } from './hash-data.ts'
+export { type HierarchyMember, inspectHierarchy } from './hierarchy.ts'
 export { hostMatches, parseIp } from './host-names.ts'
 export {
   type InstalledRoot,
@@ -170,6 +181,7 @@ export { encodePem, type PemBlock, parsePem } from './pem.ts'
 export type { PolicyInputs } from './policy-graph.ts'
 export { type CurveName, isStrongEnough, type KeyKind, PublicKey } from './public-key.ts'
 export type { RevocationVerdict } from './revocation.ts'
+export { changeRevocation, type RevocationAction, type RevocationChange } from './revocation.ts'
 export {
   createPooledSigner,
   createSoftwareSigner,

@@ -15,7 +15,7 @@ import {
   type Issuer,
   type IssuerAddresses,
   type ProfileVariant,
-  type SubjectFields,
+  type Subject,
   type SyncSigner,
 } from '../../pki/index.ts'
 
@@ -57,7 +57,7 @@ export function makeRoot(
 export function makeLeaf(
   issuer: Issuer,
   kind: CertificateKind,
-  subject: SubjectFields,
+  subject: Subject,
   options: {
     readonly variant?: ProfileVariant
     readonly notAfterMs?: number
