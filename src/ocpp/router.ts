@@ -8,7 +8,7 @@ import type { Store } from '../store/ports.ts'
 import type { Registration, Station } from '../store/stations.ts'
 import type { EvChargingPlans } from './energy-port.ts'
 import type { OcppPolicy } from './policy.ts'
-import type { Action, Requests, Responses } from './v201/messages.generated.ts'
+import type { Action, IdTokenType, Requests, Responses } from './v201/messages.generated.ts'
 
 /** What a handler may use. One per connection. */
 export interface StationContext {
@@ -22,6 +22,8 @@ export interface StationContext {
   readonly plans: EvChargingPlans
   readonly policy: OcppPolicy
   readonly log: Logger
+  /** Whether we asked this station ourselves, lately, to start a transaction with this token. */
+  startedRemotely(idToken: IdTokenType): Promise<boolean>
   /** CN of the certificate presented in the TLS handshake (security profile 3). */
   readonly peerCommonName: string | null
   /** Takes the new state of the station and of its boot gate. */

@@ -174,7 +174,7 @@ export function createOcppServer(options: OcppServerOptions): OcppServer {
       connection,
       station,
       peerCommonName: admission.peerCommonName,
-      services: { store, hub, clock, certificates, plans, policy, log },
+      services: { store, hub, clock, certificates, plans, policy, log, orders },
     })
     register(connection)
   }

@@ -1,5 +1,6 @@
 /** The context that the handlers of one connection get. */
 
+import type { Orders } from '../stations/orders.ts'
 import type { Registration, Station } from '../store/stations.ts'
 import type { Connection } from './connection.ts'
 import type { StationContext } from './router.ts'
@@ -7,7 +8,7 @@ import type { StationContext } from './router.ts'
 export type ContextServices = Pick<
   StationContext,
   'store' | 'hub' | 'clock' | 'certificates' | 'plans' | 'policy' | 'log'
->
+> & { readonly orders: Pick<Orders, 'startedRemotely'> }
 
 export function createStationContext(options: {
   connection: Connection
@@ -15,12 +16,15 @@ export function createStationContext(options: {
   peerCommonName: string | null
   services: ContextServices
 }): StationContext {
-  const { connection, peerCommonName, services } = options
+  const { connection, peerCommonName } = options
+  const { orders, ...services } = options.services
+  const { stationId } = connection
   let station = options.station
   return {
     ...services,
-    stationId: connection.stationId,
+    stationId,
     peerCommonName,
+    startedRemotely: (idToken) => orders.startedRemotely(stationId, idToken),
     get station() {
       return station
     },

@@ -6,6 +6,8 @@ import type { Store } from '../store/ports.ts'
 import type { IdToken } from '../store/tokens.ts'
 
 export interface AuthorizationServices {
+  /** Whether we asked this station ourselves, lately, to start a transaction with this token (C05). */
+  readonly startedRemotely: (idToken: IdTokenType) => Promise<boolean>
   readonly store: Pick<Store, 'tokens'>
   readonly clock: Clock
   readonly policy: { readonly cacheExpiryS?: number }
@@ -23,6 +25,7 @@ export async function authorize(
   // C02.FR.02: the start button. There is nobody to ask.
   if (idToken.type === 'NoAuthorization') return { status: 'Accepted' }
   const known = await services.store.tokens.get(idToken.type, idToken.idToken)
+  if (known === undefined && (await services.startedRemotely(idToken))) return { status: 'Accepted' }
   // C04.FR.01: a wrong PIN is Invalid; of a card that nobody knows, Unknown says more.
   if (known === undefined) return { status: idToken.type === 'KeyCode' ? 'Invalid' : 'Unknown' }
   const info = tokenInfo(known, services)

@@ -8,7 +8,7 @@ import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { CallOutcome, EventHub, StationBus } from '../bus/ports.ts'
 import type { Clock } from '../observe/clock.ts'
-import type { Action, Requests } from '../ocpp/v201/messages.generated.ts'
+import type { Action, IdTokenType, Requests } from '../ocpp/v201/messages.generated.ts'
 import type { OrderStore, StationOrder } from '../store/orders.ts'
 import { FOLLOWERS, type Observation } from './order-followers.ts'
 import { answerStep, followsNothing, type Step } from './order-outcome.ts'
@@ -16,6 +16,8 @@ import { correlated, redactedRequest } from './order-request.ts'
 
 const SWEEP_MS = 10_000
 const SWEEPS_PER_PRUNE = 360
+/** How long a token of a remote start is good. */
+const REMOTE_START_MS = 86_400_000
 const RETENTION_MS = 90 * 86_400_000
 /** Open orders of one station: an operator's script gone wild must not fill memory. */
 const MAX_OPEN = 100
@@ -46,6 +48,8 @@ export interface Orders {
   follows(stationId: string): boolean
   /** A message of the station was stored: moves the orders that wait for it. Never rejects. */
   observe(stationId: string, observation: Observation): Promise<void>
+  /** Whether an accepted remote start of the last day used this token (C05). */
+  startedRemotely(stationId: string, idToken: IdTokenType): Promise<boolean>
   get(id: string): Promise<StationOrder | undefined>
   list: OrderStore['list']
 }
@@ -229,6 +233,17 @@ export function createOrders(options: {
           log.error({ err: error, stationId, orderId: entry.order.id }, 'an order could not be moved on')
         }
       }
+    },
+
+    async startedRemotely(stationId, idToken) {
+      const starts = await store.list({ stationId, action: 'RequestStartTransaction', limit: 20 })
+      const since = new Date(clock.now() - REMOTE_START_MS).toISOString()
+      return starts.some(({ state, request, createdAt }) => {
+        const given = (request as Partial<Requests['RequestStartTransaction']>).idToken
+        const isSame =
+          given?.type === idToken.type && given.idToken.toLowerCase() === idToken.idToken.toLowerCase()
+        return isSame && state !== 'failed' && createdAt >= since
+      })
     },
 
     get: (id) => store.get(id),

@@ -267,3 +267,67 @@ describe('unknown stations where the operator allows them to wait', () => {
     await waiting.stop()
   })
 })
+
+describe('a station that is told to move to a higher security profile', () => {
+  it('TC_A_19_CSMS: may come with either until it has moved, and never with the lower one again', async () => {
+    await service.register('A-19')
+    // The certificate of the server was reloaded above: it is of the other authority by now.
+    const before = await service.station('A-19')
+    before.answer((action) =>
+      action === 'SetVariables'
+        ? {
+            setVariableResult: [
+              {
+                attributeStatus: 'RebootRequired',
+                component: { name: 'OCPPCommCtrlr' },
+                variable: { name: 'NetworkConfigurationPriority' },
+              },
+            ],
+          }
+        : { status: 'Accepted' },
+    )
+    await expect(secure('A-19', { password: PASSWORD, ca: other.pem })).rejects.toThrow('HTTP 403')
+    const { orders } = service.server
+    await orders.place(
+      'A-19',
+      'SetNetworkProfile',
+      {
+        configurationSlot: 2,
+        connectionData: {
+          messageTimeout: 30,
+          ocppCsmsUrl: 'wss://csms.example.com/ocpp',
+          ocppInterface: 'Wired0',
+          ocppTransport: 'JSON',
+          ocppVersion: 'OCPP20',
+          securityProfile: 2,
+        },
+      },
+      { actor: 'test' },
+    )
+    await orders.place(
+      'A-19',
+      'SetVariables',
+      {
+        setVariableData: [
+          {
+            component: { name: 'OCPPCommCtrlr' },
+            variable: { name: 'NetworkConfigurationPriority' },
+            attributeValue: '2,1',
+          },
+        ],
+      },
+      { actor: 'test' },
+    )
+    const { order } = await orders.place('A-19', 'Reset', { type: 'OnIdle' }, { actor: 'test' })
+    await before.close()
+    // A station that cannot reach the new address comes back by the old one (A05, fallback).
+    await boots(await service.station('A-19'))
+    await expect(secure('A-19', { password: 'wrong-wrong-wrong', ca: other.pem })).rejects.toThrow('HTTP 401')
+    await boots(await service.station('A-19'))
+    await boots(await secure('A-19', { password: PASSWORD, ca: other.pem }))
+    expect(await orders.get(order.id)).toMatchObject({ state: 'done', outcome: 'Rebooted' })
+    expect((await service.store.stations.get('A-19'))?.securityProfile).toBe(2)
+    await expect(service.station('A-19')).rejects.toThrow('HTTP 403')
+    expect(await securityEvents('A-19')).toContain('SecurityProfileDowngrade')
+  })
+})
