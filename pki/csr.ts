@@ -1,4 +1,5 @@
 import { verifySignature } from './algorithms.ts'
+import { type CertificateProfile, profileAllowsKey } from './certificate-profile.ts'
 import { constructed, type DerReader, readSingle, TAG } from './der.ts'
 import { PkiError, wrapMalformed } from './errors.ts'
 import { keyHash } from './hash-data.ts'
@@ -97,6 +98,8 @@ export interface CsrPolicy {
   readonly organization?: string | readonly string[]
   /** Accepted values of CN: the station's serial number, or the SECC ids of its EVSEs. */
   readonly commonName?: string | readonly string[]
+  /** Profile the certificate will be issued from: refuses a key it does not allow now, not after Accepted. */
+  readonly profile?: CertificateProfile
 }
 
 export type CsrVerdict =
@@ -154,6 +157,27 @@ function refuseIdentity(csr: Csr, policy: CsrPolicy): { reason: CsrRefusal; mess
   return undefined
 }
 
+function refuseKey(csr: Csr, policy: CsrPolicy): { reason: CsrRefusal; message: string } | undefined {
+  const key = csr.publicKey
+  if (key.kind === 'dsa' || key.kind === 'other') {
+    return { reason: 'key-unsupported', message: 'The key is neither RSA nor elliptic curve' }
+  }
+  if (!key.isUncompressed) {
+    return {
+      reason: 'key-unsupported',
+      message: 'The EC point is compressed; cars and stations read uncompressed points only',
+    }
+  }
+  if (!isStrongEnough(key)) {
+    return { reason: 'key-weak', message: 'The key is too weak: RSA needs 2048 bits, elliptic curves 224' }
+  }
+  if (policy.profile !== undefined && !profileAllowsKey(policy.profile, key)) {
+    const allowed = policy.profile.keys.join(' or ')
+    return { reason: 'key-unsupported', message: `The key must be ${allowed}, not ${key.curve ?? key.kind}` }
+  }
+  return undefined
+}
+
 /**
  * The synchronous check before SignCertificate is answered (OCPP 2.0.1 A02.FR.02, A00.FR.502/503/511): size, form,
  * named curve and strength, proof of possession, O and CN. Cheap checks come first, the signature last.
@@ -169,12 +193,8 @@ export function inspectCsr(input: string | Uint8Array, policy: CsrPolicy = {}): 
     return refuse('csr-too-large', `The request is longer than ${MAX_CSR_CHARACTERS} characters`)
   try {
     const csr = parseCsr(input)
-    if (csr.publicKey.kind !== 'ec' && csr.publicKey.kind !== 'rsa' && !csr.publicKey.kind.startsWith('ed')) {
-      return refuse('key-unsupported', 'The key is neither RSA nor elliptic curve', csr)
-    }
-    if (!isStrongEnough(csr.publicKey)) {
-      return refuse('key-weak', 'The key is too weak: RSA needs 2048 bits, elliptic curves 224', csr)
-    }
+    const key = refuseKey(csr, policy)
+    if (key !== undefined) return refuse(key.reason, key.message, csr)
     const identity = refuseIdentity(csr, policy)
     if (identity !== undefined) return refuse(identity.reason, identity.message, csr)
     if (!hasProofOfPossession(csr))

@@ -120,6 +120,11 @@ export class PublicKey {
     return parsed
   }
 
+  /** RFC 5480 2.2 asks every reader for the uncompressed form; the other is optional, and not read by cars. */
+  get isUncompressed(): boolean {
+    return this.kind !== 'ec' || this.keyBits[0] === 4
+  }
+
   /** The key for node:crypto, imported once. Fails when the point is not on its curve. */
   import(): KeyObject {
     if (this.#key !== undefined) return this.#key

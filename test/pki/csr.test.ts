@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { inspectCsr, isAddressShaped, parseCsr } from '../../pki/index.ts'
+import { type CsrPolicy, certificateProfile, inspectCsr, isAddressShaped, parseCsr } from '../../pki/index.ts'
 import { opensslCsr, runTool } from './support.ts'
 
 const policy = { organization: 'Test', commonName: 'SN-1' }
-const reason = (csr: string | Uint8Array, rules = policy): string => {
+const reason = (csr: string | Uint8Array, rules: CsrPolicy = policy): string => {
   const verdict = inspectCsr(csr, rules)
   return verdict.ok ? 'ok' : verdict.reason
 }
@@ -50,6 +50,21 @@ describe('csr', () => {
     expect(reason('x'.repeat(5501))).toBe('csr-too-large')
     expect(reason('hello')).toBe('csr-malformed')
     expect(reason(`${pem}${pem}`)).toBe('csr-malformed')
+  })
+
+  it('refuses keys that the profile will not take, and compressed points', () => {
+    const profile = certificateProfile('secc-leaf')
+    expect(reason(pem, { ...policy, profile })).toBe('ok')
+    const p384 = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:secp384r1']
+    expect(reason(opensslCsr({ subject: '/O=Test/CN=SN-1', key: p384 }), { ...policy, profile })).toBe(
+      'key-unsupported',
+    )
+    const compressed = runTool([
+      'bash',
+      '-c',
+      'openssl ecparam -name prime256v1 -genkey -noout | openssl ec -conv_form compressed -out k.pem && openssl req -new -key k.pem -subj /O=Test/CN=SN-1',
+    ])
+    expect(reason(compressed)).toBe('key-unsupported')
   })
 
   it('needs proof of possession', () => {
