@@ -1,28 +1,36 @@
 import type { TransactionEventRequest, TransactionEventResponse } from '../ocpp/v201/messages.generated.ts'
 import { CallFailure } from './client.ts'
-import type { StationContext } from './context.ts'
-import type { Cancel } from './scheduler.ts'
+import type { Counters } from './context.ts'
+import type { Cancel, Scheduler } from './scheduler.ts'
 
 const CAPACITY = 2000
+
+export interface OutboxServices {
+  readonly scheduler: Scheduler
+  readonly counters: Counters
+  online(): boolean
+  /** Rejects with CallFailure. */
+  send(event: TransactionEventRequest): Promise<TransactionEventResponse>
+  /** MessageAttempts and MessageAttemptInterval of the device model. */
+  attempts(): number
+  attemptIntervalS(): number
+  answered(request: TransactionEventRequest, response: TransactionEventResponse): void
+  problem(where: string, error: unknown): void
+}
 
 /**
  * Transaction events in the order they happened, kept until the CSMS has answered: what happens offline is
  * replayed after the next connection. It survives reboots of the simulated station as its flash would.
  */
 export class TransactionOutbox {
-  readonly #context: StationContext
-  readonly #onAnswer: (request: TransactionEventRequest, response: TransactionEventResponse) => void
+  readonly #services: OutboxServices
   #events: TransactionEventRequest[] = []
   #sending = false
   #attempts = 0
   #cancelRetry: Cancel = () => {}
 
-  constructor(
-    context: StationContext,
-    onAnswer: (request: TransactionEventRequest, response: TransactionEventResponse) => void,
-  ) {
-    this.#context = context
-    this.#onAnswer = onAnswer
+  constructor(services: OutboxServices) {
+    this.#services = services
   }
 
   get size(): number {
@@ -50,7 +58,7 @@ export class TransactionOutbox {
   async #drain(): Promise<void> {
     this.#sending = true
     try {
-      while (this.#context.online()) {
+      while (this.#services.online()) {
         const event = this.#events[0]
         if (event === undefined) return
         if (!(await this.#deliver(event))) return
@@ -63,9 +71,9 @@ export class TransactionOutbox {
   /** False when the queue has to wait: for the link, or for the next attempt. */
   async #deliver(event: TransactionEventRequest): Promise<boolean> {
     try {
-      const response = await this.#context.call('TransactionEvent', event)
+      const response = await this.#services.send(event)
       this.#remove(event)
-      this.#onAnswer(event, response)
+      this.#services.answered(event, response)
       return true
     } catch (error) {
       if (!(error instanceof CallFailure)) throw error
@@ -77,15 +85,14 @@ export class TransactionOutbox {
   /** The CSMS did not take it: try again as often as MessageAttempts says, then give it up (E13). */
   #failed(event: TransactionEventRequest, error: CallFailure): boolean {
     this.#attempts++
-    const { device } = this.#context
-    if (this.#attempts >= device.number('OCPPCommCtrlr.MessageAttempts[TransactionEvent]')) {
+    if (this.#attempts >= this.#services.attempts()) {
       this.#remove(event)
-      this.#context.counters.transactionEventsLost++
-      this.#context.problem('TransactionEvent given up', error)
+      this.#services.counters.transactionEventsLost++
+      this.#services.problem('TransactionEvent given up', error)
       return true
     }
-    const intervalS = device.number('OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]')
-    this.#cancelRetry = this.#context.scheduler.after(intervalS * 1000 * this.#attempts, () => this.flush())
+    const waitMs = this.#services.attemptIntervalS() * 1000 * this.#attempts
+    this.#cancelRetry = this.#services.scheduler.after(waitMs, () => this.flush())
     return false
   }
 
@@ -103,6 +110,6 @@ export class TransactionOutbox {
       return periodic++ % 2 === 0
     })
     if (this.#events.length === before) this.#events.splice(1, 1)
-    this.#context.counters.transactionEventsLost += before - this.#events.length
+    this.#services.counters.transactionEventsLost += before - this.#events.length
   }
 }

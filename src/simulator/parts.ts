@@ -61,12 +61,21 @@ export function assembleParts(context: StationContext, options: StationOptions, 
   const reservations = new Reservations(context, { evses: () => evses, statusChanged, sameGroup })
   const smartCharging = new SmartCharging(context, () => evses)
   const display = new Display(context, () => evses)
-  const outbox = new TransactionOutbox(context, (request, response) => {
-    const { idToken } = request
-    if (idToken !== undefined && response.idTokenInfo !== undefined) {
-      authorizer.remember(idToken, response.idTokenInfo)
-    }
-    evses.find((evse) => evse.id === request.evse?.id)?.answered(request, response)
+  const outbox = new TransactionOutbox({
+    scheduler: context.scheduler,
+    counters: context.counters,
+    online: () => context.online(),
+    send: (event) => context.call('TransactionEvent', event),
+    attempts: () => context.device.number('OCPPCommCtrlr.MessageAttempts[TransactionEvent]'),
+    attemptIntervalS: () => context.device.number('OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]'),
+    answered: (request, response) => {
+      const { idToken } = request
+      if (idToken !== undefined && response.idTokenInfo !== undefined) {
+        authorizer.remember(idToken, response.idTokenInfo)
+      }
+      evses.find((evse) => evse.id === request.evse?.id)?.answered(request, response)
+    },
+    problem: (where, error) => context.problem(where, error),
   })
   const resets = new Resets(context, { evses, reboot: (reason) => lifecycle.reboot(reason) })
   const services: EvseServices = {

@@ -8,6 +8,7 @@ import type {
 } from '../ocpp/v201/messages.generated.ts'
 import { AlignedReadings } from './aligned.ts'
 import { AnswerDesk } from './answer-desk.ts'
+import { notifyChargingNeeds } from './calls/charging-needs.ts'
 import type { ExternalLimit } from './calls/smart-charging.ts'
 import type { SigningUse } from './certificates/signing.ts'
 import type { CertificateStore } from './certificates/store.ts'
@@ -50,6 +51,7 @@ export class Station {
   readonly #registration: Registration
   readonly #desk: AnswerDesk
   #connectAttempts = 0
+  #offlineSinceMs: number | undefined
   #cancelTicks: Cancel = () => {}
   #ticking = false
   #cancelRestart: Cancel = () => {}
@@ -168,6 +170,7 @@ export class Station {
   start(): void {
     this.#stopped = false
     this.#aligned.schedule()
+    if (this.#parts.evses.some((evse) => evse.needsTicks)) this.#startTicks()
     this.#client.start()
   }
 
@@ -250,6 +253,11 @@ export class Station {
     this.#parts.smartCharging.clearExternalLimit(evseId, source)
   }
 
+  /** K17: the car wants another schedule, and the station passes its needs on again. */
+  renegotiate(evseId: number): void {
+    notifyChargingNeeds(this.#context, this.evse(evseId))
+  }
+
   /** Any message of a station, for parts that live outside of it such as an ISO 15118 car. */
   call<A extends Action>(action: A, request: Requests[A]): Promise<Responses[A]> {
     return this.#call(action, request)
@@ -307,6 +315,7 @@ export class Station {
       },
       closed: (code, reason) => {
         counters.disconnects++
+        this.#offlineSinceMs = this.#scheduler.now()
         emit('disconnected', { code, reason })
       },
       failed: (error) => {
@@ -356,6 +365,11 @@ export class Station {
   }
 
   #online(): void {
+    const offlineMs = this.#scheduler.now() - (this.#offlineSinceMs ?? this.#scheduler.now())
+    const thresholdMs = this.device.number('OCPPCommCtrlr.OfflineThreshold') * 1000
+    // B04: after a long absence everything is told again, after a short one what has changed.
+    if (offlineMs > thresholdMs) this.#parts.status.forget()
+    this.#offlineSinceMs = undefined
     for (const evse of this.#parts.evses) this.#parts.status.changed(evse)
     for (const event of this.#securityEvents.splice(0)) this.#send('SecurityEventNotification', event)
     this.#parts.outbox.flush()

@@ -19,7 +19,6 @@ export type Frame =
 
 export type WireErrorCode =
   | 'FormatViolation'
-  | 'FormationViolation'
   | 'GenericError'
   | 'InternalError'
   | 'MessageTypeNotSupported'
