@@ -1,4 +1,4 @@
-import { type CertificateKind, certificateProfile } from '../../pki/index.ts'
+import { type CertificateKind, certificateProfile, type ProfileVariant } from '../../pki/index.ts'
 import { type KeyStore, openOrCreate } from '../keys/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { AuthorityRecord } from '../store/certificates.ts'
@@ -11,6 +11,8 @@ export interface AuthorityPlan {
   readonly kind: CertificateKind
   readonly issuerLine: string | null
   readonly commonName: string
+  /** ISO 15118-2 unless said otherwise. */
+  readonly variant?: ProfileVariant
 }
 
 /**
@@ -30,7 +32,23 @@ export const HIERARCHY: readonly AuthorityPlan[] = [
   { line: 'station-ca', kind: 'cso-sub', issuerLine: 'station-root', commonName: 'Station CA' },
   { line: 'csms-root', kind: 'cso-root', issuerLine: null, commonName: 'CSMS Root CA' },
   { line: 'csms-ca', kind: 'cso-sub', issuerLine: 'csms-root', commonName: 'CSMS CA' },
+  // ISO 15118-20 has other keys (P-521), so another hierarchy: what cars of that protocol get contracts from.
+  plan20('v2g20-root', 'v2g-root', null, 'V2G-20 Root CA'),
+  plan20('cps20-sub1', 'cps-sub1', 'v2g20-root', 'CPS-20 Sub-CA 1'),
+  plan20('cps20-sub2', 'cps-sub2', 'cps20-sub1', 'CPS-20 Sub-CA 2'),
+  plan20('mo20-root', 'mo-root', null, 'MO-20 Root CA'),
+  plan20('mo20-sub1', 'mo-sub1', 'mo20-root', 'MO-20 Sub-CA 1'),
+  plan20('mo20-sub2', 'mo-sub2', 'mo20-sub1', 'MO-20 Sub-CA 2'),
 ]
+
+function plan20(
+  line: string,
+  kind: CertificateKind,
+  issuerLine: string | null,
+  commonName: string,
+): AuthorityPlan {
+  return { line, kind, issuerLine, commonName, variant: 'iso15118-20' }
+}
 
 export function planOf(line: string): AuthorityPlan | undefined {
   return HIERARCHY.find((plan) => plan.line === line)
@@ -92,9 +110,9 @@ export async function createGeneration(
   const { store, keys, issuance, organisation } = options
   const { id, generation, commonName } = nextGeneration(authorities, plan)
   const keyName = `authority/${id}/${generation}`
-  const signer = await openOrCreate(keys, keyName, 'P-256')
+  const signer = await openOrCreate(keys, keyName, plan.variant === 'iso15118-20' ? 'P-521' : 'P-256')
   const wanted = {
-    profile: certificateProfile(plan.kind),
+    profile: certificateProfile(plan.kind, plan.variant),
     subject: { commonName: `${organisation} ${commonName}`, organization: organisation },
   }
   const certificate = await (parent
