@@ -16,6 +16,8 @@ export interface AllocationRequest {
   readonly maxA: Float64Array
   /** Share of the common level: twice the weight, twice the current. */
   readonly weight: Float64Array
+  /** The level at which a load's share begins: it gets weight x (level - offset). Zero when left out. */
+  readonly offset?: Float64Array
   /** Lower tiers are filled to their maximum before higher ones get more than their minimum. */
   readonly tier: Int32Array
   /** Order of admission within a tier, lowest first. */

@@ -5,6 +5,8 @@ export interface LearnedDraw {
   readonly transactionId: string
   /** What the car takes although it may have more; `null` while it takes all it is given. */
   readonly drawA: number | null
+  /** The most it was seen to take. */
+  readonly confirmedA: number
   /** Terminals that carry current, bit 0 is L1; `null` until measured for long enough. */
   readonly terminals: number | null
   /** Draws evenly on three terminals. */
@@ -15,7 +17,16 @@ export interface LearnedDraw {
   readonly overSinceMs: number | null
 }
 
-export const LEARN = {
+export interface LearnSettings {
+  readonly gapA: number
+  readonly headroomA: number
+  readonly holdMs: number
+  readonly idleA: number
+  readonly overA: number
+  readonly overHoldMs: number
+}
+
+export const LEARN: LearnSettings = {
   /** A car that takes this much less than granted is limited by itself. */
   gapA: 0.7,
   /** Offered above what the car takes, so that it can show that it wants more. */
@@ -27,12 +38,13 @@ export const LEARN = {
   /** Draw above the limit that counts as disobedience, and for how long. */
   overA: 1.5,
   overHoldMs: 15_000,
-} as const
+}
 
 export function startLearning(transactionId: string): LearnedDraw {
   return {
     transactionId,
     drawA: null,
+    confirmedA: 0,
     terminals: null,
     balanced: false,
     belowSinceMs: null,
@@ -50,27 +62,33 @@ export function startLearning(transactionId: string): LearnedDraw {
 export function learn(
   learned: LearnedDraw,
   sample: { readonly currentA: readonly number[]; readonly limitA: number; readonly atMs: number },
+  settings: LearnSettings = LEARN,
 ): LearnedDraw {
   const drawA = Math.max(0, ...sample.currentA)
-  const withPhases = learnTerminals(learned, sample.currentA, drawA, sample.atMs)
-  const overSinceMs = drawA > sample.limitA + LEARN.overA ? (learned.overSinceMs ?? sample.atMs) : null
-  if (drawA >= sample.limitA - LEARN.gapA)
-    return { ...withPhases, drawA: null, belowSinceMs: null, overSinceMs }
+  const confirmedA = Math.max(learned.confirmedA, drawA)
+  const withPhases = { ...learnTerminals(learned, sample, drawA, settings), confirmedA }
+  const overSinceMs = drawA > sample.limitA + settings.overA ? (learned.overSinceMs ?? sample.atMs) : null
+  if (drawA >= sample.limitA - settings.gapA) {
+    // Taking all of less than its maximum says nothing about the maximum; taking more than that lifts it.
+    const more = learned.drawA !== null && drawA > learned.drawA + settings.headroomA / 2
+    return { ...withPhases, drawA: more ? null : learned.drawA, belowSinceMs: null, overSinceMs }
+  }
   const belowSinceMs = learned.belowSinceMs ?? sample.atMs
-  const settled = sample.atMs - belowSinceMs >= LEARN.holdMs
+  const settled = sample.atMs - belowSinceMs >= settings.holdMs
   return { ...withPhases, drawA: settled ? drawA : learned.drawA, belowSinceMs, overSinceMs }
 }
 
 /** Phases are released only after a steady draw; a new one is booked at the first sign of current. */
 function learnTerminals(
   learned: LearnedDraw,
-  currentA: readonly number[],
+  sample: { readonly currentA: readonly number[]; readonly atMs: number },
   drawA: number,
-  atMs: number,
+  settings: LearnSettings,
 ): LearnedDraw {
+  const { currentA, atMs } = sample
   let seen = 0
   PHASES.forEach((_, index) => {
-    if ((currentA[index] ?? 0) > LEARN.idleA) seen |= 1 << index
+    if ((currentA[index] ?? 0) > settings.idleA) seen |= 1 << index
   })
   const lowest = Math.min(...currentA)
   const balanced = currentA.length === 3 && seen === 7 && drawA - lowest <= Math.max(1, 0.1 * drawA)
@@ -87,14 +105,37 @@ function learnTerminals(
   if (seen !== learned.candidateTerminals) {
     return { ...learned, candidateTerminals: seen, terminalsSinceMs: atMs, balanced }
   }
-  const steady = atMs - (learned.terminalsSinceMs ?? atMs) >= LEARN.holdMs
+  const steady = atMs - (learned.terminalsSinceMs ?? atMs) >= settings.holdMs
   return { ...learned, balanced, terminals: steady ? seen : learned.terminals }
 }
 
 /** What the car can use at most, as far as known. */
-export function usableA(learned: LearnedDraw | null, maxA: number): number {
+export function usableA(learned: LearnedDraw | null, maxA: number, settings: LearnSettings = LEARN): number {
   if (!learned || learned.drawA === null) return maxA
-  return Math.min(maxA, learned.drawA + LEARN.headroomA)
+  return Math.min(maxA, learned.drawA + settings.headroomA)
+}
+
+/**
+ * What the car will surely use: what it was seen to take, and a step above while it still takes all it gets. Given
+ * first; the rest of what it might use is given from what is left over.
+ */
+export function surelyUsedA(
+  learned: LearnedDraw | null,
+  maxA: number,
+  settings: LearnSettings = LEARN,
+): number {
+  if (learned && learned.drawA !== null) return usableA(learned, maxA, settings)
+  return Math.min(maxA, Math.max(FIRST_TRY_A, (learned?.confirmedA ?? 0) * 1.3 + 1))
+}
+
+const FIRST_TRY_A = 12
+
+/** Maximum to expect of a car that has not shown it: the mean of those that have, drawn to a prior while they are few. */
+export function expectedMaximumA(knownA: readonly number[], priorA: number): number {
+  const priorWeight = 4
+  return (
+    (knownA.reduce((sum, value) => sum + value, 0) + priorWeight * priorA) / (knownA.length + priorWeight)
+  )
 }
 
 /** The station draws clearly above what it accepted, for long enough that it is not the car's reaction time. */

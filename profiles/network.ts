@@ -9,6 +9,8 @@ export interface Row {
   readonly kind: RowKind
   readonly node: number | null
   readonly phase: Phase | null
+  /** A subset of the directions of this phasor constraint (see `phasorRows`). */
+  readonly partOf?: string
 }
 
 /** One EVSE's share in one row, per ampere, for one of its terminals. */
@@ -127,11 +129,13 @@ export function phasorRows(options: {
   const base = angles[0] ?? 0
   for (const subset of subsets) {
     const row = options.firstRow + rows.length
+    const whole = subset === full
     rows.push({
-      id: subset === full ? options.id : `${options.id}/${subset}`,
+      id: whole ? options.id : `${options.id}/${subset}`,
       kind: 'phasor',
       node: null,
       phase: null,
+      ...(whole ? {} : { partOf: options.id }),
     })
     for (const term of terms) {
       const bit = angles.indexOf(Math.round(term.angleDeg * 1000) / 1000)
@@ -259,10 +263,7 @@ export function staticLimits(site: Site, network: Network): Float64Array {
     if (node && row.kind === 'imbalance') limits[index] = node.imbalanceA
     if (node && row.kind === 'dc-power') limits[index] = node.sharedDcW
     if (row.kind === 'phasor') {
-      const id = row.id.split('/')[0]
-      const spec = site.phasorConstraints.find(
-        (constraint) => row.id === constraint.id || id === constraint.id,
-      )
+      const spec = site.phasorConstraints.find((constraint) => constraint.id === (row.partOf ?? row.id))
       if (spec) limits[index] = spec.limitA
     }
   })

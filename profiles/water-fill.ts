@@ -4,7 +4,7 @@ import { LevelHeap } from './level-heap.ts'
 import type { Network } from './network.ts'
 
 /**
- * Raises the running loads tier by tier. Within a tier load i gets max(minA, weight x level), and the level rises
+ * Raises the running loads tier by tier. Within a tier load i gets max(minA, weight x (level - offset)), and the level rises
  * until every load is stopped by a row that is full or by its own maximum: the weighted max-min split.
  */
 export function waterFill(network: Network, request: AllocationRequest, state: FillState): void {
@@ -39,7 +39,7 @@ class TierFill {
   readonly #anyPhasor: boolean
   readonly #heap: LevelHeap
   #touchRound = 0
-  #level = 0
+  #level = Number.NEGATIVE_INFINITY
   #left = 0
 
   constructor(network: Network, request: AllocationRequest, state: FillState) {
@@ -56,11 +56,11 @@ class TierFill {
   }
 
   run(loads: Int32Array): void {
-    const starts = sortedBy(loads, (load) => this.#minimum(load) / this.#weight(load))
-    const ends = sortedBy(loads, (load) => this.#maximum(load) / this.#weight(load))
+    const starts = sortedBy(loads, (load) => this.#minimum(load) / this.#weight(load) + this.#offset(load))
+    const ends = sortedBy(loads, (load) => this.#maximum(load) / this.#weight(load) + this.#offset(load))
     for (const load of loads) this.#status[load] = WAITING
     this.#left = loads.length
-    this.#level = 0
+    this.#level = Number.NEGATIVE_INFINITY
     this.#heap.clear()
     let start = 0
     let end = 0
@@ -87,6 +87,9 @@ class TierFill {
   #weight(load: number): number {
     return Math.max(1e-6, this.#request.weight[load] ?? 1)
   }
+  #offset(load: number): number {
+    return this.#request.offset?.[load] ?? 0
+  }
   #minimum(load: number): number {
     return this.#request.minA[load] ?? 0
   }
@@ -103,7 +106,9 @@ class TierFill {
       const load = starts.order[at] ?? 0
       if (this.#status[load] !== WAITING) continue
       this.#status[load] = RISING
-      add(this.#network, this.#request, this.#state, load, -(this.#state.grantA[load] ?? 0))
+      // A rising load is counted as its share times the level, less what its offset takes off.
+      const atZeroA = -this.#weight(load) * this.#offset(load)
+      add(this.#network, this.#request, this.#state, load, atZeroA - (this.#state.grantA[load] ?? 0))
       this.#share(load, this.#weight(load), 1, touched)
     }
     for (const row of touched) {
@@ -172,10 +177,11 @@ class TierFill {
     this.#left--
     state.bindingRow[load] = row
     if (status !== RISING) return
-    const level = Math.min(this.#maximum(load), this.#weight(load) * this.#level)
-    const grantA = Math.max(this.#minimum(load), level)
-    this.#share(load, -this.#weight(load), -1, null)
-    add(this.#network, this.#request, state, load, grantA)
+    const weight = this.#weight(load)
+    const levelA = Math.min(this.#maximum(load), weight * (this.#level - this.#offset(load)))
+    const grantA = Math.max(this.#minimum(load), levelA)
+    this.#share(load, -weight, -1, null)
+    add(this.#network, this.#request, state, load, grantA + weight * this.#offset(load))
     state.grantA[load] = grantA
     if (this.#anyPhasor) this.#refreshPhasorRows(load)
   }
