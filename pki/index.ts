@@ -20,16 +20,6 @@ export {
   type Subject,
   signDraft,
 } from './authority.ts'
-export {
-  acceptCeremonyAnswer,
-  type CeremonyAnswer,
-  type CeremonyRequest,
-  ceremonyDigest,
-  formatCeremonyAnswer,
-  formatCeremonyRequest,
-  parseCeremonyRequest,
-  performCeremony,
-} from './ceremony.ts'
 export { Certificate, sameBytes, toHex } from './certificate.ts'
 export {
   CERTIFICATE_KINDS,
