@@ -49,8 +49,8 @@ export function createApiClient(flags: ApiFlags, io: CliIo): ApiClient {
 }
 
 function parseUrl(text: string): URL {
-  const url = URL.parse(text.endsWith('/') ? text : `${text}/`)
-  if (url && /^https?:$/.test(url.protocol)) return url
+  const base = text.endsWith('/') ? text : `${text}/`
+  if (/^https?:/i.test(base) && URL.canParse(base)) return new URL(base)
   throw new CliFailure('cli.bad-url', `"${text}" is no URL; write e.g. ${DEFAULT_URL}.`, 2)
 }
 

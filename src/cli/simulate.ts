@@ -61,7 +61,6 @@ export function securityProfile(text: string): 1 | 2 | 3 {
 }
 
 function socketUrl(text: string): string {
-  const url = URL.parse(text)
-  if (url && /^wss?:$/.test(url.protocol)) return text
+  if (/^wss?:/i.test(text) && URL.canParse(text)) return text
   throw new InvalidArgumentError('Write ws://host:port/path or wss://host:port/path.')
 }

@@ -12,6 +12,8 @@ export interface Principal {
   readonly id: string
   readonly name: string
   readonly role: Role
+  /** Where a browser signed in: the value of its cookie. */
+  readonly cookie: string | null
 }
 
 type Field<T, K extends string> = T extends { [Key in K]?: infer V }

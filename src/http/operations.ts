@@ -5,13 +5,18 @@ import { callOperations } from './resources/calls.ts'
 import { certificateOperations } from './resources/certificates.ts'
 import { orderOperations } from './resources/orders.ts'
 import { sessionOperations } from './resources/sessions.ts'
+import type { BrowserOptions } from './resources/sign-in.ts'
+import { signInOperations } from './resources/sign-in.ts'
 import { siteOperations } from './resources/sites.ts'
 import { stationOperations } from './resources/stations.ts'
 import { tokenOperations } from './resources/tokens.ts'
 import type { ApiServices } from './services.ts'
 
 /** The handler of every operation in openapi.yaml, by operationId. */
-export function createOperations(services: ApiServices, streams: EventStreams): Operations {
+export function createOperations(
+  services: ApiServices,
+  { streams, ...browsers }: { readonly streams: EventStreams } & BrowserOptions,
+): Operations {
   return {
     ...stationOperations(services),
     ...callOperations(services),
@@ -21,6 +26,7 @@ export function createOperations(services: ApiServices, streams: EventStreams): 
     ...certificateOperations(services),
     ...siteOperations(services),
     ...accessOperations(services),
+    ...signInOperations(browsers),
     streamEvents: { stream: (request, reply) => streams.open(request, reply, request.query ?? {}) },
   }
 }

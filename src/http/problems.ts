@@ -11,6 +11,7 @@ const PROBLEMS = {
   'auth.missing': [401, 'No API key'],
   'auth.invalid': [401, 'Unknown or revoked API key'],
   'auth.forbidden': [403, 'The API key may not do this'],
+  'auth.cross-site': [403, 'A request of another site'],
   'route.unknown': [404, 'No such resource'],
   'station.unknown': [404, 'No such station'],
   'order.unknown': [404, 'No such order'],

@@ -18,6 +18,7 @@ import { createOperations } from './operations.ts'
 import { ApiProblem } from './problems.ts'
 import { operationRoute } from './routes.ts'
 import type { ApiServices } from './services.ts'
+import { createSignIns } from './sign-ins.ts'
 
 /** Requests being handled get this long to finish. */
 const DEFAULT_CLOSE_MS = 5000
@@ -109,10 +110,11 @@ async function registerContract(
   { contract, options, streams }: { contract: Contract; options: HttpServerOptions; streams: EventStreams },
 ): Promise<void> {
   const { services } = options
+  const signIns = createSignIns(services.clock)
   const context = {
     contract,
-    operations: createOperations(services, streams),
-    authenticator: createAuthenticator(services.store.apiKeys, services.clock),
+    operations: createOperations(services, { streams, signIns, secure: options.tls !== undefined }),
+    authenticator: createAuthenticator({ keys: services.store.apiKeys, clock: services.clock, signIns }),
     audit: createAudit(services.store, services.clock),
   }
   await app.register(async (api) => {

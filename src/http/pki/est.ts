@@ -37,7 +37,7 @@ function addRoutes(
 
   app.get<Labelled>(`${prefix}/cacerts`, async (request, reply) => {
     const label = labelOf(request.params.label)
-    return label ? sendBase64(reply, CERTS_ONLY, services.caCertificates(label)) : noSuchLabel(reply)
+    return label ? sendBase64(reply, CERTS_ONLY, await services.caCertificates(label)) : noSuchLabel(reply)
   })
   app.get<Labelled>(`${prefix}/csrattrs`, async (request, reply) => {
     const label = labelOf(request.params.label)

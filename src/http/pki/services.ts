@@ -60,7 +60,7 @@ export interface EstServices {
   authenticateCertificate(chainDer: readonly Uint8Array[]): Promise<EstCaller | undefined>
   authenticatePassword(stationId: string, password: string): Promise<EstCaller | undefined>
   /** Certs-only CMS with the authorities of a label. */
-  caCertificates(label: EstLabel): Uint8Array
+  caCertificates(label: EstLabel): Promise<Uint8Array>
   csrAttributes(label: EstLabel): Uint8Array
   enrol(caller: EstCaller, label: EstLabel, csrDer: Uint8Array): Promise<EstAnswer>
   /** For the certificate that the caller presented. */

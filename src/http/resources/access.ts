@@ -18,7 +18,7 @@ const RESERVED_NAMES = new Set(['cli', 'system'])
 
 export function accessOperations({ store, clock }: ApiServices): AccessOperations {
   return {
-    getSelf: async ({ principal }) => ({ status: 200, body: { ...principal } }),
+    getSelf: async ({ principal }) => ({ status: 200, body: pick(principal, ['id', 'name', 'role']) }),
 
     listApiKeys: async () => ({ status: 200, body: { items: (await store.apiKeys.list()).map(toBody) } }),
 

@@ -11,6 +11,8 @@ const requests: readonly [
   body?: unknown,
 ][] = [
   ['getSelf', 'GET', '/self', 200],
+  ['createSignIn', 'POST', '/sign-in', 204],
+  ['deleteSignIn', 'DELETE', '/sign-in', 204],
   ['listStations', 'GET', '/stations?group=north&limit=5', 200],
   ['getStation', 'GET', '/stations/CS-001', 200],
   ['putStation', 'PUT', '/stations/CS-002', 201, { securityProfile: 1, password: PASSWORD }],
@@ -93,6 +95,8 @@ describe('every operation of the contract', () => {
     expect(entries.length).toBeGreaterThanOrEqual(changing.length)
     expect(new Set(entries.map((entry) => entry.action))).toEqual(
       new Set([
+        'sign-in.create',
+        'sign-in.delete',
         'station.put',
         'station.call',
         'station.order',
