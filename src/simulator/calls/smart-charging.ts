@@ -32,6 +32,7 @@ export interface ExternalLimit {
 
 const EXTERNAL_PROFILE_ID = 900_000
 const MAX_PROFILES_PER_REPORT = 4
+const MAX_COMPOSITE_PERIODS = 1024
 
 /** Section K from the station's side: takes, refuses, reports and obeys charging profiles. */
 export class SmartCharging {
@@ -154,17 +155,22 @@ export class SmartCharging {
     const startMs = Math.floor(this.#context.clock.now() / 1000) * 1000
     const endMs = startMs + request.duration * 1000
     const periods: ChargingSchedulePeriodType[] = []
-    for (let atMs = startMs; atMs < endMs; atMs = this.#nextChangeMs(request.evseId, atMs, startMs)) {
+    let atMs = startMs
+    // At least the present moment is answered, and no more than a schedule can hold.
+    do {
       const limit = this.#limitAt(request.evseId, atMs, startMs)
       const value = Math.round((unit === 'A' ? limit.currentA : limit.powerW) * 10) / 10
       const previous = periods.at(-1)
-      if (previous?.limit === value && previous.numberPhases === limit.phases) continue
-      const startPeriod = Math.round((atMs - startMs) / 1000)
-      periods.push({ startPeriod, limit: value, numberPhases: limit.phases })
-    }
+      if (previous?.limit !== value || previous.numberPhases !== limit.phases) {
+        const startPeriod = Math.round((atMs - startMs) / 1000)
+        periods.push({ startPeriod, limit: value, numberPhases: limit.phases })
+      }
+      atMs = this.#nextChangeMs(request.evseId, atMs, startMs)
+    } while (atMs < endMs && periods.length < MAX_COMPOSITE_PERIODS)
+    const coveredMs = Math.min(endMs, atMs) - startMs
     return {
       evseId: request.evseId,
-      duration: request.duration,
+      duration: Math.floor(coveredMs / 1000),
       scheduleStart: new Date(startMs).toISOString(),
       chargingRateUnit: unit,
       chargingSchedulePeriod: periods,
