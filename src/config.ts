@@ -255,6 +255,7 @@ function crossFieldIssues(config: Config, given: ReadonlyMap<string, Given>): Co
   const listeners = [
     { path: 'http', on: true, ...http },
     { path: 'pkiHttp', on: pkiHttp.enabled, ...pkiHttp },
+    { path: 'pkiHttp.est', on: pkiHttp.est.enabled, ...pkiHttp.est },
     { path: 'ocpp.ws', on: ocpp.ws.enabled, ...ocpp.ws },
     { path: 'ocpp.wss', on: ocpp.wss.enabled, ...ocpp.wss },
   ].filter((listener) => listener.on && listener.port !== 0)

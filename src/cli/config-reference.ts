@@ -71,5 +71,6 @@ function typeOf(schema: Setting['schema']): string {
 }
 
 function defaultOf(value: unknown): string {
+  if (Array.isArray(value) && value.length === 0) return 'none'
   return value === null ? 'null' : `\`${Array.isArray(value) ? value.join(',') : String(value)}\``
 }

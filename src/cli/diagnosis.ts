@@ -178,6 +178,7 @@ async function examinePorts({ http, pkiHttp, ocpp }: Config): Promise<Finding[]>
   const listeners = [
     { name: 'http', on: true, ...http },
     { name: 'pkiHttp', on: pkiHttp.enabled, ...pkiHttp },
+    { name: 'pkiHttp.est', on: pkiHttp.est.enabled, ...pkiHttp.est },
     { name: 'ocpp.ws', on: ocpp.ws.enabled, ...ocpp.ws },
     { name: 'ocpp.wss', on: ocpp.wss.enabled, ...ocpp.wss },
   ].filter((listener) => listener.on && listener.port !== 0)
