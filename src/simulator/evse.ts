@@ -9,6 +9,7 @@ import type {
   TransactionEventResponse,
   TriggerReasonEnumType,
 } from '../ocpp/v201/messages.generated.ts'
+import { chargingState, LEAST_FLOW_A } from './charging-state.ts'
 import type { StationContext } from './context.ts'
 import type { Reading } from './meter.ts'
 import { type EvseLimit, PowerPath, type Supply } from './power-path.ts'
@@ -55,7 +56,6 @@ function defaultSeccId(stationId: string, evseId: number): string {
 }
 
 const CHANGE_A = 0.05
-const LEAST_FLOW_A = 0.2
 
 /** One EVSE: cable, authorization, transaction and the power path between limit, car and meter. */
 export class Evse {
@@ -367,23 +367,20 @@ export class Evse {
   }
 
   #followState(vehicle: Vehicle): void {
-    const state = this.#stateOf(vehicle)
+    const state = chargingState({
+      authorized: this.authorized,
+      flowsA: this.currents[0],
+      offeredA: this.offeredA,
+      leastOfferA: this.supply.kind === 'DC' ? LEAST_FLOW_A : vehicle.minCurrentA,
+      full: vehicle.full,
+      before: this.#transaction?.chargingState,
+    })
     if (!this.#setState(state)) return
     const phasesUsed = this.currents.filter((currentA) => currentA > LEAST_FLOW_A).length
     this.#transactionEvent('Updated', 'ChargingStateChanged', {
       meterValue: this.measure('SampledDataCtrlr.TxUpdatedMeasurands', 'Other'),
       phasesUsed: this.supply.kind === 'AC' && phasesUsed > 0 ? phasesUsed : undefined,
     })
-  }
-
-  #stateOf(vehicle: Vehicle): ChargingStateEnumType {
-    if (!this.authorized) return 'EVConnected'
-    if (this.currents[0] > LEAST_FLOW_A) return 'Charging'
-    const leastA = this.supply.kind === 'DC' ? LEAST_FLOW_A : vehicle.minCurrentA
-    if (this.offeredA < leastA) return 'SuspendedEVSE'
-    if (vehicle.full) return 'SuspendedEV'
-    // The car is awake and about to start, or starts again after a pause.
-    return this.#transaction?.chargingState === 'Charging' ? 'SuspendedEV' : 'EVConnected'
   }
 
   /** True when the state is a new one. */

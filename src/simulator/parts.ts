@@ -56,18 +56,52 @@ export function assembleParts(context: StationContext, options: StationOptions, 
   const evses: Evse[] = []
   const status = new StatusReporter(context)
   const authorizer = new Authorizer(context)
-  const statusChanged = (evse: Evse) => status.changed(evse)
-  const sameGroup: EvseServices['sameGroup'] = (a, b) => authorizer.sameGroup(a, b)
-  const reservations = new Reservations(context, { evses: () => evses, statusChanged, sameGroup })
-  const smartCharging = new SmartCharging(context, () => evses)
-  const display = new Display(context, () => evses)
-  const outbox = new TransactionOutbox({
+  const certificates = new CertificateStore()
+  const ocsp = new OcspRefresh(context, certificates)
+  const parts: Omit<Parts, 'handlers'> = {
+    evses,
+    status,
+    authorizer,
+    certificates,
+    ocsp,
+    reservations: new Reservations(context, {
+      evses: () => evses,
+      statusChanged: (evse) => status.changed(evse),
+      sameGroup: (a, b) => authorizer.sameGroup(a, b),
+    }),
+    smartCharging: new SmartCharging(context, () => evses),
+    display: new Display(context, () => evses),
+    outbox: createOutbox(context, authorizer, evses),
+    resets: new Resets(context, { evses, reboot: (reason) => lifecycle.reboot(reason) }),
+    signing: new CertificateSigning(context, {
+      store: certificates,
+      subject: (use) => subjectFor(use, context, options, evses),
+      stationCertificateChanged: () => lifecycle.stationCertificateChanged(),
+      v2gCertificateChanged: () => ocsp.refresh(),
+    }),
+    files: new FileTransfers(context, {
+      stepMs: options.transferStepMs ?? STATION_DEFAULTS.transferStepMs,
+      rebootForFirmware: () => lifecycle.reboot('FirmwareUpdate'),
+    }),
+    monitoring: new Monitoring(context),
+    network: new NetworkProfiles(context, options.endpoint),
+  }
+  const services = evseServices(context, parts)
+  for (const [index, evse] of (options.evses ?? [{}]).entries()) {
+    evses.push(new Evse(index + 1, evse, context, services))
+  }
+  return { ...parts, handlers: joinHandlers(context, parts, lifecycle) }
+}
+
+function createOutbox(context: StationContext, authorizer: Authorizer, evses: readonly Evse[]) {
+  const { device } = context
+  return new TransactionOutbox({
     scheduler: context.scheduler,
     counters: context.counters,
     online: () => context.online(),
     send: (event) => context.call('TransactionEvent', event),
-    attempts: () => context.device.number('OCPPCommCtrlr.MessageAttempts[TransactionEvent]'),
-    attemptIntervalS: () => context.device.number('OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]'),
+    attempts: () => device.number('OCPPCommCtrlr.MessageAttempts[TransactionEvent]'),
+    attemptIntervalS: () => device.number('OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]'),
     answered: (request, response) => {
       const { idToken } = request
       if (idToken !== undefined && response.idTokenInfo !== undefined) {
@@ -77,56 +111,50 @@ export function assembleParts(context: StationContext, options: StationOptions, 
     },
     problem: (where, error) => context.problem(where, error),
   })
-  const resets = new Resets(context, { evses, reboot: (reason) => lifecycle.reboot(reason) })
-  const services: EvseServices = {
+}
+
+function evseServices(context: StationContext, parts: Omit<Parts, 'handlers'>): EvseServices {
+  const { smartCharging, authorizer, outbox, display, resets, status, reservations } = parts
+  return {
     limit: (evseId) => smartCharging.limit(evseId),
     authorize: (token) => authorizer.authorize(token),
-    sameGroup,
+    sameGroup: (a, b) => authorizer.sameGroup(a, b),
     record: (event) => outbox.push(event),
     transactionEnded: (transactionId) => {
       smartCharging.transactionEnded(transactionId)
       display.transactionEnded(transactionId)
       resets.transactionEnded()
     },
-    statusChanged,
+    statusChanged: (evse) => status.changed(evse),
     needsKnown: (evse) => notifyChargingNeeds(context, evse),
     takeReservation: (evseId, token) => reservations.take(evseId, token),
     reservedFor: (evseId) => reservations.reservedFor(evseId),
     draws: drawReporter(context),
   }
-  for (const [index, evse] of (options.evses ?? [{}]).entries()) {
-    evses.push(new Evse(index + 1, evse, context, services))
-  }
-  const certificates = new CertificateStore()
-  const ocsp = new OcspRefresh(context, certificates)
-  const signing = new CertificateSigning(context, {
-    store: certificates,
-    subject: (use) => subjectFor(use, context, options, evses),
-    stationCertificateChanged: () => lifecycle.stationCertificateChanged(),
-    v2gCertificateChanged: () => ocsp.refresh(),
-  })
-  const files = new FileTransfers(context, {
-    stepMs: options.transferStepMs ?? STATION_DEFAULTS.transferStepMs,
-    rebootForFirmware: () => lifecycle.reboot('FirmwareUpdate'),
-  })
-  const monitoring = new Monitoring(context)
-  const network = new NetworkProfiles(context, options.endpoint)
-  const handlers: Handlers = {
+}
+
+function joinHandlers(
+  context: StationContext,
+  parts: Omit<Parts, 'handlers'>,
+  lifecycle: Lifecycle,
+): Handlers {
+  const { evses, smartCharging, certificates, signing, authorizer, reservations, status } = parts
+  return {
     ...deviceModelCalls(context),
     ...authorizer.handlers,
     ...reservations.handlers,
     ...smartCharging.handlers,
-    ...display.handlers,
-    ...resets.handlers,
-    ...files.handlers,
-    ...monitoring.handlers,
-    ...network.handlers,
+    ...parts.display.handlers,
+    ...parts.resets.handlers,
+    ...parts.files.handlers,
+    ...parts.monitoring.handlers,
+    ...parts.network.handlers,
     ...certificateCalls(context, certificates, signing),
     ...customerCalls(context, authorizer, certificates),
-    ...availabilityCalls(context, { evses, reservations, statusChanged }),
+    ...availabilityCalls(context, { evses, reservations, statusChanged: (evse) => status.changed(evse) }),
     ...transactionCalls(context, {
       evses,
-      outbox,
+      outbox: parts.outbox,
       authorizer,
       reservations,
       refusesProfile: (evseId, profile) => smartCharging.refuses(evseId, profile, true),
@@ -135,29 +163,12 @@ export function assembleParts(context: StationContext, options: StationOptions, 
     ...triggerCalls(context, {
       evses,
       signing,
-      files,
+      files: parts.files,
       boot: () => void lifecycle.registration().boot({ triggered: true }),
       heartbeat: () => void lifecycle.registration().heartbeat({ solicited: true }),
       notifyStatus: (evse, connectorId) => status.notify(evse, connectorId, { solicited: true }),
       awaitsBoot: () => lifecycle.registration().state !== 'Accepted',
     }),
-  }
-  return {
-    evses,
-    smartCharging,
-    authorizer,
-    reservations,
-    outbox,
-    status,
-    certificates,
-    signing,
-    ocsp,
-    monitoring,
-    display,
-    files,
-    resets,
-    network,
-    handlers,
   }
 }
 

@@ -12,11 +12,12 @@ import { notifyChargingNeeds } from './calls/charging-needs.ts'
 import type { ExternalLimit } from './calls/smart-charging.ts'
 import type { SigningUse } from './certificates/signing.ts'
 import type { CertificateStore } from './certificates/store.ts'
-import { CallFailure, type ClientHooks, OcppClient } from './client.ts'
+import { type ClientHooks, OcppClient } from './client.ts'
 import { createStationClock } from './clock.ts'
 import { type Counters, createCounters, type StationContext, type StationEvents } from './context.ts'
+import { Conversation } from './conversation.ts'
+import { liveValues } from './device/live.ts'
 import { DeviceModel } from './device/model.ts'
-import type { LiveValues } from './device/variables.ts'
 import { createEmitter } from './emitter.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Evse } from './evse.ts'
@@ -30,7 +31,6 @@ import type { StoredProfile } from './smart-charging/profile-store.ts'
 import { STATION_DEFAULTS, type StationOptions } from './station-options.ts'
 import type { PhaseCurrents, Vehicle } from './vehicle.ts'
 
-const MAX_SECURITY_EVENTS = 50
 const ORDERLY: ReadonlySet<BootReasonEnumType> = new Set(['RemoteReset', 'ScheduledReset', 'FirmwareUpdate'])
 const LAST_WORDS_STEP_MS = 100
 const LAST_WORDS_PATIENCE = 20
@@ -50,12 +50,12 @@ export class Station {
   readonly #client: OcppClient
   readonly #registration: Registration
   readonly #desk: AnswerDesk
+  readonly #talk: Conversation
   #connectAttempts = 0
   #offlineSinceMs: number | undefined
   #cancelTicks: Cancel = () => {}
   #ticking = false
   #cancelRestart: Cancel = () => {}
-  #securityEvents: Requests['SecurityEventNotification'][] = []
   #stopped = true
   readonly #pinnedPems: readonly string[]
   readonly #aligned: AlignedReadings
@@ -72,8 +72,16 @@ export class Station {
     const clock = createStationClock(this.#scheduler, this.faults, follows)
     this.device = new DeviceModel({
       layout: { connectors: (options.evses ?? [{}]).map((evse) => evse.connectors ?? 1) },
-      live: this.#liveValues(),
+      live: liveValues(() => this.#parts, clock),
       onChange: (placed) => this.#variableChanged(placed.spec.component, placed.spec.variable),
+    })
+    const events = createEmitter<StationEvents>()
+    this.#talk = new Conversation({
+      counters: this.counters,
+      events,
+      clock,
+      client: () => this.#client,
+      accepted: () => this.#registration.state === 'Accepted',
     })
     this.#context = {
       id: options.id,
@@ -82,13 +90,13 @@ export class Station {
       clock,
       device: this.device,
       faults: this.faults,
-      events: createEmitter<StationEvents>(),
+      events,
       counters: this.counters,
       online: () => this.connected && this.#registration.state === 'Accepted',
-      call: (action, request, how) => this.#call(action, request, how),
-      send: (action, request, how) => this.#send(action, request, how),
-      securityEvent: (type, techInfo = '') => this.#securityEvent(type, techInfo),
-      problem: (where, error) => this.#problem(where, error),
+      call: (action, request, how) => this.#talk.call(action, request, how),
+      send: (action, request, how) => this.#talk.send(action, request, how),
+      securityEvent: (type, techInfo) => this.#talk.securityEvent(type, techInfo),
+      problem: (where, error) => this.#talk.problem(where, error),
     }
     this.#registration = new Registration(this.#context, {
       chargingStation: () => this.#nameplate(),
@@ -260,11 +268,11 @@ export class Station {
 
   /** Any message of a station, for parts that live outside of it such as an ISO 15118 car. */
   call<A extends Action>(action: A, request: Requests[A]): Promise<Responses[A]> {
-    return this.#call(action, request)
+    return this.#talk.call(action, request)
   }
 
   securityEvent(type: string, techInfo = ''): void {
-    this.#securityEvent(type, techInfo)
+    this.#talk.securityEvent(type, techInfo)
   }
 
   #restart(reason: BootReasonEnumType): void {
@@ -331,7 +339,7 @@ export class Station {
         counters.callsReceived++
         emit('received', { action })
       },
-      protocolError: (error) => this.#problem('protocol', error),
+      protocolError: (error) => this.#talk.problem('protocol', error),
     }
   }
 
@@ -354,7 +362,7 @@ export class Station {
     this.#parts.signing.watchExpiry()
     for (const use of this.#options.obtainCertificates ?? []) this.#parts.signing.obtain(use)
     if (this.#parts.certificates.v2gChains.length > 0) this.#parts.ocsp.refresh()
-    this.#securityEvent('StartupOfTheDevice', '')
+    this.#talk.securityEvent('StartupOfTheDevice', '')
     for (const evse of this.#parts.evses) {
       const { vehicle } = evse
       const resumes = this.#options.resumeAfterReboot ?? true
@@ -371,7 +379,7 @@ export class Station {
     if (offlineMs > thresholdMs) this.#parts.status.forget()
     this.#offlineSinceMs = undefined
     for (const evse of this.#parts.evses) this.#parts.status.changed(evse)
-    for (const event of this.#securityEvents.splice(0)) this.#send('SecurityEventNotification', event)
+    this.#talk.catchUp()
     this.#parts.outbox.flush()
   }
 
@@ -380,7 +388,7 @@ export class Station {
     if (token === undefined) return
     this.#scheduler.after(this.#options.driverDelayMs ?? STATION_DEFAULTS.driverDelayMs, () => {
       if (this.#stopped || evse.vehicle !== vehicle || evse.authorized) return
-      evse.presentToken(token).catch((error: unknown) => this.#problem('presentToken', error))
+      evse.presentToken(token).catch((error: unknown) => this.#talk.problem('presentToken', error))
     })
   }
 
@@ -427,65 +435,6 @@ export class Station {
     this.#parts.ocsp.stop()
     this.#parts.monitoring.stop()
     this.#parts.files.stop()
-  }
-
-  async #call<A extends Action>(
-    action: A,
-    request: Requests[A],
-    how: { solicited?: boolean } = {},
-  ): Promise<Responses[A]> {
-    if (this.#registration.state !== 'Accepted' && !how.solicited) {
-      throw new CallFailure('offline', `${action}: the CSMS has not accepted the station yet.`)
-    }
-    try {
-      return await this.#client.call(action, request)
-    } catch (error) {
-      if (error instanceof CallFailure && error.code === 'call-error') this.counters.callErrors++
-      if (error instanceof CallFailure && error.code === 'deadline') this.counters.timeouts++
-      throw error
-    }
-  }
-
-  #send<A extends Action>(action: A, request: Requests[A], how?: { solicited?: boolean }): void {
-    this.#call(action, request, how).catch((error: unknown) => {
-      // Losing the link is no problem of the station's; everything else is worth a look.
-      const lost = error instanceof CallFailure && ['offline', 'closed'].includes(error.code)
-      if (!lost) this.#problem(action, error)
-    })
-  }
-
-  #securityEvent(type: string, techInfo: string): void {
-    const timestamp = this.#context.clock.iso()
-    const event = { type, timestamp, ...(techInfo === '' ? {} : { techInfo: techInfo.slice(0, 255) }) }
-    this.#context.events.emit('securityEvent', { type, techInfo })
-    if (this.#context.online()) this.#send('SecurityEventNotification', event)
-    else if (this.#securityEvents.length < MAX_SECURITY_EVENTS) this.#securityEvents.push(event)
-  }
-
-  #problem(where: string, error: unknown): void {
-    this.counters.problems++
-    const known = error instanceof Error ? error : new Error(String(error))
-    this.#context.events.emit('problem', { where, error: known })
-  }
-
-  #liveValues(): LiveValues {
-    const evse = (evseId: number) => this.#parts.evses[evseId - 1]
-    return {
-      dateTime: () => this.#context.clock.iso(),
-      localListEntries: () => this.#parts.authorizer.listEntries,
-      chargingProfileEntries: () => this.#parts.smartCharging.store.all.length,
-      certificateEntries: () => this.#parts.certificates.entries,
-      displayMessages: () => this.#parts.display.count,
-      monitors: () => this.#parts.monitoring.count,
-      availability: (evseId, connectorId) => evse(evseId ?? 1)?.status(connectorId ?? 1) ?? 'Unavailable',
-      powerW: (evseId) => Math.round(evse(evseId)?.powerW ?? 0),
-      maxPowerW: (evseId) => Math.round(evse(evseId)?.maxPowerW ?? 0),
-      phases: (evseId) => evse(evseId)?.supply.phases ?? 3,
-      seccId: (evseId) => evse(evseId)?.seccId ?? '',
-      activeNetworkSlot: () => this.#parts.network.activeSlot,
-      securityProfile: () => this.#parts.network.endpoint.securityProfile,
-      protocolsAgreed: () => 'ocpp2.0.1',
-    }
   }
 }
 

@@ -38,10 +38,6 @@ export class Monitoring {
     this.#context = context
   }
 
-  get count(): number {
-    return this.#monitors.size
-  }
-
   stop(): void {
     this.#cancelWatch()
     for (const monitor of this.#monitors.values()) monitor.cancel()

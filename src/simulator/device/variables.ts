@@ -7,7 +7,6 @@ export interface LiveValues {
   chargingProfileEntries(): number
   certificateEntries(): number
   displayMessages(): number
-  monitors(): number
   availability(evseId: number | undefined, connectorId: number | undefined): string
   powerW(evseId: number): number
   maxPowerW(evseId: number): number
@@ -15,7 +14,6 @@ export interface LiveValues {
   seccId(evseId: number): string
   activeNetworkSlot(): number
   securityProfile(): number
-  protocolsAgreed(): string
 }
 
 export interface VariableSpec {
@@ -132,9 +130,7 @@ const COMMUNICATION: readonly VariableSpec[] = [
   count('OCPPCommCtrlr', 'RetryBackOffRandomRange', 5, seconds),
   count('OCPPCommCtrlr', 'RetryBackOffWaitMinimum', 5, seconds),
   flag('OCPPCommCtrlr', 'UnlockOnEVSideDisconnect', true),
-  readText('OCPPCommCtrlr', 'ProtocolSupportedByNegotiation', 'ocpp2.0.1', {
-    live: (live) => live.protocolsAgreed(),
-  }),
+  readText('OCPPCommCtrlr', 'ProtocolSupportedByNegotiation', 'ocpp2.0.1'),
   readCount('DeviceDataCtrlr', 'ItemsPerMessage', 32, { variableInstance: 'GetReport' }),
   readCount('DeviceDataCtrlr', 'ItemsPerMessage', 32, { variableInstance: 'GetVariables' }),
   readCount('DeviceDataCtrlr', 'ItemsPerMessage', 32, { variableInstance: 'SetVariables' }),
