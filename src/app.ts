@@ -98,6 +98,7 @@ async function start(
     organisation: config.pki.organisation,
     publicUrl: publicUrl ?? undefined,
     offlineLines: config.pki.offlineAuthorities,
+    fourEyes: config.pki.fourEyes,
     v2gAuthority: await createExternalAuthority(config.pki.external, clock),
     sweepMs: ORDER_SWEEP_MS,
   })

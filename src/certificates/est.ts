@@ -46,6 +46,7 @@ type EstGeneratedKey =
   | { readonly kind: 'issued'; readonly pkcs7: Uint8Array; readonly pkcs8: Uint8Array }
   | Exclude<EstAnswer, { kind: 'issued' }>
 
+const MAX_CROSSES = 1000
 const P256 = '1.2.840.10045.3.1.7'
 const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2'
 
@@ -91,10 +92,16 @@ export class EstService {
     return station?.enrolment === 'active' && station.registration !== 'Rejected' ? station : undefined
   }
 
-  caCertificates(label: EstLabel): Uint8Array {
-    const { authorities } = this.#options
+  /** With the certificates by which old and new generations of a root sign each other (RFC 7030 4.1.3). */
+  async caCertificates(label: EstLabel): Promise<Uint8Array> {
+    const { authorities, store } = this.#options
     const all = LINES[label].flatMap((line) => authorities.generations(line))
-    return encodeCertsOnly(all.map(({ certificate }) => certificate))
+    const ours = new Set(all.map(({ certificate }) => certificate.subjectKey))
+    const profile = certificateProfile('cross-certificate').id
+    const crosses = (await store.certificates.list({ profile, revoked: false, limit: MAX_CROSSES }))
+      .map(({ der }) => Certificate.parse(der))
+      .filter((one) => ours.has(one.subjectKey) && ours.has(one.issuerKey))
+    return encodeCertsOnly([...all.map(({ certificate }) => certificate), ...crosses])
   }
 
   /** What a CSR should look like: a P-256 key signed with SHA-256, which every profile of ISO 15118-2 asks for. */

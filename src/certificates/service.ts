@@ -9,6 +9,7 @@ import type { ExternalAuthority } from './external/ports.ts'
 import { completeHierarchy, openHierarchy } from './hierarchy.ts'
 import { Issuance } from './issuance.ts'
 import { OcspStatus } from './ocsp-status.ts'
+import { AuthorityOperations } from './operations.ts'
 import { OrderIssuing } from './order-issuing.ts'
 import type { StationCertificates } from './ports.ts'
 import { release, revoke } from './revoking.ts'
@@ -30,6 +31,8 @@ export interface CertificateServiceOptions {
   /** Lines whose keys are never made here. */
   readonly offlineLines?: readonly string[]
   readonly v2gAuthority?: ExternalAuthority | undefined
+  /** Operations on authorities that a second person must agree to. */
+  readonly fourEyes?: readonly string[]
   /** How often unfinished orders are looked at, beside the events that wake the service. */
   readonly sweepMs: number
   /** How often delegates, CRLs and authorities made by other processes are looked at. */
@@ -42,6 +45,7 @@ export interface CertificateService extends StationCertificates {
   readonly ocsp: OcspStatus
   readonly crls: CrlPublisher
   readonly orders: SigningOrders
+  readonly operations: AuthorityOperations
   readonly v2gAuthority: ExternalAuthority | undefined
   serverIdentity(names: readonly string[], addresses: readonly Uint8Array[]): Promise<ServerIdentity>
   /** `certificateHold` can be released again; every other reason is for good. */
@@ -71,6 +75,19 @@ export async function createCertificateService(
   const orders = new SigningOrders({ ...options, bus: late.bus, authorities, issuing })
   const revoking = { store, clock, log, bus: late.bus, ocsp, crls }
 
+  const operations = new AuthorityOperations(
+    {
+      ...options,
+      issuance,
+      fourEyes: options.fourEyes ?? [],
+      onChanged: async () => {
+        await ocsp.refreshDelegates()
+        await crls.refresh()
+      },
+    },
+    authorities,
+  )
+
   const upkeep = async (): Promise<void> => {
     await refreshAuthorities(options, authorities)
     await completeHierarchy({ ...options, issuance }, authorities)
@@ -90,6 +107,7 @@ export async function createCertificateService(
     ocsp,
     crls,
     orders,
+    operations,
     v2gAuthority: options.v2gAuthority,
     requestSigning: (station, request) => orders.request(station, request),
     certificateStatus: (data) => ocsp.forStation(data),

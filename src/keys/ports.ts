@@ -10,6 +10,8 @@ export interface KeyStore {
   open(name: string): Promise<Signer | undefined>
   /** Generates and keeps a key. A name that is taken is refused with an exception. */
   create(name: string, kind: KeyKind): Promise<Signer>
+  /** Takes in a key that was made elsewhere. A name that is taken is refused with an exception. */
+  adopt(name: string, key: KeyObject): Promise<Signer>
   /** For TLS servers only: Node's TLS needs the key itself. */
   exportForTls(name: string): Promise<KeyObject | undefined>
 }
