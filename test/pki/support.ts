@@ -40,6 +40,7 @@ export function makeRoot(
   kind: CertificateKind,
   name: string,
   variant: ProfileVariant = 'iso15118-2',
+  atMs: number = AT_MS,
 ): Authority {
   const privateKey = newKey(CURVES[variant])
   const signer = createSoftwareSigner(privateKey)
@@ -47,7 +48,7 @@ export function makeRoot(
     profile: certificateProfile(kind, variant),
     subject: { commonName: name, organization: 'Test', country: 'DE' },
     signer,
-    atMs: AT_MS,
+    atMs,
     random: randomBytes(16),
   })
   const certificate = finishCertificate(draft, signer.sign(draft.tbs))
@@ -94,8 +95,14 @@ export function makeSub(
   name: string,
   variant: ProfileVariant = 'iso15118-2',
   addresses: IssuerAddresses = {},
+  atMs: number = AT_MS,
 ): Authority {
-  const held = makeLeaf(issuer, kind, { commonName: name, organization: 'Test', country: 'DE' }, { variant })
+  const held = makeLeaf(
+    issuer,
+    kind,
+    { commonName: name, organization: 'Test', country: 'DE' },
+    { variant, atMs },
+  )
   return { ...held, issuer: createIssuer({ certificate: held.certificate, signer: held.signer, addresses }) }
 }
 
@@ -108,10 +115,11 @@ export interface CpoHierarchy {
 export function makeCpoHierarchy(
   variant: ProfileVariant = 'iso15118-2',
   addresses: IssuerAddresses = {},
+  atMs: number = AT_MS,
 ): CpoHierarchy {
-  const root = makeRoot('v2g-root', 'Test V2G Root', variant)
-  const sub1 = makeSub(root.issuer, 'cpo-sub1', 'Test CPO Sub1', variant, addresses)
-  const sub2 = makeSub(sub1.issuer, 'cpo-sub2', 'Test CPO Sub2', variant, addresses)
+  const root = makeRoot('v2g-root', 'Test V2G Root', variant, atMs)
+  const sub1 = makeSub(root.issuer, 'cpo-sub1', 'Test CPO Sub1', variant, addresses, atMs)
+  const sub2 = makeSub(sub1.issuer, 'cpo-sub2', 'Test CPO Sub2', variant, addresses, atMs)
   return { root, sub1, sub2 }
 }
 
