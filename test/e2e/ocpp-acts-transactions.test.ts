@@ -242,7 +242,7 @@ describe('E: transactions', () => {
 })
 
 describe('I: cost', () => {
-  it('TC_I_02_CSMS: says what a transaction cost when it ends', async () => {
+  it('TC_I_01_CSMS, TC_I_02_CSMS: says what a transaction costs so far, and what it cost when it ends', async () => {
     const priced = await startService({ policy: { tariff: { perSession: 0.5, perKWh: 0.4 } } })
     const station = await priced.booted('TC_I_02_CSMS')
     const event = (eventType: string, seqNo: number, value: number) => ({
