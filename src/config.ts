@@ -2,11 +2,13 @@
 
 import { Ajv } from 'ajv'
 import { parseDocument } from 'yaml'
-import type { Config, Setting } from './config-schema.ts'
-import { configSchema, describeConfig } from './config-schema.ts'
+import { configSchema } from './config-schema.ts'
+import type { Config, Setting } from './config-settings.ts'
+import { describeConfig } from './config-settings.ts'
 
-export type { Config, Setting } from './config-schema.ts'
-export { configSchema, describeConfig, envName } from './config-schema.ts'
+export { configSchema } from './config-schema.ts'
+export type { Config, Setting } from './config-settings.ts'
+export { describeConfig, envName } from './config-settings.ts'
 
 export interface ConfigIssue {
   /** Dotted path of the field, e.g. `http.port`; empty where the whole file is meant. */

@@ -583,6 +583,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sites/{siteId}/meters/{nodeId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+                nodeId: components["parameters"]["NodeId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * What a meter of the site shows now
+         * @description The meter must be in the site's configuration (`meters`). Its age counts from when the reading arrives here.
+         */
+        put: operations["putMeterReading"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sites/{siteId}/limits": {
         parameters: {
             query?: never;
@@ -1197,6 +1220,28 @@ export interface components {
             /** @description The grid connection. */
             root: components["schemas"]["CircuitNode"];
             phasorConstraints?: components["schemas"]["PhasorConstraint"][];
+            /** @description Meters whose readings come by `PUT /sites/{siteId}/meters/{nodeId}`, at most one per node. */
+            meters?: components["schemas"]["SiteMeter"][];
+        };
+        SiteMeter: {
+            nodeId: string;
+            /** @description A reading older than this is unknown; `staleA` holds then. */
+            maxAgeS: number;
+            /** @description Base load to assume while the meter is silent, in amperes for all phases or for each. */
+            staleA: number | components["schemas"]["SignedPhaseAmperes"];
+            /** @description Kept free above every reading, for what changes between two of them. */
+            marginA?: number;
+            /** @description The meter sits above the EVSEs; what they draw is taken off again. */
+            includesEvses: boolean;
+            /** @description How long a lower reading must last before it counts; 30 s unless said otherwise. */
+            fallHoldS?: number;
+        };
+        /** @description Amperes on L1, L2, L3; negative is feed-in (PV, battery). */
+        SignedPhaseAmperes: number[];
+        MeterReading: {
+            currentA?: components["schemas"]["SignedPhaseAmperes"];
+            /** @description Watts on L1, L2, L3; negative is feed-in. */
+            powerW?: number[];
         };
         Site: {
             id: string;
@@ -1429,6 +1474,7 @@ export interface components {
         StationId: string;
         TransactionId: string;
         SiteId: string;
+        NodeId: string;
         /** @description SHA-256 over the DER, lower-case hex. */
         Fingerprint: string;
         /** @description Only entries with an id greater than this one. */
@@ -2659,6 +2705,41 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["SiteStatus"];
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putMeterReading: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+                nodeId: components["parameters"]["NodeId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "currentA": [
+                 *         31.2,
+                 *         28.4,
+                 *         -4.1
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["MeterReading"];
+            };
+        };
+        responses: {
+            /** @description Counted from the next decision on. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };

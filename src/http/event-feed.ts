@@ -34,39 +34,10 @@ export interface FeedOptions {
  * served in one batch per turn of the event loop.
  */
 export function createEventFeed(hub: EventHub, options: FeedOptions): EventFeed {
-  const capacity = options.capacity ?? 2048
-  const ring = new Map<number, FeedEntry>()
-  const latest = new Map<string, number>()
+  const ring = createRing(options.epoch, options.capacity ?? 2048)
   const clients = new Set<FeedClient>()
   let pending: FeedEntry[] = []
   let scheduled: NodeJS.Immediate | undefined
-  let lastNo = 0
-  let forgottenNo = 0
-
-  const idOf = (no: number) => `${options.epoch}.${no}`
-
-  function remember(event: DomainEvent): FeedEntry {
-    const no = ++lastNo
-    const entry = createEntry(idOf(no), event)
-    const key = stateKey(event)
-    if (key !== undefined) {
-      ring.delete(latest.get(key) ?? 0)
-      latest.set(key, no)
-    }
-    ring.set(no, entry)
-    if (ring.size > capacity) forgetOldest()
-    return entry
-  }
-
-  function forgetOldest(): void {
-    for (const [no, entry] of ring) {
-      ring.delete(no)
-      forgottenNo = no
-      const key = stateKey(entry.event)
-      if (key !== undefined) latest.delete(key)
-      return
-    }
-  }
 
   function flush(): void {
     scheduled = undefined
@@ -82,21 +53,15 @@ export function createEventFeed(hub: EventHub, options: FeedOptions): EventFeed 
   }
 
   const unsubscribe = hub.subscribe((event) => {
-    const entry = remember(event)
+    const entry = ring.remember(event)
     if (clients.size === 0) return
     pending.push(entry)
     scheduled ??= setImmediate(flush)
   })
 
   return {
-    since(lastId) {
-      const [epoch, digits = ''] = lastId.split('.')
-      const no = /^\d{1,15}$/.test(digits) ? Number(digits) : -1
-      if (epoch !== options.epoch || no < 0 || no > lastNo) return { entries: [], complete: false }
-      const entries = [...ring].filter(([entryNo]) => entryNo > no).map(([, entry]) => entry)
-      return { entries, complete: no >= forgottenNo }
-    },
-    lastId: () => idOf(lastNo),
+    since: ring.since,
+    lastId: ring.lastId,
     attach(client) {
       // What is pending was published before the client came: it is in the ring, and `since` has given it.
       if (scheduled) {
@@ -113,8 +78,54 @@ export function createEventFeed(hub: EventHub, options: FeedOptions): EventFeed 
       unsubscribe()
       if (scheduled) clearImmediate(scheduled)
       clients.clear()
-      ring.clear()
     },
+  }
+}
+
+interface Ring {
+  remember(event: DomainEvent): FeedEntry
+  since: EventFeed['since']
+  lastId: EventFeed['lastId']
+}
+
+/** The latest events by number; of those that carry a whole state only the latest of its kind. */
+function createRing(epoch: string, capacity: number): Ring {
+  const entries = new Map<number, FeedEntry>()
+  const latest = new Map<string, number>()
+  let lastNo = 0
+  let forgottenNo = 0
+
+  function forgetOldest(): void {
+    for (const [no, entry] of entries) {
+      entries.delete(no)
+      forgottenNo = no
+      const key = stateKey(entry.event)
+      if (key !== undefined) latest.delete(key)
+      return
+    }
+  }
+
+  return {
+    remember(event) {
+      const no = ++lastNo
+      const entry = createEntry(`${epoch}.${no}`, event)
+      const key = stateKey(event)
+      if (key !== undefined) {
+        entries.delete(latest.get(key) ?? 0)
+        latest.set(key, no)
+      }
+      entries.set(no, entry)
+      if (entries.size > capacity) forgetOldest()
+      return entry
+    },
+    since(lastId) {
+      const [of, digits = ''] = lastId.split('.')
+      const no = /^\d{1,15}$/.test(digits) ? Number(digits) : -1
+      if (of !== epoch || no < 0 || no > lastNo) return { entries: [], complete: false }
+      const after = [...entries].filter(([entryNo]) => entryNo > no).map(([, entry]) => entry)
+      return { entries: after, complete: no >= forgottenNo }
+    },
+    lastId: () => `${epoch}.${lastNo}`,
   }
 }
 

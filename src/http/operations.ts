@@ -3,7 +3,11 @@ import type { Operations } from './operation.ts'
 import { accessOperations } from './resources/access.ts'
 import { callOperations } from './resources/calls.ts'
 import { certificateOperations } from './resources/certificates.ts'
+import { energyOperations } from './resources/energy.ts'
+import { limitOperations } from './resources/limits.ts'
+import { localListOperations } from './resources/local-lists.ts'
 import { orderOperations } from './resources/orders.ts'
+import { reportedOperations } from './resources/reported.ts'
 import { sessionOperations } from './resources/sessions.ts'
 import type { BrowserOptions } from './resources/sign-in.ts'
 import { signInOperations } from './resources/sign-in.ts'
@@ -19,12 +23,16 @@ export function createOperations(
 ): Operations {
   return {
     ...stationOperations(services),
+    ...reportedOperations(services),
     ...callOperations(services),
     ...orderOperations(services),
+    ...localListOperations(services),
     ...sessionOperations(services),
     ...tokenOperations(services),
     ...certificateOperations(services),
     ...siteOperations(services),
+    ...limitOperations(services),
+    ...energyOperations(services),
     ...accessOperations(services),
     ...signInOperations(browsers),
     streamEvents: { stream: (request, reply) => streams.open(request, reply, request.query ?? {}) },

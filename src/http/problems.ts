@@ -21,6 +21,7 @@ const PROBLEMS = {
   'authority.unknown': [404, 'No such authority'],
   'site.unknown': [404, 'No such site'],
   'limit.unknown': [404, 'No such limit'],
+  'meter.unknown': [404, 'No such meter'],
   'api-key.unknown': [404, 'No such API key'],
   'station.offline': [409, 'The station is offline'],
   'station.withheld': [409, 'The state of the station forbids calls'],

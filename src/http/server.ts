@@ -171,6 +171,12 @@ function addProbes(app: FastifyInstance, health: Health, metrics: HttpServerOpti
 
 function sendProblem(error: FastifyError | ApiProblem, request: FastifyRequest, reply: FastifyReply): void {
   const problem = toProblem(error, request.log)
+  // Guesses are logged one by one only until they are rate limited.
+  if (problem.code === 'auth.invalid' || problem.code === 'auth.forbidden')
+    request.log.warn(
+      { code: problem.code, address: request.ip, method: request.method, url: request.url },
+      'refused',
+    )
   if (problem.extras.retryAfterS !== undefined) reply.header('retry-after', problem.extras.retryAfterS)
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="gridkeep"')
   reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem.toBody()))

@@ -39,6 +39,14 @@ export interface LimitService {
   remove(siteId: string, limitId: string): Promise<boolean>
 }
 
+export interface EnergyApi {
+  readMeter(
+    siteId: string,
+    nodeId: string,
+    reading: components['schemas']['MeterReading'],
+  ): boolean
+}
+
 export interface CertificateService {
   /** Records the revocation and makes OCSP and CRL say so. */
   revoke(fingerprint: string, reason: string): Promise<'revoked' | 'already-revoked' | 'unknown'>
@@ -75,6 +83,7 @@ export interface ApiServices {
   readonly clock: Clock
   readonly sites: SiteService
   readonly limits: LimitService
+  readonly energy?: EnergyApi
   readonly certificates: CertificateService
   /** Left out: the service offers plain calls only. */
   readonly orders?: OrderService

@@ -8,10 +8,7 @@ import type { ApiServices } from '../services.ts'
 import { callProblem, requireCallRole, unchecked } from './calls.ts'
 import { requireStation } from './stations.ts'
 
-export type OrderOperations = Pick<
-  Operations,
-  'createOrder' | 'listOrders' | 'getOrder' | 'getLocalList' | 'putLocalList'
->
+export type OrderOperations = Pick<Operations, 'createOrder' | 'listOrders' | 'getOrder'>
 
 export function orderOperations(services: ApiServices): OrderOperations {
   const { store } = services
@@ -62,41 +59,10 @@ export function orderOperations(services: ApiServices): OrderOperations {
         throw new ApiProblem('order.unknown', `There is no order "${path.orderId}"; see GET /api/v1/orders.`)
       return { status: 200, body: toBody(order) }
     },
-
-    getLocalList: async ({ path }) => {
-      await requireStation(services, path.stationId)
-      const list = await store.localLists.get(path.stationId)
-      return {
-        status: 200,
-        body: {
-          version: list?.version ?? 0,
-          entries: (list?.entries ?? []).map((entry) => ({ ...entry })),
-          updatedAt: list?.updatedAt ?? null,
-        },
-      }
-    },
-
-    putLocalList: async ({ path, body, principal }) => {
-      await requireStation(services, path.stationId)
-      const outcome = await present(services.localLists).sync(path.stationId, {
-        actor: principal.name,
-        full: body.full === true,
-      })
-      return {
-        status: 200,
-        body: {
-          status: outcome.status,
-          version: outcome.version,
-          messages: outcome.messages,
-          detail: outcome.detail ?? null,
-        },
-        audit: { action: 'local-list.put', subject: path.stationId, detail: { ...outcome } },
-      }
-    },
   }
 }
 
-function present<T>(service: T | undefined): T {
+export function present<T>(service: T | undefined): T {
   if (service !== undefined) return service
   throw new ApiProblem('service.absent', 'Use POST /api/v1/stations/{id}/calls/{action} instead.')
 }

@@ -1,5 +1,4 @@
-import { isoNow } from '../../observe/clock.ts'
-import type { LimitRecord, SiteRecord } from '../../store/sites.ts'
+import type { SiteRecord } from '../../store/sites.ts'
 import type { components } from '../api.generated.ts'
 import type { Operations } from '../operation.ts'
 import { ApiProblem, invalid } from '../problems.ts'
@@ -7,27 +6,15 @@ import type { ApiServices, SiteConfig } from '../services.ts'
 
 export type SiteOperations = Pick<
   Operations,
-  | 'listSites'
-  | 'getSite'
-  | 'putSite'
-  | 'deleteSite'
-  | 'getSiteStatus'
-  | 'listLimits'
-  | 'putLimit'
-  | 'deleteLimit'
+  'listSites' | 'getSite' | 'putSite' | 'deleteSite' | 'getSiteStatus'
 >
 
-export function siteOperations({ store, sites, limits, clock }: ApiServices): SiteOperations {
-  const known = async (siteId: string) => {
-    const site = await store.sites.getSite(siteId)
-    if (!site) throw unknownSite(siteId)
-    return site
-  }
-
+export function siteOperations(services: ApiServices): SiteOperations {
+  const { store, sites } = services
   return {
     listSites: async () => ({ status: 200, body: { items: (await store.sites.listSites()).map(toBody) } }),
 
-    getSite: async ({ path }) => ({ status: 200, body: toBody(await known(path.siteId)) }),
+    getSite: async ({ path }) => ({ status: 200, body: toBody(await requireSite(services, path.siteId)) }),
 
     putSite: async ({ path, body }) => {
       const result = await sites.put(path.siteId, body)
@@ -49,51 +36,13 @@ export function siteOperations({ store, sites, limits, clock }: ApiServices): Si
       if (!status) throw unknownSite(path.siteId)
       return { status: 200, body: status }
     },
-
-    listLimits: async ({ path }) => {
-      await known(path.siteId)
-      return { status: 200, body: { items: [...(await store.sites.limits(path.siteId))] } }
-    },
-
-    putLimit: async ({ path, body, principal }) => {
-      await known(path.siteId)
-      const limit: LimitRecord = {
-        id: path.limitId,
-        siteId: path.siteId,
-        source: 'operator',
-        ...body,
-        setBy: principal.name,
-        updatedAt: isoNow(clock),
-      }
-      refuseEmptyValidity(limit)
-      const result = await limits.put(limit)
-      if (!result.ok) throw invalid('limit.invalid', result.issues)
-      return {
-        status: 200,
-        body: result.value,
-        audit: { action: 'limit.put', subject: `${path.siteId}/${path.limitId}`, detail: body },
-      }
-    },
-
-    deleteLimit: async ({ path }) => {
-      await known(path.siteId)
-      if (!(await limits.remove(path.siteId, path.limitId)))
-        throw new ApiProblem(
-          'limit.unknown',
-          `The site has no limit "${path.limitId}"; see GET /api/v1/sites/${path.siteId}/limits.`,
-        )
-      return {
-        status: 204,
-        audit: { action: 'limit.delete', subject: `${path.siteId}/${path.limitId}`, detail: {} },
-      }
-    },
   }
 }
 
-/** A limit that never holds would look like a promise. */
-function refuseEmptyValidity({ validFrom, validTo }: LimitRecord): void {
-  if (validFrom === null || validTo === null || Date.parse(validFrom) < Date.parse(validTo)) return
-  throw invalid('limit.invalid', [{ path: 'body/validTo', message: 'must be later than validFrom' }])
+export async function requireSite({ store }: ApiServices, siteId: string): Promise<SiteRecord> {
+  const site = await store.sites.getSite(siteId)
+  if (!site) throw unknownSite(siteId)
+  return site
 }
 
 function unknownSite(siteId: string): ApiProblem {

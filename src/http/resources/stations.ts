@@ -1,8 +1,8 @@
 import { isoNow } from '../../observe/clock.ts'
-import type { Connector, Station, StationFilter, StationRegistration } from '../../store/stations.ts'
+import type { Station, StationFilter, StationRegistration } from '../../store/stations.ts'
 import type { components } from '../api.generated.ts'
 import type { Operations } from '../operation.ts'
-import { DEFAULT_PAGE, defined, pageOf, pick } from '../pages.ts'
+import { defined, pageOf, pick } from '../pages.ts'
 import { ApiProblem } from '../problems.ts'
 import type { ApiServices } from '../services.ts'
 
@@ -15,15 +15,7 @@ const SCAN_PAGE = 500
 
 export type StationOperations = Pick<
   Operations,
-  | 'listStations'
-  | 'getStation'
-  | 'putStation'
-  | 'deleteStation'
-  | 'disconnectStation'
-  | 'listConnectors'
-  | 'listVariables'
-  | 'listStationEvents'
-  | 'listStationMeterValues'
+  'listStations' | 'getStation' | 'putStation' | 'deleteStation' | 'disconnectStation'
 >
 
 export function stationOperations(services: ApiServices): StationOperations {
@@ -33,15 +25,15 @@ export function stationOperations(services: ApiServices): StationOperations {
   return {
     listStations: async ({ query }) => {
       const { online, securityProfile, after, limit, ...filter } = query
-      const wants = (station: Station) =>
+      const isWanted = (station: Station) =>
         (online === undefined || bus.isOnline(station.id) === online) &&
         (securityProfile === undefined || station.securityProfile === securityProfile)
-      const found = pageOf(
+      const wants = online === undefined && securityProfile === undefined ? undefined : isWanted
+      const { items, next } = await pageOf(
         limit,
         (size) => scan(services, defined({ ...filter, after }), wants, size),
         (last) => last.id,
       )
-      const { items, next } = await found
       return {
         status: 200,
         body: { items: items.map((station) => toBody(station, bus.isOnline(station.id))), next },
@@ -87,52 +79,6 @@ export function stationOperations(services: ApiServices): StationOperations {
       bus.disconnect(path.stationId, `asked for by ${principal.name}`)
       return { status: 204, audit: { action: 'station.disconnect', subject: path.stationId, detail: {} } }
     },
-
-    listConnectors: async ({ path }) => {
-      await known(path.stationId)
-      return {
-        status: 200,
-        body: { items: (await store.stations.connectors(path.stationId)).map(toConnectorBody) },
-      }
-    },
-
-    listVariables: async ({ path, query }) => {
-      await known(path.stationId)
-      const items = await store.stations.variables(path.stationId, defined(query))
-      return {
-        status: 200,
-        body: {
-          items: items.map((item) => ({
-            ...item,
-            characteristics: item.characteristics && { ...item.characteristics },
-          })),
-        },
-      }
-    },
-
-    listStationEvents: async ({ path, query }) => {
-      await known(path.stationId)
-      const { limit, ...filter } = query
-      const page = await pageOf(
-        limit,
-        (size) => store.events.list({ stationId: path.stationId, ...defined(filter), limit: size }),
-        (last) => last.id,
-      )
-      return {
-        status: 200,
-        body: { ...page, items: page.items.map((item) => ({ ...item, detail: { ...item.detail } })) },
-      }
-    },
-
-    listStationMeterValues: async ({ path, query }) => {
-      await known(path.stationId)
-      const items = await store.sessions.meterValues({
-        stationId: path.stationId,
-        limit: DEFAULT_PAGE,
-        ...defined(query),
-      })
-      return { status: 200, body: { items: items.map((item) => ({ ...item, value: { ...item.value } })) } }
-    },
   }
 }
 
@@ -153,17 +99,18 @@ function unknownStation(id: string): ApiProblem {
 async function scan(
   { store }: ApiServices,
   filter: StationFilter,
-  wants: (station: Station) => boolean,
+  wants: ((station: Station) => boolean) | undefined,
   size: number,
 ): Promise<Station[]> {
   const found: Station[] = []
   let after = filter.after
   for (let scanned = 0; scanned < MAX_SCANNED && found.length < size; ) {
-    const page = await store.stations.list({ ...filter, ...defined({ after }), limit: SCAN_PAGE })
-    found.push(...page.filter(wants))
+    const limit = wants === undefined ? size : SCAN_PAGE
+    const page = await store.stations.list({ ...filter, ...defined({ after }), limit })
+    found.push(...(wants === undefined ? page : page.filter(wants)))
     scanned += page.length
     after = page.at(-1)?.id
-    if (page.length < SCAN_PAGE) break
+    if (page.length < limit) break
   }
   return found.slice(0, size)
 }
@@ -222,8 +169,4 @@ function toBody(station: Station, online: boolean): StationBody {
     'updatedAt',
   ])
   return { ...plain, online, hasPassword: passwordHash !== null, boot: boot && { ...boot } }
-}
-
-function toConnectorBody(connector: Connector): components['schemas']['Connector'] {
-  return pick(connector, ['evseId', 'connectorId', 'status', 'reportedAt', 'receivedAt'])
 }

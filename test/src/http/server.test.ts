@@ -1,6 +1,11 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { BASE_PATH } from '../../../src/http/index.ts'
 import { PROBLEM_CODES } from '../../../src/http/problems.ts'
@@ -59,6 +64,29 @@ describe('the listener', () => {
     await response.text()
     await api.close()
     await expect(fetch(`${url}/healthz`)).rejects.toThrow()
+  })
+})
+
+describe('the listener with TLS', () => {
+  test('speaks HTTPS, and marks its cookie as secure', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'gridkeep-https-'))
+    const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
+    const line = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -keyout ${key} -out ${cert}`
+    execFileSync('openssl', line.split(' '), { stdio: 'ignore' })
+    const tls = { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
+    rmSync(dir, { recursive: true })
+    const api = await createTestApi({ tls })
+    const url = await api.listen()
+    expect(url).toMatch(/^https:/)
+    const headers = { authorization: `Bearer ${api.keys.viewer}` }
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      const options = { method: 'POST', ca: tls.cert, servername: 'localhost', headers }
+      httpsRequest(`${url}/api/v1/sign-in`, options, resolve).on('error', reject).end()
+    })
+    expect(answer.statusCode).toBe(204)
+    expect(String(answer.headers['set-cookie'])).toContain('; Secure')
+    answer.destroy()
+    await api.close()
   })
 })
 

@@ -1,0 +1,68 @@
+/** What stations reported about themselves. */
+
+import type { Connector } from '../../store/stations.ts'
+import type { components } from '../api.generated.ts'
+import type { Operations } from '../operation.ts'
+import { DEFAULT_PAGE, defined, pageOf, pick } from '../pages.ts'
+import type { ApiServices } from '../services.ts'
+import { requireStation } from './stations.ts'
+
+export type ReportedOperations = Pick<
+  Operations,
+  'listConnectors' | 'listVariables' | 'listStationEvents' | 'listStationMeterValues'
+>
+
+export function reportedOperations(services: ApiServices): ReportedOperations {
+  const { store } = services
+  return {
+    listConnectors: async ({ path }) => {
+      await requireStation(services, path.stationId)
+      return {
+        status: 200,
+        body: { items: (await store.stations.connectors(path.stationId)).map(toConnectorBody) },
+      }
+    },
+
+    listVariables: async ({ path, query }) => {
+      await requireStation(services, path.stationId)
+      const items = await store.stations.variables(path.stationId, defined(query))
+      return {
+        status: 200,
+        body: {
+          items: items.map((item) => ({
+            ...item,
+            characteristics: item.characteristics && { ...item.characteristics },
+          })),
+        },
+      }
+    },
+
+    listStationEvents: async ({ path, query }) => {
+      await requireStation(services, path.stationId)
+      const { limit, ...filter } = query
+      const page = await pageOf(
+        limit,
+        (size) => store.events.list({ stationId: path.stationId, ...defined(filter), limit: size }),
+        (last) => last.id,
+      )
+      return {
+        status: 200,
+        body: { ...page, items: page.items.map((item) => ({ ...item, detail: { ...item.detail } })) },
+      }
+    },
+
+    listStationMeterValues: async ({ path, query }) => {
+      await requireStation(services, path.stationId)
+      const items = await store.sessions.meterValues({
+        stationId: path.stationId,
+        limit: DEFAULT_PAGE,
+        ...defined(query),
+      })
+      return { status: 200, body: { items: items.map((item) => ({ ...item, value: { ...item.value } })) } }
+    },
+  }
+}
+
+function toConnectorBody(connector: Connector): components['schemas']['Connector'] {
+  return pick(connector, ['evseId', 'connectorId', 'status', 'reportedAt', 'receivedAt'])
+}
