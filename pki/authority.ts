@@ -69,6 +69,7 @@ interface Prepared {
   readonly notAfterMs: number
   /** The issuer's own path length; what it signs must fit below. */
   readonly pathLength: number | undefined
+  readonly longestSignature: number
   readonly addresses: IssuerAddresses
   readonly extensions: WeakMap<CertificateProfile, Uint8Array>
 }
@@ -114,6 +115,7 @@ export function createIssuer(options: {
     notBeforeMs: certificate.notBeforeMs,
     notAfterMs: certificate.notAfterMs,
     pathLength: certificate.basicConstraints?.pathLength,
+    longestSignature: longestSignature(certificate.publicKey),
     addresses,
     extensions: new WeakMap(),
   })
@@ -210,6 +212,33 @@ function checkIssuer(profile: CertificateProfile, from: Prepared): void {
   }
 }
 
+/** Longest DER signature of a key: r and s with a sign octet each, RSA as long as its modulus, EdDSA fixed. */
+function longestSignature(key: PublicKey): number {
+  if (key.kind === 'rsa') return (key.bits + 7) >> 3
+  if (key.kind !== 'ec') return key.kind === 'ed448' ? 114 : 64
+  const integers = 2 * (2 + ((key.bits + 8) >> 3))
+  return integers + (integers < 0x80 ? 2 : 3)
+}
+
+/** Header of the certificate, and of the BIT STRING with its unused-bits octet. */
+const WRAPPING_BYTES = 4 + 4
+
+/**
+ * Refuses before the CA's key is used, and by the longest signature there could be: a certificate that fits only
+ * when its signature happens to be short would make issuing a matter of luck.
+ */
+function checkSize(profile: CertificateProfile, tbs: Uint8Array, from: Prepared): void {
+  const limit = profile.maxDerBytes
+  if (limit === undefined) return
+  const bytes = tbs.length + from.signer.algorithm.identifier.length + from.longestSignature + WRAPPING_BYTES
+  if (bytes > limit) {
+    throw new PkiError(
+      'certificate-too-large',
+      `${profile.id} allows ${limit} octets, this certificate may need ${bytes}; shorten names and addresses`,
+    )
+  }
+}
+
 function importedKey(key: PublicKey | Uint8Array): PublicKey {
   const parsed = key instanceof PublicKey ? key : PublicKey.parse(key)
   if (!parsed.isProven) parsed.import()
@@ -260,6 +289,7 @@ function draft(
     key.spki,
     tlv(0xa3, extensions),
   )
+  checkSize(profile, tbs, from)
   return { tbs, serialHex: Buffer.from(serial).toString('hex'), ...validity, profile, signer: from.signer }
 }
 
@@ -291,6 +321,7 @@ export function draftRoot(order: RootOrder): CertificateDraft {
     keyIdentifier: keyIdentifierOf(key, profile.keyIdentifier),
     ...validity,
     pathLength: undefined,
+    longestSignature: longestSignature(key),
     addresses: {},
     extensions: new WeakMap(),
   }

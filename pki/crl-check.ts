@@ -46,12 +46,18 @@ function mask(reasons: { readonly bytes: Uint8Array; readonly unusedBits: number
   return bits
 }
 
+/** 6.3.3: lists of the issuer itself count, too, where no distribution point names them. */
+const ISSUER_ITSELF: DistributionPoint = {
+  fullName: [],
+  relativeName: undefined,
+  reasons: undefined,
+  crlIssuer: [],
+}
+
 /** Which reasons `crl` decides for `certificate`; 0 when it does not speak about it (RFC 5280 6.3.3 b). */
 function coverage(crl: Crl, certificate: Certificate): number {
   const scope = crl.scope
-  const points = certificate.crlDistributionPoints ?? [
-    { fullName: [], relativeName: undefined, reasons: undefined, crlIssuer: [] },
-  ]
+  const points = [...(certificate.crlDistributionPoints ?? []), ISSUER_ITSELF]
   if (scope !== undefined) {
     if (scope.onlyAttributes || (scope.onlyUsers && certificate.isCa) || (scope.onlyCas && !certificate.isCa))
       return 0
