@@ -46,6 +46,7 @@ describe('a transaction', () => {
     expect(events()[0]?.transactionInfo.chargingState).toBe('Idle')
     station.plugIn(1, createVehicle(CAR_WITHOUT_CARD))
     await bench.csms.until('charging', () => station.currents(1)[0] > 0)
+    await bench.csms.until('told', () => events().length > 1)
     expect(summary().slice(0, 2)).toEqual(['Started Authorized', 'Updated CablePluggedIn'])
   })
 

@@ -60,6 +60,7 @@ describe('a Plug & Charge car at a station', () => {
     expect(authorize?.certificate).toBe('PEM')
     expect(authorize?.iso15118CertificateHashData).toHaveLength(4)
     await csms.until('charging', () => station.currents(1)[0] > 0)
+    await csms.until('told', () => csms.of('TransactionEvent').length > 0)
     expect(csms.of('TransactionEvent')[0]?.idToken).toEqual({ idToken: 'DEABCC12345678', type: 'eMAID' })
   })
 

@@ -221,6 +221,7 @@ describe('transactions by order of the CSMS', () => {
     })
     expect(answer.status).toBe('Accepted')
     await csms.until('limited from the start', () => station.currents(1)[0] === 8)
+    await csms.until('told', () => csms.of('TransactionEvent').length > 0)
     const [started] = csms.of('TransactionEvent')
     expect(started).toMatchObject({ triggerReason: 'RemoteStart', transactionInfo: { remoteStartId: 42 } })
     const transactionId = started?.transactionInfo.transactionId ?? ''
