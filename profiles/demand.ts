@@ -26,7 +26,9 @@ export type PolicyName = 'fair' | 'priority' | 'earliest-deadline' | 'least-laxi
 /** What a planner advises for one EVSE. Advice narrows a demand, it never widens a limit. */
 export interface PlanAdvice {
   readonly weight?: number
-  /** Amperes per phase that the plan has for now. The rest stays free for those the plan prefers. */
+  /** Amperes per phase that the plan has for now, given before anybody gets more than the plan has for them. */
+  readonly firstA?: number
+  /** The most that the plan allows now, even where more is free: the rest waits for cheaper hours. */
   readonly capA?: number
 }
 
@@ -35,7 +37,11 @@ export interface Demand {
   readonly mask: number
   readonly minA: number
   readonly maxA: number
+  /** Given in a first round, before what is left is shared out up to `maxA`. */
+  readonly firstA: number
   readonly weight: number
+  /** Level at which its share begins (see `AllocationRequest.offset`). */
+  readonly offset: number
   readonly tier: number
   readonly order: number
 }
@@ -77,11 +83,15 @@ export function demandOf(input: DemandInput): Demand {
   const plannedA = advice?.capA === undefined ? wantedA : Math.min(wantedA, advice.capA)
   // A plan that wants less than the minimum wants a pause.
   const maxA = Math.min(hardMaxA, plannedA + 1e-9 < minA ? 0 : plannedA)
+  const least = input.policy === 'least-laxity'
   return {
     mask: bookedMask(evse, input.learned),
     minA: Math.max(minA, Math.min(session.guaranteeA ?? 0, maxA)),
     maxA: maxA + 1e-9 < minA ? 0 : maxA,
-    weight: advice?.weight ?? 1,
+    firstA: advice?.firstA ?? maxA,
+    weight: (advice?.weight ?? 1) * (least ? Math.max(1, wantedA) : 1),
+    // Time to spare in hours: whoever has least rises first, and the others join as they come level.
+    offset: least ? laxityS(input) / 3600 : 0,
     tier: tierOf(input),
     order: orderOf(input),
   }
@@ -91,7 +101,6 @@ function tierOf(input: DemandInput): number {
   const { session, policy } = input
   if (policy === 'priority') return session.priorityClass ?? 1
   if (policy === 'earliest-deadline') return secondsUntilDeparture(input)
-  if (policy === 'least-laxity') return laxityS(input)
   return 0
 }
 

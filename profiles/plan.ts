@@ -25,10 +25,11 @@ export interface PlanSession {
 }
 
 export interface PlanObjective {
-  /** The first part of each request, as a share of it, that is worth more than the rest. */
-  readonly fairShare: number
-  /** How much more, as a multiple of the worth of energy. 0 plans for energy alone. */
-  readonly fairBonus: number
+  /**
+   * First parts of each request that are worth more than the rest, as a share of it, and by how much more as a
+   * multiple of the worth of energy. Several parts make a car the dearer the less it has got. Empty: energy alone.
+   */
+  readonly fairness: readonly { readonly share: number; readonly bonus: number }[]
   /**
    * How much less energy is worth at the end of a stay than now. Serves those that leave early first, and keeps the
    * site busy: what is not used now cannot be used later.
@@ -231,9 +232,10 @@ function addGroup(options: {
   })
   builder.row({ lower: Number.NEGATIVE_INFINITY, upper: group.remainingAh, terms: energy })
   const deliveredAh = group.requestedAh - group.remainingAh
-  const shareAh = objective.fairShare * group.requestedAh - deliveredAh
-  if (objective.fairBonus > 0 && shareAh > 0) {
-    const worth = (objective.fairBonus * (objective.valuePerKwh ?? 1) * group.wattPerA) / 1000
+  for (const part of objective.fairness) {
+    const shareAh = part.share * group.requestedAh - deliveredAh
+    if (part.bonus <= 0 || shareAh <= 0) continue
+    const worth = (part.bonus * (objective.valuePerKwh ?? 1) * group.wattPerA) / 1000
     const reached = builder.column({ lower: 0, upper: shareAh, worth })
     builder.row({ lower: 0, upper: Number.POSITIVE_INFINITY, terms: [...energy, [reached, -1]] })
   }

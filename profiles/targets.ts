@@ -1,4 +1,4 @@
-import { allocate, rowLoads } from './allocate.ts'
+import { rowLoads } from './allocate.ts'
 import { type EvseState, liveLease } from './booking.ts'
 import { type Demand, demandOf } from './demand.ts'
 import { applyDeadband } from './diff.ts'
@@ -8,6 +8,7 @@ import { disobeys } from './learned.ts'
 import type { SiteEvse } from './site.ts'
 import type { Situation } from './situation.ts'
 import type { Snapshot } from './snapshot.ts'
+import { allocateInStages } from './stages.ts'
 
 /** Why an EVSE is left out of the split; `null` when it takes part. */
 export type Unsteered =
@@ -117,15 +118,20 @@ export function computeTargets(situation: Situation): Targets {
   const of = (pick: (demand: Demand) => number) =>
     Float64Array.from(demands, (demand) => (demand ? pick(demand) : 0))
   const mask = Uint8Array.from(demands, (demand, index) => demand?.mask ?? situation.worstMask[index] ?? 7)
-  const allocation = allocate(network, {
+  const maxA = of((demand) => demand.maxA)
+  const request = {
     limits: steerable,
     mask,
     minA: of((demand) => demand.minA),
-    maxA: of((demand) => demand.maxA),
+    maxA,
     weight: of((demand) => demand.weight),
+    offset: of((demand) => demand.offset),
     tier: Int32Array.from(demands, (demand) => demand?.tier ?? 0),
     order: of((demand) => demand.order),
-  })
+  }
+  const planned = demands.some((demand) => demand !== null && demand.firstA < demand.maxA)
+  const stages = planned ? [of((demand) => demand.firstA), maxA] : [maxA]
+  const allocation = allocateInStages(network, request, stages)
   const limitA = allocation.grantA.map((grantA, index) => rounded(situation, index, grantA))
   const kept = applyDeadband({
     network,

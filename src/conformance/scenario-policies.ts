@@ -4,23 +4,34 @@ import type { ScenarioPolicy } from './scenario-scheduler.ts'
 export const SCENARIO_POLICIES = {
   /** As much energy as possible; the first 85 % of each request counts double, which costs almost none. */
   energy: {
-    objective: { fairShare: 0.85, fairBonus: 1, urgency: 0.5 },
+    objective: { fairness: [{ share: 0.85, bonus: 1 }], urgency: 0.5 },
     keepForLater: false,
     order: 'laxity',
+    caution: 0,
     laterShare: 1,
   },
-  /** Nobody left behind: the first 70 % of each request counts sixfold. */
+  /** Nobody left behind: the less a car has of its request, the more the next kWh counts. */
   fair: {
-    objective: { fairShare: 0.7, fairBonus: 5, urgency: 0.5 },
+    objective: {
+      fairness: [
+        { share: 0.3, bonus: 4 },
+        { share: 0.45, bonus: 4 },
+        { share: 0.6, bonus: 3 },
+        { share: 0.7, bonus: 3 },
+      ],
+      urgency: 0.5,
+    },
     keepForLater: false,
     order: 'fulfilment',
-    laterShare: 1,
+    caution: 2,
+    laterShare: 0.85,
   },
   /** Energy at its price: waits for cheaper hours while everyone's energy still fits. */
   cost: {
-    objective: { fairShare: 0.7, fairBonus: 0.2, urgency: 0.02, valuePerKwh: 1 },
+    objective: { fairness: [{ share: 0.7, bonus: 0.2 }], urgency: 0.02, valuePerKwh: 1 },
     keepForLater: true,
     order: 'laxity',
+    caution: 0,
     laterShare: 0.8,
   },
 } as const satisfies Record<string, ScenarioPolicy>

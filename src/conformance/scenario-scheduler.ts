@@ -37,6 +37,8 @@ export interface ScenarioPolicy {
   readonly keepForLater: boolean
   /** Who gets a minimum current first when not all fit: least time to spare, or least of its request so far. */
   readonly order: 'laxity' | 'fulfilment'
+  /** How many standard deviations below the mean later limits are expected, where limits have moved before. */
+  readonly caution: number
   /** Share of later limits to plan with: the rest is for cars that have not come yet. */
   readonly laterShare: number
 }
@@ -131,7 +133,8 @@ export class ScenarioScheduler implements Scheduler {
       session,
       learned,
       maxA,
-      sureA: Math.min(maxA, surelyUsedA(learned, maxA, LEARN_SETTINGS)),
+      // A car with no time to spare is believed to take what it needs.
+      sureA: Math.min(maxA, Math.max(surelyUsedA(learned, maxA, LEARN_SETTINGS), fillA / leftPeriods)),
       minA: Math.min(load.min_a, maxA),
       expectedA,
       laxity: leftPeriods - fillA / Math.max(1, learned.drawA ?? load.max_a),
@@ -212,25 +215,38 @@ export class ScenarioScheduler implements Scheduler {
     return made?.firstA ?? null
   }
 
-  /** Limits are known for now only; for later, yesterday's at the same time are the best guess, then today's. */
+  /** Limits are known for now only; for later, yesterday's around the same time are the best guess, then today's. */
   #expectedLimits(
     wired: ScenarioNetwork,
     view: ScenarioView,
     startS: number,
     durationS: number,
   ): Float64Array {
-    const first = view.t + Math.round(startS / view.period_s)
-    const steps = Math.max(1, Math.round(durationS / view.period_s))
+    if (startS === 0)
+      return Float64Array.from(wired.constraintOf, (constraint) => view.limits_a[constraint] ?? 0)
     const day = Math.round(DAY_S / view.period_s)
-    const sums = new Float64Array(view.limits_a.length)
-    for (let step = first; step < first + steps; step++) {
-      const expected = step === view.t ? view.limits_a : (this.#history.get(step - day) ?? view.limits_a)
-      sums.forEach((sum, constraint) => {
-        sums[constraint] = sum + (expected[constraint] ?? 0) / steps
-      })
+    const first = view.t + Math.round(startS / view.period_s) - day
+    const steps = Math.max(1, Math.round(durationS / view.period_s))
+    const yesterday = this.#past(first, first + steps)
+    const around =
+      yesterday.length > 0
+        ? this.#past(first - AROUND_STEPS, first + steps + AROUND_STEPS)
+        : this.#past(view.t - 2 * AROUND_STEPS, view.t + 1)
+    const mean = yesterday.length > 0 ? yesterday : [view.limits_a]
+    return Float64Array.from(wired.constraintOf, (constraint) => {
+      const expected = average(mean.map((limits) => limits[constraint] ?? 0))
+      const spread = deviation(around.map((limits) => limits[constraint] ?? 0))
+      return Math.max(0, expected - this.#policy.caution * spread) * this.#policy.laterShare
+    })
+  }
+
+  #past(from: number, to: number): (readonly number[])[] {
+    const found: (readonly number[])[] = []
+    for (let step = from; step < to; step++) {
+      const limits = this.#history.get(step)
+      if (limits) found.push(limits)
     }
-    const share = startS === 0 ? 1 : this.#policy.laterShare
-    return Float64Array.from(wired.constraintOf, (constraint) => (sums[constraint] ?? 0) * share)
+    return found
   }
 
   #settable(
@@ -248,6 +264,17 @@ export class ScenarioScheduler implements Scheduler {
       stepsOf: (load) => this.#load(load).pilots,
     })
   }
+}
+
+const AROUND_STEPS = 6
+
+function average(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
+function deviation(values: readonly number[]): number {
+  const mean = average(values)
+  return Math.sqrt(average(values.map((value) => (value - mean) ** 2)))
 }
 
 function meanOf(values: readonly number[], from: number, count: number): number {

@@ -1,12 +1,6 @@
-import loadHighs from 'highs'
 import { type Allocation, allocate } from '../../profiles/index.ts'
+import type { Highs } from '../../src/conformance/highs.ts'
 import type { Instance } from './alloc-instance.ts'
-
-export type Highs = Awaited<ReturnType<typeof loadHighs>>
-
-export async function startHighs(): Promise<Highs> {
-  return await loadHighs()
-}
 
 /** Loads by row, with how often each counts. */
 function rowTerms(
@@ -39,7 +33,7 @@ function columns(highs: Highs, text: string): Map<string, number> {
   if (solution.Status !== 'Optimal') throw new Error(`the linear program is ${solution.Status}`)
   const values = new Map<string, number>()
   for (const [name, column] of Object.entries(solution.Columns)) {
-    if ('Primal' in column && typeof column.Primal === 'number') values.set(name, column.Primal)
+    if (column.Primal !== undefined) values.set(name, column.Primal)
   }
   return values
 }
