@@ -1,6 +1,6 @@
 import type { Operations } from '../operation.ts'
 import type { ApiServices } from '../services.ts'
-import { present } from './orders.ts'
+import { present } from './present.ts'
 import { requireStation } from './stations.ts'
 
 export function localListOperations(

@@ -6,6 +6,7 @@ import { defined, pageOf, pick } from '../pages.ts'
 import { ApiProblem } from '../problems.ts'
 import type { ApiServices } from '../services.ts'
 import { callProblem, requireCallRole, unchecked } from './calls.ts'
+import { present } from './present.ts'
 import { requireStation } from './stations.ts'
 
 export type OrderOperations = Pick<Operations, 'createOrder' | 'listOrders' | 'getOrder'>
@@ -60,11 +61,6 @@ export function orderOperations(services: ApiServices): OrderOperations {
       return { status: 200, body: toBody(order) }
     },
   }
-}
-
-export function present<T>(service: T | undefined): T {
-  if (service !== undefined) return service
-  throw new ApiProblem('service.absent', 'Use POST /api/v1/stations/{id}/calls/{action} instead.')
 }
 
 function toBody(order: StationOrder): components['schemas']['StationOrder'] {
