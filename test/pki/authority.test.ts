@@ -1,4 +1,4 @@
-import { randomBytes, X509Certificate } from 'node:crypto'
+import { createPublicKey, randomBytes, X509Certificate } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import {
   CERTIFICATE_KINDS,
@@ -136,6 +136,31 @@ describe('authority', () => {
       random: randomBytes(16),
     }
     expect(() => draftCertificate({ ...order, publicKey: PublicKey.parse(spki) })).toThrow(/not valid/)
+  })
+
+  it('refuses a compressed point, which cars do not read', () => {
+    const { sub2 } = makeCpoHierarchy()
+    const jwk = createPublicKey(newKey()).export({ format: 'jwk' })
+    const x = Buffer.from(jwk.x ?? '', 'base64url')
+    const prefix = Buffer.from('3039301306072a8648ce3d020106082a8648ce3d030107032200', 'hex')
+    const odd = (Buffer.from(jwk.y ?? '', 'base64url').at(-1) ?? 0) & 1
+    const spki = Buffer.concat([prefix, Uint8Array.of(2 + odd), x])
+    const order = {
+      issuer: sub2.issuer,
+      profile: certificateProfile('secc-leaf'),
+      subject: station,
+      atMs: AT_MS,
+      random: randomBytes(16),
+    }
+    expect(() => draftCertificate({ ...order, publicKey: spki })).toThrow(/uncompressed/)
+    expect(() => draftCertificate({ ...order, publicKey: spki, atMs: Number.NaN })).toThrow()
+    const good = createSoftwareSigner(newKey()).publicKeySpki
+    for (const atMs of [Number.NaN, Number.POSITIVE_INFINITY, -1]) {
+      expect(() => draftCertificate({ ...order, publicKey: good, atMs })).toThrow()
+    }
+    expect(() =>
+      draftCertificate({ ...order, publicKey: good, notAfterMs: Number.MAX_SAFE_INTEGER }),
+    ).toThrow(/10000/)
   })
 
   it('does not believe a token that returns a wrong signature', async () => {
