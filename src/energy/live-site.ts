@@ -211,6 +211,18 @@ export class LiveSite {
     return this.#live(key)
   }
 
+  /** The latest measured current of each EVSE on the grid's phases, by EVSE index. */
+  measuredPhases(): (readonly [number, number, number])[] {
+    return this.site.evses.map((evse) => {
+      const phases: [number, number, number] = [0, 0, 0]
+      const measured = this.#evses.get(evse.key)?.measured
+      evse.terminals.forEach((terminal, index) => {
+        phases[terminal.phase - 1] = (phases[terminal.phase - 1] ?? 0) + (measured?.currentA[index] ?? 0)
+      })
+      return phases
+    })
+  }
+
   isOnline(stationId: string): boolean {
     return this.#station(stationId).link === 'connected'
   }

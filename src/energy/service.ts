@@ -4,6 +4,7 @@ import type { EventHub, StationBus } from '../bus/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { Store } from '../store/ports.ts'
 import type { LimitRecord, SiteRecord } from '../store/sites.ts'
+import type { MeterConfig } from './base-load.ts'
 import { SiteLoop } from './site-loop.ts'
 import { type SiteStatus, siteStatus } from './status.ts'
 
@@ -44,7 +45,7 @@ export class EnergyService {
     for (const record of await store.sites.listSites()) {
       const opened = openSite(toSpec(record.id, record.config))
       // What was stored had been checked: only a change of the rules between two versions can refuse it now.
-      if (opened.ok) await this.#open(opened.site)
+      if (opened.ok) await this.#open(opened.site, record.config)
       else
         log.error(
           { site: record.id, problems: opened.problems },
@@ -71,14 +72,14 @@ export class EnergyService {
       const errors = opened.problems.filter((problem) => problem.severity === 'error')
       return { ok: false, issues: errors.map(({ where, message }) => ({ path: where, message })) }
     }
-    const taken = this.#stationsElsewhere(siteId, opened.site)
-    if (taken.length > 0) return { ok: false, issues: taken }
+    const issues = [...this.#stationsElsewhere(siteId, opened.site), ...unknownMeters(opened.site, config)]
+    if (issues.length > 0) return { ok: false, issues }
     const { store, clock } = this.#options
     const site: SiteRecord = { id: siteId, config, updatedAt: new Date(clock.now()).toISOString() }
     await store.sites.putSite(site)
     const before = this.#loops.get(siteId)
     await before?.loop.stop()
-    await this.#open(opened.site)
+    await this.#open(opened.site, config)
     return { ok: true, value: { site, created: before === undefined } }
   }
 
@@ -118,6 +119,21 @@ export class EnergyService {
     return removed
   }
 
+  /** A meter's reading; false where the configuration has no such site or meter. */
+  readMeter(
+    siteId: string,
+    nodeId: string,
+    reading: { readonly currentA?: readonly number[]; readonly powerW?: readonly number[] },
+  ): boolean {
+    const running = this.#loops.get(siteId)
+    if (!running) return false
+    const { voltageV } = running.site
+    const perPhase = reading.currentA ?? reading.powerW?.map((powerW) => powerW / voltageV)
+    const [one, two, three] = perPhase ?? []
+    if (one === undefined || two === undefined || three === undefined) return false
+    return running.loop.readMeter(nodeId, [one, two, three])
+  }
+
   /** Load against limit of every node that has been decided on: for metrics. */
   loads() {
     return [...this.#loops.values()].flatMap(({ site, loop }) =>
@@ -140,10 +156,10 @@ export class EnergyService {
     hub.publish({ kind: 'limit.changed', siteId, at: new Date(clock.now()).toISOString() })
   }
 
-  async #open(site: Site): Promise<void> {
+  async #open(site: Site, config: object): Promise<void> {
     const { leaseMs } = this.#options
     const settings = leaseMs === undefined ? DEFAULT_SETTINGS : { ...DEFAULT_SETTINGS, leaseMs }
-    const loop = new SiteLoop({ ...this.#options, site, settings })
+    const loop = new SiteLoop({ ...this.#options, site, settings, meters: metersOf(config) })
     await loop.start()
     this.#loops.set(site.id, { site, loop })
   }
@@ -164,7 +180,22 @@ export class EnergyService {
   }
 }
 
+type StoredConfig = Omit<SiteSpec, 'id'> & { readonly meters?: readonly MeterConfig[] }
+
 /** The API has checked the shape against openapi.yaml; what remains is judged by `openSite`. */
 function toSpec(id: string, config: object): SiteSpec {
-  return { ...(config as Omit<SiteSpec, 'id'>), id }
+  const { meters: _meters, ...spec } = config as StoredConfig
+  return { ...spec, id }
+}
+
+function metersOf(config: object): readonly MeterConfig[] {
+  return (config as StoredConfig).meters ?? []
+}
+
+function unknownMeters(site: Site, config: object): Issue[] {
+  return metersOf(config).flatMap(({ nodeId }, index) =>
+    site.nodeById.has(nodeId)
+      ? []
+      : [{ path: `body/meters/${index}/nodeId`, message: `The site has no node ${nodeId}` }],
+  )
 }

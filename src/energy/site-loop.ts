@@ -14,6 +14,7 @@ import type { DomainEvent, EventHub, StationBus } from '../bus/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { Store } from '../store/ports.ts'
 import type { LimitRecord } from '../store/sites.ts'
+import { BaseLoads, type MeterConfig } from './base-load.ts'
 import { LiveSite } from './live-site.ts'
 import { sendPush } from './push.ts'
 
@@ -26,6 +27,7 @@ export interface SiteLoopOptions {
   readonly log: Logger
   readonly settings: DecisionSettings
   readonly pushDeadlineMs: number
+  readonly meters?: readonly MeterConfig[]
 }
 
 /** Everything a decision came from, but for the site itself, which is the same for all. */
@@ -40,6 +42,7 @@ const KEPT_SNAPSHOTS = 300
  */
 export class SiteLoop {
   readonly live: LiveSite
+  readonly baseLoads: BaseLoads
   readonly #options: SiteLoopOptions
   readonly #sending = new Map<string, Promise<void>>()
   readonly #recorded: RecordedSnapshot[] = []
@@ -53,6 +56,7 @@ export class SiteLoop {
   constructor(options: SiteLoopOptions) {
     this.#options = options
     this.live = new LiveSite(options)
+    this.baseLoads = new BaseLoads(options.site, options.meters ?? [])
   }
 
   async start(): Promise<void> {
@@ -78,6 +82,15 @@ export class SiteLoop {
 
   observe(event: DomainEvent): void {
     if (this.live.observe(event, this.#options.clock.now())) this.poke()
+  }
+
+  /** A reading of a meter; false where the node has none. What matters of it is decided in the next turn. */
+  readMeter(nodeId: string, currentA: readonly [number, number, number]): boolean {
+    if (!this.baseLoads.has(nodeId)) return false
+    const nowMs = this.#options.clock.now()
+    this.baseLoads.read(nodeId, { currentA, evseA: this.live.measuredPhases(), nowMs })
+    this.poke()
+    return true
   }
 
   /** Asks for a turn as soon as the running one is over. */
@@ -144,7 +157,7 @@ export class SiteLoop {
       nowMs,
       site,
       limits: this.#limits.map(toLimitInput),
-      baseLoads: [],
+      baseLoads: this.baseLoads.inputs(),
       ...this.live.states(),
       policy: 'fair',
       settings,

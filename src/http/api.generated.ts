@@ -598,7 +598,7 @@ export interface paths {
          * What a meter of the site shows now
          * @description The meter must be in the site's configuration (`meters`). Its age counts from when the reading arrives here.
          */
-        put: operations["putMeterReading"];
+        put: operations["reportMeter"];
         post?: never;
         delete?: never;
         options?: never;
@@ -2709,7 +2709,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    putMeterReading: {
+    reportMeter: {
         parameters: {
             query?: never;
             header?: never;

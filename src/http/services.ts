@@ -40,11 +40,7 @@ export interface LimitService {
 }
 
 export interface EnergyApi {
-  readMeter(
-    siteId: string,
-    nodeId: string,
-    reading: components['schemas']['MeterReading'],
-  ): boolean
+  readMeter(siteId: string, nodeId: string, reading: components['schemas']['MeterReading']): boolean
 }
 
 export interface CertificateService {

@@ -4,10 +4,10 @@ import type { ApiServices } from '../services.ts'
 import { present } from './present.ts'
 import { requireSite } from './sites.ts'
 
-export function energyOperations(services: ApiServices): Pick<Operations, 'putMeterReading'> {
+export function energyOperations(services: ApiServices): Pick<Operations, 'reportMeter'> {
   const energy = () => present(services.energy)
   return {
-    putMeterReading: async ({ path, body }) => {
+    reportMeter: async ({ path, body }) => {
       if (energy().readMeter(path.siteId, path.nodeId, body)) return { status: 204 }
       await requireSite(services, path.siteId)
       throw new ApiProblem(

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { resolve as resolvePath } from 'node:path'
 
-const main = fileURLToPath(new URL('../../../dist/src/main.js', import.meta.url))
+/** From the root of the repository, where npm runs tests and scripts; both may run this file from different depths. */
+const main = resolvePath('dist/src/main.js')
 
 export interface RunningService {
   readonly process: ChildProcess

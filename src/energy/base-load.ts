@@ -1,0 +1,99 @@
+import type { BaseLoadInput, Site } from '../../profiles/index.ts'
+
+type Phases = readonly [number, number, number]
+
+/** One meter of a site, as configured: what its node carries besides the EVSEs below it. */
+export interface MeterConfig {
+  readonly nodeId: string
+  /** Readings older than this are unknown: `staleA` holds then. */
+  readonly maxAgeS: number
+  readonly staleA: number | Phases
+  /** Kept free above every reading, for what changes between two of them. */
+  readonly marginA?: number
+  /** The meter sits above the EVSEs: what they draw is taken off again. */
+  readonly includesEvses: boolean
+  /** How long a lower reading must last before it counts. */
+  readonly fallHoldS?: number
+}
+
+interface Reading {
+  readonly netA: Phases
+  readonly atMs: number
+}
+
+/**
+ * An EVSE and the meter above it are not read at the same moment: when a car stops, the meter falls before the EVSE
+ * reports it, and the difference would look like room. Less counts only once it lasted.
+ */
+const FALL_HOLD_S = 30
+/** Readings kept per meter: a fast meter does not fill the memory. */
+const KEPT_READINGS = 256
+
+/** The readings of a site's meters, and the base load to count with. */
+export class BaseLoads {
+  readonly #site: Site
+  readonly #meters: ReadonlyMap<string, MeterConfig>
+  readonly #readings = new Map<string, Reading[]>()
+
+  constructor(site: Site, meters: readonly MeterConfig[]) {
+    this.#site = site
+    this.#meters = new Map(meters.map((meter) => [meter.nodeId, meter]))
+  }
+
+  has(nodeId: string): boolean {
+    return this.#meters.has(nodeId)
+  }
+
+  /** `evseA` is the measured current of each EVSE on the grid's phases, by EVSE index. */
+  read(nodeId: string, options: { currentA: Phases; evseA: readonly Phases[]; nowMs: number }): void {
+    const meter = this.#meters.get(nodeId)
+    const node = this.#site.nodeById.get(nodeId)
+    if (!meter || !node) return
+    const { currentA, evseA, nowMs } = options
+    const net: [number, number, number] = [...currentA]
+    if (meter.includesEvses) {
+      for (const evse of this.#site.evses) {
+        if (!evse.path.includes(node.index)) continue
+        for (const phase of [0, 1, 2] as const) net[phase] -= evseA[evse.index]?.[phase] ?? 0
+      }
+    }
+    const holdMs = (meter.fallHoldS ?? FALL_HOLD_S) * 1000
+    const kept = (this.#readings.get(nodeId) ?? []).filter((one) => nowMs - one.atMs <= holdMs)
+    this.#readings.set(nodeId, [...kept, { netA: net, atMs: nowMs }].slice(-KEPT_READINGS))
+  }
+
+  /** A meter that has never been read is stale from the beginning. */
+  inputs(): BaseLoadInput[] {
+    return [...this.#meters.values()].map((meter): BaseLoadInput => {
+      const readings = this.#readings.get(meter.nodeId) ?? []
+      const { staleA } = meter
+      return {
+        nodeId: meter.nodeId,
+        currentA: heldA(readings),
+        measuredAtMs: readings.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY,
+        maxAgeMs: meter.maxAgeS * 1000,
+        staleA: typeof staleA === 'number' ? [staleA, staleA, staleA] : staleA,
+        marginA: meter.marginA ?? 0,
+        // Taken off already, when the reading came.
+        includesEvses: false,
+      }
+    })
+  }
+}
+
+/** Highest of the readings held, where one that stands alone between two lower ones is the EVSEs' delay, not a load. */
+function heldA(readings: readonly Reading[]): Phases {
+  const [only] = readings
+  if (!only) return [0, 0, 0]
+  const highest: [number, number, number] = [...only.netA]
+  if (readings.length === 1) return highest
+  for (const phase of [0, 1, 2] as const) {
+    let held = Number.NEGATIVE_INFINITY
+    readings.forEach((reading, index) => {
+      const next = readings[index + 1]
+      if (next) held = Math.max(held, Math.min(reading.netA[phase], next.netA[phase]))
+    })
+    highest[phase] = held
+  }
+  return highest
+}
