@@ -1,9 +1,15 @@
 /** Port: what the OCPP side asks of the certificate side. */
 
-import type { OCSPRequestDataType, SignCertificateRequest } from '../ocpp/v201/messages.generated.ts'
+import type {
+  Get15118EVCertificateRequest,
+  OCSPRequestDataType,
+  SignCertificateRequest,
+} from '../ocpp/v201/messages.generated.ts'
 import type { Station } from '../store/stations.ts'
 
 export interface StationCertificates {
+  /** Absent: this service has no contract pool. */
+  readonly contracts?: VehicleContracts
   /** Checks a CSR and opens (or finds again) its order; the certificate follows by CertificateSigned (A02/A03). */
   requestSigning(
     station: Station,
@@ -31,4 +37,42 @@ export interface StationCertificates {
     | { readonly ok: true; readonly fingerprint: string }
     | { readonly ok: false; readonly reasonCode: string; readonly detail: string }
   >
+}
+
+/** What a car's request becomes: `exiResponse` in base64, empty where there is nothing to say to the car. */
+export interface EvCertificateAnswer {
+  readonly status: 'Accepted' | 'Failed'
+  readonly exiResponse: string
+  readonly reasonCode?: string
+  readonly detail?: string
+}
+
+/** What a car presents to charge with its contract (C07): the chain, or only hashes of its certificates. */
+export interface PresentedContract {
+  readonly stationId: string
+  readonly emaid: string
+  /** PEM, leaf first. Where it is there, the hashes say nothing more. */
+  readonly certificatePem?: string
+  readonly hashData?: readonly OCSPRequestDataType[]
+}
+
+export type ContractJudgement =
+  /** `contractStatus`: the contract itself may not be used, whatever its certificate says. */
+  | { readonly kind: 'valid'; readonly contractStatus?: 'Blocked' | 'Expired' | 'Invalid' }
+  | { readonly kind: 'expired' | 'revoked' | 'unverifiable'; readonly detail: string }
+
+/** Contracts of cars: handed out through stations, and judged when a car wants to charge. */
+export interface VehicleContracts {
+  /** Get15118EVCertificate (M01, M02); always answers within the car's patience. */
+  provide(stationId: string, request: Get15118EVCertificateRequest): Promise<EvCertificateAnswer>
+  judge(presented: PresentedContract): Promise<ContractJudgement>
+  account(emaid: string): Promise<AccountStanding>
+}
+
+/** What the contract pool knows of an eMAID, certificates aside. */
+export interface AccountStanding {
+  /** Undefined where the pool has no contract for it. */
+  readonly status: 'Accepted' | 'Blocked' | 'Expired' | 'Invalid' | undefined
+  /** As others may have written it: with and without hyphens and check digit. */
+  readonly spellings: readonly string[]
 }

@@ -47,5 +47,11 @@ export function createSchemas(): Schemas {
 function readSources(): ReadonlyMap<string, AnySchemaObject> {
   const path = createRequire(import.meta.url).resolve('ocpp-rpc/lib/schemas/ocpp2_0_1.json')
   const schemas: readonly AnySchemaObject[] = JSON.parse(readFileSync(path, 'utf8'))
-  return new Map(schemas.map(({ $id, ...schema }) => [String($id).replace(/^urn:/, ''), schema]))
+  const sources = new Map(schemas.map(({ $id, ...schema }) => [String($id).replace(/^urn:/, ''), schema]))
+  const answer = sources.get('Get15118EVCertificate.conf')?.properties?.exiResponse
+  // A station may take longer answers than the schema says (OCPPCommCtrlr.FieldLength); who answers keeps to that.
+  if (answer !== undefined) answer.maxLength = LARGEST_EXI_RESPONSE
+  return sources
 }
+
+const LARGEST_EXI_RESPONSE = 100_000

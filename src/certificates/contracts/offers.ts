@@ -72,10 +72,7 @@ async function chooseForInstall(
   if (fit.length === 0) return nothingFor(options, pcid, all)
   const ordered = byWish(fit, request.prioritizedEmaids)
   if (request.protocol === '15118-2') return take(options, ordered[0], request, 0)
-  const given = await store.contracts.answeredInSession(
-    sessionKeyOf(request),
-    new Date(atMs).toISOString(),
-  )
+  const given = await store.contracts.answeredInSession(sessionKeyOf(request), new Date(atMs).toISOString())
   const left = ordered.filter(({ id }) => !given.includes(id))
   const places = Math.max(0, request.maximumContracts - given.length)
   if (places === 0)
@@ -92,8 +89,7 @@ async function chooseForUpdate(
   const current = await store.contracts.certificate(request.leaf.fingerprint)
   const account = await store.contracts.forAccount(request.account.text)
   // The contract that the certificate belongs to; one from elsewhere is found by its account.
-  const candidates =
-    current === undefined ? account : account.filter(({ id }) => id === current.contractId)
+  const candidates = current === undefined ? account : account.filter(({ id }) => id === current.contractId)
   const fit = candidates.find((contract) => fitFor(contract, request, atMs))
   if (fit) return take(options, fit, request, 0)
   const [contract] = candidates

@@ -72,7 +72,10 @@ export class ContractPool {
   /** A contract whose key and certificate were made elsewhere; the eMAID is that of the certificate. */
   async import(
     terms: ContractTerms,
-    identity: { readonly privateKey: KeyObject; readonly certificates: readonly [Certificate, ...Certificate[]] },
+    identity: {
+      readonly privateKey: KeyObject
+      readonly certificates: readonly [Certificate, ...Certificate[]]
+    },
   ): Promise<PoolResult> {
     const [leaf, ...others] = identity.certificates
     const identifiers = readIdentifiers(leaf.commonName ?? '', terms.pcid)
@@ -164,7 +167,9 @@ export class ContractPool {
     let scalar: Uint8Array | undefined
     try {
       scalar = scalarOf(privateKey)
-      adoptContract(protocol, { chain: path.chain.slice(0, -1), scalar, emaid }, clock.now()).key.scalar.fill(0)
+      adoptContract(protocol, { chain: path.chain.slice(0, -1), scalar, emaid }, clock.now()).key.scalar.fill(
+        0,
+      )
     } catch (error) {
       if (error instanceof ContractError || error instanceof PkiError)
         return refuse('identity-invalid', error.message)
@@ -223,7 +228,10 @@ export class ContractPool {
 function readIdentifiers(emaidText: string, pcidText: string) {
   const emaid = parseEmaid(emaidText)
   if (!emaid)
-    return refuse('emaid-invalid', `"${emaidText}" is not an eMAID, e.g. DE8AA1A2B3C4D5 or DE-8AA-1A2B3C4D5-9`)
+    return refuse(
+      'emaid-invalid',
+      `"${emaidText}" is not an eMAID, e.g. DE8AA1A2B3C4D5 or DE-8AA-1A2B3C4D5-9`,
+    )
   if (!hasValidCheckDigit(emaid)) return refuse('emaid-invalid', `The check digit of ${emaidText} is wrong`)
   const pcid = parsePcid(pcidText)
   if (!pcid) return refuse('pcid-invalid', `"${pcidText}" is not a PCID: 17 or 18 letters and digits`)

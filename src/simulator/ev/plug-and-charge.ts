@@ -47,6 +47,8 @@ export interface PlugAndChargeEv {
   installationRequest(wish?: {
     readonly prioritizedEmaids?: readonly string[]
     readonly maximumContracts?: number
+    /** A -20 car asks for each of its contracts in the same session; a fresh one unless said otherwise. */
+    readonly sessionId?: Uint8Array
   }): EvRequest
   /** Asks for a new contract with the one it has; -20 cars ask for an installation instead. */
   updateRequest(): EvRequest
