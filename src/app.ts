@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { createEventHub } from './bus/hub.ts'
+import { createContractService } from './certificates/contracts/service.ts'
 import { createCertificateService } from './certificates/service.ts'
 import type { Config } from './config.ts'
 import { EnergyService } from './energy/service.ts'
@@ -102,6 +103,19 @@ async function start(
     v2gAuthority: await createExternalAuthority(config.pki.external, clock),
     sweepMs: ORDER_SWEEP_MS,
   })
+  const contracts = await createContractService({
+    store,
+    keys,
+    clock,
+    log,
+    random: (bytes) => randomBytes(bytes),
+    newId: randomUUID,
+    organisation: config.pki.organisation,
+    authorities: certificates.authorities,
+    issuance: certificates.issuance,
+    revoke: (fingerprint, reason) => certificates.revoke(fingerprint, reason),
+    release: (fingerprint) => certificates.release(fingerprint),
+  })
   const tlsSource = createTlsSource(config, certificates)
   const pki = await startPkiListeners({
     config,
@@ -122,7 +136,7 @@ async function start(
     hub,
     clock,
     log,
-    certificates,
+    certificates: { ...certificates, contracts },
     policy,
   })
   const energy = new EnergyService({
@@ -140,6 +154,8 @@ async function start(
   undo.push(() => energy.stop())
   certificates.start(ocpp.bus)
   undo.push(() => certificates.stop())
+  contracts.start()
+  undo.push(() => contracts.stop())
   const health = createHealth([{ name: 'database', check: () => store.check() }])
   const metrics = createMetrics(
     {
