@@ -55,7 +55,8 @@ export interface PathRequest {
   readonly extendedKeyUsage?: readonly string[]
   /** Key usages the leaf must allow, for instance keyAgreement for an OEM provisioning certificate. */
   readonly leafKeyUsage?: readonly KeyUsageName[]
-  readonly peerName?: PeerName
+  /** The name, or all of the names, that the leaf's alternative names must cover. */
+  readonly peerName?: PeerName | readonly PeerName[]
   readonly policies?: PolicyInputs
   readonly iso15118?: Iso15118Rules
   /** Asked once per certificate of a finished path, never for the anchor. Leave out to skip revocation. */
@@ -104,6 +105,14 @@ const RANKS: Partial<Record<PathReason, number>> = {
   revoked: 5,
 }
 const rank = (reason: PathReason): number => RANKS[reason] ?? 3
+
+function firstFinding<T>(items: readonly T[], check: (item: T) => Finding | undefined): Finding | undefined {
+  for (const item of items) {
+    const found = check(item)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
 
 class Search {
   readonly #request: PathRequest
@@ -188,7 +197,7 @@ class Search {
       checkAlone(leaf, 'leaf', atMs, strictness) ??
       checkExtendedUsage(leaf, extendedKeyUsage) ??
       usage ??
-      (peerName === undefined ? undefined : checkPeerName(leaf, peerName))
+      firstFinding([peerName ?? []].flat(), (name) => checkPeerName(leaf, name))
     )
   }
 

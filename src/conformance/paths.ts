@@ -26,6 +26,7 @@ export interface PathCase {
   readonly extended_key_usage: readonly string[]
   readonly expected_result: 'SUCCESS' | 'FAILURE'
   readonly expected_peer_name: { readonly kind: string; readonly value: string } | null
+  readonly expected_peer_names?: readonly { readonly kind: string; readonly value: string }[]
   readonly max_chain_depth: number | null
   readonly crls?: readonly string[]
 }
@@ -48,11 +49,14 @@ const USAGES: Readonly<Record<string, string>> = {
 }
 const PEER_KINDS: Readonly<Record<string, PeerName['kind']>> = { DNS: 'dns', IP: 'ip', RFC822: 'email' }
 
-function peerName(wanted: PathCase['expected_peer_name']): PeerName | undefined {
-  if (wanted === null) return undefined
-  const kind = PEER_KINDS[wanted.kind]
-  if (kind === undefined) throw new Error(`peer name kind ${wanted.kind} is not known`)
-  return { kind, value: wanted.value }
+/** Servers are asked for one name, clients for all of a list. */
+function peerNames(test: PathCase): PeerName[] {
+  const one = test.expected_peer_name === null ? [] : [test.expected_peer_name]
+  return [...one, ...(test.expected_peer_names ?? [])].map(({ kind, value }) => {
+    const known = PEER_KINDS[kind]
+    if (known === undefined) throw new Error(`peer name kind ${kind} is not known`)
+    return { kind: known, value }
+  })
 }
 
 const parseAll = (pems: readonly string[]): Certificate[] =>
@@ -113,7 +117,6 @@ export function validateCase(test: PathCase): PathResult {
     if (!(error instanceof PkiError)) throw error
     return { ok: false, reason: 'malformed', message: error.message, certificate: undefined }
   }
-  const peer = peerName(test.expected_peer_name)
   const revocation = revocationOf(test, anchors, intermediates, atMs)
   const request: PathRequest = {
     leaf,
@@ -123,7 +126,7 @@ export function validateCase(test: PathCase): PathResult {
     strictness: 'profile',
     extendedKeyUsage: usagesOf(test),
     leafKeyUsage: keyUsagesOf(test),
-    ...(peer === undefined ? {} : { peerName: peer }),
+    peerName: peerNames(test),
     ...(test.max_chain_depth === null ? {} : { maxDepth: test.max_chain_depth }),
     ...(revocation === undefined ? {} : { revocation }),
   }
