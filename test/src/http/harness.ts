@@ -157,6 +157,7 @@ function createServices(
       },
       remove: (siteId, id) => store.sites.removeLimit(siteId, id),
     },
+    energy: { readMeter: (_siteId, nodeId) => nodeId === 'grid' },
     certificates: {
       revoke: async (fingerprint, reason) => {
         const found = await store.certificates.byFingerprint(fingerprint)

@@ -117,7 +117,8 @@ describe('a request that breaks the contract changes nothing', () => {
         .replaceAll(/\{\w+\}/g, 'x')
       const body = Object.assign({}, content.example, { unknown: 1 })
       const answer = await api.request(method as 'PUT', url, { body })
-      expect(answer, operationId).toMatchObject({ status: 400, json: { issues: [{ path: 'body/unknown' }] } })
+      expect(answer.status, operationId).toBe(400)
+      expect((answer.json.issues as { path: string }[]).map((issue) => issue.path)).toContain('body/unknown')
     }
     expect(await state()).toBe(before)
   })

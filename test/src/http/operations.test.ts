@@ -45,6 +45,7 @@ const requests: readonly [
   ['putSite', 'PUT', '/sites/depot', 200, siteConfig],
   ['getSite', 'GET', '/sites/depot', 200],
   ['getSiteStatus', 'GET', '/sites/depot/status', 200],
+  ['reportMeter', 'PUT', '/sites/depot/meters/grid', 204, { currentA: [31.2, 28.4, -4.1] }],
   ['listLimits', 'GET', '/sites/depot/limits', 200],
   ['putLimit', 'PUT', '/sites/depot/limits/night', 200, { nodeId: 'grid', value: 20, unit: 'A' }],
   ['deleteLimit', 'DELETE', '/sites/depot/limits/night', 204],
@@ -90,7 +91,7 @@ describe('every operation of the contract', () => {
 
   test('that changes something leaves an entry in the audit trail with the name of the key', async () => {
     const entries = await api.store.audit.list({ limit: 1000 })
-    const changing = requests.filter(([, method]) => method !== 'GET')
+    const changing = requests.filter(([operation, method]) => method !== 'GET' && operation !== 'reportMeter')
     expect(new Set(entries.map((entry) => entry.actor))).toEqual(new Set(['the-admin']))
     expect(entries.length).toBeGreaterThanOrEqual(changing.length)
     expect(new Set(entries.map((entry) => entry.action))).toEqual(

@@ -124,3 +124,30 @@ describe('a limit', () => {
     )
   })
 })
+
+describe('a meter of a site', () => {
+  const report = (url: string, body: unknown, role: 'operator' | 'viewer' = 'operator') =>
+    api.request('PUT', `/api/v1/sites/${url}`, { body, role })
+  const reading = { currentA: [1, 2, -3] }
+
+  test('is read without an entry in the audit trail, many times a minute', async () => {
+    await put('depot', siteConfig)
+    expect((await report('depot/meters/grid', reading)).status).toBe(204)
+    expect((await report('depot/meters/grid', { powerW: [230, 230, 0] })).status).toBe(204)
+    expect((await api.store.audit.list()).map((entry) => entry.action)).toEqual(['site.put'])
+  })
+
+  test('that is unknown, of an unknown site, or shows nonsense is refused', async () => {
+    expect((await report('none/meters/none', reading)).json.code).toBe('site.unknown')
+    await put('depot', siteConfig)
+    expect((await report('depot/meters/none', reading)).json.code).toBe('meter.unknown')
+    for (const body of [
+      {},
+      { currentA: [1, 2] },
+      { currentA: [1, 2, 'x'] },
+      { ...reading, powerW: [1, 1, 1] },
+    ])
+      expect((await report('depot/meters/grid', body)).status).toBe(400)
+    expect((await report('depot/meters/grid', reading, 'viewer')).status).toBe(403)
+  })
+})
