@@ -4,6 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { openAuthorityKeys } from './authority-keys.ts'
 import { createEventHub } from './bus/hub.ts'
 import { createContractService } from './certificates/contracts/service.ts'
 import { createCertificateService } from './certificates/service.ts'
@@ -84,7 +85,9 @@ async function start(
   const hub = createEventHub((error, event) =>
     log.error({ err: error, event: event.kind }, 'A listener failed'),
   )
-  const keys = await openWrappedKeys(store.keyBlobs, passphrase.value)
+  const files = await openWrappedKeys(store.keyBlobs, passphrase.value)
+  const { keys, close: closeKeys } = await openAuthorityKeys(config.pki.authorityKeys, files)
+  undo.push(async () => closeKeys())
   const firstAdminKey = await ensureFirstAdminKey(store, clock)
 
   const { publicUrl } = config.pkiHttp

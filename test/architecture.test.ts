@@ -30,7 +30,7 @@ const rules: Record<string, { files: readonly RegExp[]; packages: readonly (stri
   },
   'src/certificates/': { files: [/^pki\/index\.ts$/], packages: [/^node:/, 'pino'] },
   'src/energy/': { files: [/^profiles\/index\.ts$/], packages: [/^node:/, 'pino', 'highs'] },
-  'src/keys/': { files: [/^pki\/index\.ts$/], packages: [/^node:/] },
+  'src/keys/': { files: [/^pki\/index\.ts$/], packages: [/^node:/, 'pkcs11js'] },
   'src/http/': {
     files: [/^src\/(observe|stations)\//, /^src\/ocpp\/(schemas|actions|errors)\.ts$/],
     packages: [

@@ -6,7 +6,7 @@ import {
   type Signer,
   sameBytes,
 } from '../../pki/index.ts'
-import type { KeyStore } from '../keys/ports.ts'
+import { type KeyStore, KeyUnavailable } from '../keys/ports.ts'
 import type { AuthorityRecord } from '../store/certificates.ts'
 import type { Store } from '../store/ports.ts'
 
@@ -25,6 +25,7 @@ export type SigningAuthority = Authority & { readonly issuer: Issuer }
 
 /** Longer chains do not exist in V2G (root and two sub-CAs); the bound is for a database that is not a tree. */
 const MAX_CHAIN = 10
+const KEY_RETRY_MS = 10_000
 
 /**
  * All authorities by id. Generations of one line stand side by side: all of them answer for what they issued, the
@@ -113,6 +114,8 @@ export class Authorities {
 
 export function withKey(authority: Authority): SigningAuthority {
   const { issuer } = authority
+  if (issuer === undefined && authority.record.keyName !== null)
+    throw new KeyUnavailable(`The key store of ${authority.record.id} does not answer`, KEY_RETRY_MS)
   if (issuer === undefined)
     throw new Error(`The key of ${authority.record.id} is not here: sign by ceremony (gridkeep ca ceremony)`)
   return { ...authority, issuer }
@@ -136,13 +139,24 @@ export async function openAuthority(
 ): Promise<Authority> {
   const certificate = Certificate.parse(record.certificateDer)
   if (record.keyName === null) return { record, certificate, issuer: undefined, leanIssuers: [] }
-  const signer = await options.keys.open(record.keyName)
+  const signer = await openKey(options.keys, record.keyName)
+  // A token that does not answer now: everything but issuing goes on, and upkeep tries again.
+  if (signer === 'unavailable') return { record, certificate, issuer: undefined, leanIssuers: [] }
   if (!signer) {
     throw new Error(
       `The key ${record.keyName} of the authority ${record.id} is missing from the key store: restore it from the backup`,
     )
   }
   return { record, certificate, ...issuersOf(certificate, signer, addressesOf(options.publicUrl, record.id)) }
+}
+
+async function openKey(keys: KeyStore, name: string): Promise<Signer | 'unavailable' | undefined> {
+  try {
+    return await keys.open(name)
+  } catch (error) {
+    if (error instanceof KeyUnavailable) return 'unavailable'
+    throw error
+  }
 }
 
 function issuersOf(
@@ -165,12 +179,17 @@ export async function refreshAuthorities(
   authorities: Authorities,
 ): Promise<void> {
   for (const record of await options.store.certificates.authorities()) {
-    const known = authorities.get(record.id)?.record
+    const authority = authorities.get(record.id)
+    const known = authority?.record
+    const isKeyMissing = record.keyName !== null && authority?.issuer === undefined
     const same =
       known !== undefined &&
+      !isKeyMissing &&
       known.state === record.state &&
       known.keyName === record.keyName &&
       sameBytes(known.certificateDer, record.certificateDer)
-    if (!same) authorities.put(await openAuthority(options, record))
+    if (same) continue
+    const opened = await openAuthority(options, record)
+    if (!isKeyMissing || opened.issuer !== undefined || known === undefined) authorities.put(opened)
   }
 }

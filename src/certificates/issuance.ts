@@ -7,7 +7,7 @@ import {
   createSoftwareSigner,
   draftCertificate,
   draftRoot,
-  type Issuer,
+  PkiError,
   type PublicKey,
   type SignatureAlgorithmName,
   type Signer,
@@ -100,13 +100,16 @@ export class Issuance {
   #draft(request: IssueRequest): CertificateDraft {
     const { authority, publicKey } = request
     const order = { ...this.#order(request), publicKey }
-    const make = (issuer: Issuer): CertificateDraft => draftCertificate({ ...order, issuer })
-    let draft = make(authority.issuer)
-    for (const issuer of authority.leanIssuers) {
-      if (fits(draft)) break
-      draft = make(issuer)
+    let tooLarge: unknown
+    for (const issuer of [authority.issuer, ...authority.leanIssuers]) {
+      try {
+        return draftCertificate({ ...order, issuer })
+      } catch (error) {
+        if (!(error instanceof PkiError) || error.code !== 'certificate-too-large') throw error
+        tooLarge = error
+      }
     }
-    return draft
+    throw tooLarge
   }
 
   async #sign(
@@ -157,20 +160,6 @@ export class Issuance {
     this.#throwAways.set(algorithm, signer)
     return signer
   }
-}
-
-/** Octets of a signature value in DER at their most. */
-const SIGNATURE_BYTES: Partial<Record<SignatureAlgorithmName, number>> = {
-  'ecdsa-with-SHA256': 72,
-  'ecdsa-with-SHA384': 104,
-  'ecdsa-with-SHA512': 139,
-}
-
-function fits({ tbs, profile, signer }: CertificateDraft): boolean {
-  if (profile.maxDerBytes === undefined) return true
-  // Around the parts: outer SEQUENCE 4, BIT STRING 4 octets.
-  const overhead = signer.algorithm.identifier.length + 8
-  return tbs.length + overhead + (SIGNATURE_BYTES[signer.algorithm.name] ?? 512) <= profile.maxDerBytes
 }
 
 const withoutZeros = (hex: string): string => hex.replace(/^0+(?=.)/, '')

@@ -69,8 +69,8 @@ export class OrderIssuing {
   async #local(order: SigningOrder, csr: Csr, station: Station): Promise<Issued | undefined> {
     const { authorities, issuance, organisation, clock } = this.#options
     const { profile, line } = issuanceOf(order.certificateType)
-    const authority = authorities.signing(line)
     try {
+      const authority = authorities.signing(line)
       const certificate = await issuance.issue({
         authority,
         profile,
