@@ -1,9 +1,58 @@
+/** Port: what the site loops must know after a restart, and what they leave behind. */
+
+/** One node and minute of the compliance record. Amperes per phase on L1, L2, L3. */
+export interface ComplianceMinute {
+  readonly siteId: string
+  readonly nodeId: string
+  /** Start of the minute, milliseconds since the epoch. */
+  readonly minuteMs: number
+  readonly limitA: readonly (number | null)[]
+  readonly highestA: readonly number[]
+  readonly meanA: readonly number[]
+  readonly msAbove: number
+  readonly longestExcursionMs: number
+  readonly ampereSecondsAbove: number
+  readonly deliveredWh: number
+  /** What cars below could have taken, had this node had room. */
+  readonly unmetWh: number
+  /** Of what was delivered, and of the same energy had nobody waited; null without prices. */
+  readonly cost: number | null
+  readonly uncontrolledCost: number | null
+}
+
+export interface SnapshotBlob {
+  readonly atMs: number
+  /** Opaque to the store. */
+  readonly data: Uint8Array
+}
+
 /**
- * Port: what the site loop must not forget when the process dies: which limits stations were sent and have accepted,
- * and the memory that the next decision builds on. Plain data of `profiles/`, by a key of the loop's choosing.
+ * What the site loops must know after a restart: what was sent to which station. Plain JSON by key; the values
+ * belong to energy/.
  */
 export interface EnergyStateStore {
   put(key: string, state: object): Promise<void>
+  remove(key: string): Promise<boolean>
   /** All states whose key starts with `prefix`. */
   list(prefix: string): Promise<ReadonlyMap<string, object>>
+
+  /** Keeps a snapshot and forgets the oldest of the site beyond `keepBytes` and before `keepFromMs`. */
+  keepSnapshot(
+    siteId: string,
+    snapshot: SnapshotBlob,
+    bounds: { readonly keepFromMs: number; readonly keepBytes: number },
+  ): Promise<void>
+  /** The newest snapshot at or before `atMs`. */
+  snapshotAt(siteId: string, atMs: number): Promise<SnapshotBlob | undefined>
+
+  /** Replaces the minutes of the same site, node and time; forgets the site's before `keepFromMs`. */
+  keepMinutes(minutes: readonly ComplianceMinute[], keepFromMs: number): Promise<void>
+  /** Oldest first. */
+  minutes(query: {
+    readonly siteId: string
+    readonly fromMs: number
+    readonly toMs: number
+    readonly nodeId?: string
+    readonly limit: number
+  }): Promise<readonly ComplianceMinute[]>
 }

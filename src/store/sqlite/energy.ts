@@ -1,6 +1,8 @@
-import type { EnergyStateStore } from '../energy.ts'
-import type { Database } from './database.ts'
-import { json, text } from './rows.ts'
+import type { ComplianceMinute, EnergyStateStore } from '../energy.ts'
+import type { Database, Row } from './database.ts'
+import { int, json, text } from './rows.ts'
+
+type Kept = Omit<ComplianceMinute, 'siteId' | 'nodeId' | 'minuteMs'>
 
 export function createEnergyStateStore(db: Database): EnergyStateStore {
   return {
@@ -8,6 +10,7 @@ export function createEnergyStateStore(db: Database): EnergyStateStore {
       db.write(() => {
         db.run('INSERT OR REPLACE INTO energy_state VALUES (?, ?)', key, JSON.stringify(state))
       }),
+    remove: (key) => db.write(() => db.run('DELETE FROM energy_state WHERE key = ?', key).changes > 0),
     list: async (prefix) =>
       new Map(
         db
@@ -18,5 +21,67 @@ export function createEnergyStateStore(db: Database): EnergyStateStore {
           )
           .map((row) => [text(row, 'key'), json<object>(row, 'state')]),
       ),
+
+    keepSnapshot: (siteId, { atMs, data }, { keepFromMs, keepBytes }) =>
+      db.write(() => {
+        db.run('INSERT OR REPLACE INTO site_snapshots VALUES (?, ?, ?, ?)', siteId, atMs, data.length, data)
+        db.run('DELETE FROM site_snapshots WHERE site_id = ? AND at_ms < ?', siteId, keepFromMs)
+        // From the newest back: whatever is older than the budget reaches.
+        db.run(
+          `DELETE FROM site_snapshots WHERE site_id = ?1 AND at_ms <= (
+             SELECT at_ms FROM (
+               SELECT at_ms, sum(bytes) OVER (ORDER BY at_ms DESC) AS total
+               FROM site_snapshots WHERE site_id = ?1
+             ) WHERE total > ?2 ORDER BY at_ms DESC LIMIT 1
+           )`,
+          siteId,
+          keepBytes,
+        )
+      }),
+    snapshotAt: async (siteId, atMs) => {
+      const row = db.get(
+        'SELECT at_ms, data FROM site_snapshots WHERE site_id = ? AND at_ms <= ? ORDER BY at_ms DESC LIMIT 1',
+        siteId,
+        atMs,
+      )
+      return row?.data instanceof Uint8Array ? { atMs: int(row, 'at_ms'), data: row.data } : undefined
+    },
+
+    keepMinutes: (minutes, keepFromMs) =>
+      db.write(() => {
+        for (const { siteId, nodeId, minuteMs, ...kept } of minutes) {
+          db.run(
+            'INSERT OR REPLACE INTO site_minutes VALUES (?, ?, ?, ?)',
+            siteId,
+            minuteMs,
+            nodeId,
+            JSON.stringify(kept satisfies Kept),
+          )
+        }
+        for (const siteId of new Set(minutes.map((minute) => minute.siteId)))
+          db.run('DELETE FROM site_minutes WHERE site_id = ? AND minute_ms < ?', siteId, keepFromMs)
+      }),
+    minutes: async ({ siteId, fromMs, toMs, nodeId, limit }) =>
+      db
+        .all(
+          `SELECT * FROM site_minutes WHERE site_id = ? AND minute_ms >= ? AND minute_ms < ?
+           AND (? IS NULL OR node_id = ?) ORDER BY minute_ms, node_id LIMIT ?`,
+          siteId,
+          fromMs,
+          toMs,
+          nodeId ?? null,
+          nodeId ?? null,
+          limit,
+        )
+        .map(toMinute),
+  }
+}
+
+function toMinute(row: Row): ComplianceMinute {
+  return {
+    siteId: text(row, 'site_id'),
+    nodeId: text(row, 'node_id'),
+    minuteMs: int(row, 'minute_ms'),
+    ...json<Kept>(row, 'minute'),
   }
 }

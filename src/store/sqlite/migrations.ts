@@ -378,4 +378,23 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (usage, fingerprint)
   ) WITHOUT ROWID;
   `,
+  `
+  -- What each decision of a site came from, compressed; bounded by age and size.
+  CREATE TABLE site_snapshots (
+    site_id TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (site_id, at_ms)
+  );
+
+  -- The compliance record: one row per node and minute.
+  CREATE TABLE site_minutes (
+    site_id TEXT NOT NULL,
+    minute_ms INTEGER NOT NULL,
+    node_id TEXT NOT NULL,
+    minute TEXT NOT NULL,
+    PRIMARY KEY (site_id, minute_ms, node_id)
+  ) WITHOUT ROWID;
+  `,
 ]
