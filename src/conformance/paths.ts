@@ -14,21 +14,26 @@ import {
   validatePath,
 } from '../../pki/index.ts'
 
-/** The parts of the x509-limbo format (version 1) that decide a case. */
+interface NamedPeer {
+  readonly kind: string
+  readonly value: string
+}
+
+/** The parts of the x509-limbo format (version 1) that decide a case. What a suite may leave out is optional. */
 export interface PathCase {
   readonly id: string
-  readonly validation_kind: 'SERVER' | 'CLIENT'
+  readonly validation_kind?: 'SERVER' | 'CLIENT'
   readonly trusted_certs: readonly string[]
-  readonly untrusted_intermediates: readonly string[]
+  readonly untrusted_intermediates?: readonly string[] | null
   readonly peer_certificate: string
-  readonly validation_time: string | null
-  readonly key_usage: readonly string[]
-  readonly extended_key_usage: readonly string[]
+  readonly validation_time?: string | null
+  readonly key_usage?: readonly string[] | null
+  readonly extended_key_usage?: readonly string[] | null
   readonly expected_result: 'SUCCESS' | 'FAILURE'
-  readonly expected_peer_name: { readonly kind: string; readonly value: string } | null
-  readonly expected_peer_names?: readonly { readonly kind: string; readonly value: string }[]
-  readonly max_chain_depth: number | null
-  readonly crls?: readonly string[]
+  readonly expected_peer_name?: NamedPeer | null
+  readonly expected_peer_names?: readonly NamedPeer[] | null
+  readonly max_chain_depth?: number | null
+  readonly crls?: readonly string[] | null
 }
 
 export interface PathOutcome {
@@ -51,8 +56,8 @@ const PEER_KINDS: Readonly<Record<string, PeerName['kind']>> = { DNS: 'dns', IP:
 
 /** Servers are asked for one name, clients for all of a list. */
 function peerNames(test: PathCase): PeerName[] {
-  const one = test.expected_peer_name === null ? [] : [test.expected_peer_name]
-  return [...one, ...(test.expected_peer_names ?? [])].map(({ kind, value }) => {
+  const one = test.expected_peer_name ?? undefined
+  return [...(one === undefined ? [] : [one]), ...(test.expected_peer_names ?? [])].map(({ kind, value }) => {
     const known = PEER_KINDS[kind]
     if (known === undefined) throw new Error(`peer name kind ${kind} is not known`)
     return { kind: known, value }
@@ -71,13 +76,15 @@ const parseAll = (pems: readonly string[]): Certificate[] =>
   })
 
 function usagesOf(test: PathCase): string[] {
-  if (test.extended_key_usage.length > 0) return test.extended_key_usage.map((name) => USAGES[name] ?? name)
-  return [test.validation_kind === 'SERVER' ? OID.serverAuth : OID.clientAuth]
+  const listed = test.extended_key_usage ?? []
+  if (listed.length > 0) return listed.map((name) => USAGES[name] ?? name)
+  if (test.validation_kind === 'SERVER') return [OID.serverAuth]
+  return test.validation_kind === 'CLIENT' ? [OID.clientAuth] : []
 }
 
 /** The format's key usage names are RFC 5280's, except that a few suites write contentCommitment. */
 function keyUsagesOf(test: PathCase): KeyUsageName[] {
-  return test.key_usage.map((name) => {
+  return (test.key_usage ?? []).map((name) => {
     const known = KEY_USAGE_NAMES.find(
       (usage) => usage === (name === 'contentCommitment' ? 'nonRepudiation' : name),
     )
@@ -107,9 +114,9 @@ function revocationOf(
 
 /** Validates one case, without looking at what is expected. */
 export function validateCase(test: PathCase): PathResult {
-  const atMs = test.validation_time === null ? Date.now() : Date.parse(test.validation_time)
+  const atMs = test.validation_time ? Date.parse(test.validation_time) : Date.now()
   const anchors = parseAll(test.trusted_certs)
-  const intermediates = parseAll(test.untrusted_intermediates)
+  const intermediates = parseAll(test.untrusted_intermediates ?? [])
   let leaf: Certificate
   try {
     leaf = Certificate.parse(test.peer_certificate)
@@ -127,7 +134,7 @@ export function validateCase(test: PathCase): PathResult {
     extendedKeyUsage: usagesOf(test),
     leafKeyUsage: keyUsagesOf(test),
     peerName: peerNames(test),
-    ...(test.max_chain_depth === null ? {} : { maxDepth: test.max_chain_depth }),
+    ...(typeof test.max_chain_depth === 'number' ? { maxDepth: test.max_chain_depth } : {}),
     ...(revocation === undefined ? {} : { revocation }),
   }
   return validatePath(request)
@@ -143,8 +150,21 @@ function timed(test: PathCase): { readonly result: PathResult; readonly ms: numb
   return { result, ms: performance.now() - start }
 }
 
+/** What one case cannot be asked is that case's failure, not the end of the run. */
+function failed(test: PathCase, error: unknown): PathOutcome {
+  return { name: String(test.id), pass: false, ms: 0, detail: `the case cannot be run: ${String(error)}` }
+}
+
 /** Validates one case and compares; `ms` is the best of up to three runs where the first was slow. */
 export function judgeCase(test: PathCase): PathOutcome {
+  try {
+    return judge(test)
+  } catch (error) {
+    return failed(test, error)
+  }
+}
+
+function judge(test: PathCase): PathOutcome {
   const first = timed(test)
   let ms = first.ms
   for (let run = 1; run < MAX_MEASUREMENTS && ms > DOUBTFUL_MS; run++) ms = Math.min(ms, timed(test).ms)
