@@ -24,7 +24,7 @@ import { startPkiListeners } from './pki-listeners.ts'
 import { hashPassword } from './stations/credentials.ts'
 import type { Store } from './store/ports.ts'
 import { createSqliteStore } from './store/sqlite/index.ts'
-import { createTlsSource, type TlsSource } from './tls-source.ts'
+import { createTlsSource, readHttpTls, type TlsSource } from './tls-source.ts'
 
 /** Calls being handled get this long to finish at shutdown. */
 const STOP_DEADLINE_MS = 5_000
@@ -88,7 +88,6 @@ async function start(
   const files = await openWrappedKeys(store.keyBlobs, passphrase.value)
   const { keys, close: closeKeys } = await openAuthorityKeys(config.pki.authorityKeys, files)
   undo.push(async () => closeKeys())
-  const firstAdminKey = await ensureFirstAdminKey(store, clock)
 
   const { publicUrl } = config.pkiHttp
   const certificates = await createCertificateService({
@@ -171,6 +170,7 @@ async function start(
     (error) => log.error({ err: error }, 'A metric could not be read'),
   )
   undo.push(async () => metrics.close())
+  const httpTls = await readHttpTls(config)
   const http = await createHttpServer({
     services: {
       store,
@@ -191,6 +191,7 @@ async function start(
     log,
     health,
     metrics,
+    ...(httpTls === undefined ? {} : { tls: httpTls }),
   })
   undo.push(() => http.close())
   const ocppUrls = await ocpp.start()
@@ -201,6 +202,8 @@ async function start(
   }
   if (wss.enabled || pki.urls.est !== undefined) undo.push(keepTlsFresh(tlsSource, reloadTls, log))
   const api = await http.listen({ host: config.http.host, port: config.http.port })
+  // Only now: a start that fails before must not have made a key that nobody was shown.
+  const firstAdminKey = await ensureFirstAdminKey(store, clock)
   // Stopping starts here: look elsewhere, accept nothing more, finish, close, flush.
   undo.push(async () => health.drain())
 

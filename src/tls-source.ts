@@ -25,8 +25,9 @@ export function createTlsSource(config: Config, certificates: CertificateService
       const primary =
         certFile === null
           ? await ownIdentity(config, certificates)
-          : await fromFiles(certFile, keyFile, 'certFile')
-      const second = rsaCertFile === null ? [] : [await fromFiles(rsaCertFile, rsaKeyFile, 'rsaCertFile')]
+          : await fromFiles(certFile, keyFile, 'ocpp.wss.certFile')
+      const second =
+        rsaCertFile === null ? [] : [await fromFiles(rsaCertFile, rsaKeyFile, 'ocpp.wss.rsaCertFile')]
       return { identities: [primary, ...second], clientAuthoritiesPem }
     },
   }
@@ -51,8 +52,16 @@ async function fromFiles(certFile: string, keyFile: string | null, setting: stri
   return { certificateChainPem: await read(certFile), privateKeyPem: await read(keyFile) }
 }
 
+/** The operator API's own certificate; undefined where it speaks plain HTTP. */
+export async function readHttpTls(config: Config): Promise<{ key: string; cert: string } | undefined> {
+  const { tlsCertFile, tlsKeyFile } = config.http
+  if (tlsCertFile === null) return undefined
+  const identity = await fromFiles(tlsCertFile, tlsKeyFile, 'http.tlsCertFile')
+  return { key: identity.privateKeyPem, cert: identity.certificateChainPem }
+}
+
 function settingError(setting: string, message: string): ConfigError {
-  return new ConfigError([{ path: `ocpp.wss.${setting}`, message, origin: 'configuration' }])
+  return new ConfigError([{ path: setting, message, origin: 'configuration' }])
 }
 
 /** An IP address as a certificate holds it: 4 or 16 octets. */
