@@ -19,7 +19,10 @@ export interface ProfileContext {
   readonly evseIds: readonly number[]
   readonly device: SmartChargingDevice
   readonly installed: readonly InstalledProfile[]
-  /** From NotifyEVChargingNeeds of the running transaction; `null` when the session does not use ISO 15118. */
+  /**
+   * Periods per schedule that the car takes, from NotifyEVChargingNeeds of the running transaction; `null` when the
+   * session does not use ISO 15118.
+   */
   readonly maxScheduleTuples: number | null
   /** The schema bounds chargingSchedule to three entries and chargingSchedulePeriod to 1024. */
   readonly maxPeriods?: number
@@ -200,10 +203,8 @@ function checkScheduleCount(profile: ChargingProfile, context: ProfileContext, r
   const path = 'chargingProfile.chargingSchedule'
   if (count < 1) report('schema', path, 'needs a schedule')
   if (count > 3) report('K15.FR.07', path, 'at most three schedules go to a car')
-  if (context.maxScheduleTuples === null) {
-    if (count > 1) report('K01.FR.34', path, 'one schedule only: the session does not use ISO 15118')
-  } else if (count > context.maxScheduleTuples) {
-    report('K15.FR.08', path, `the car takes ${context.maxScheduleTuples} schedules`)
+  if (context.maxScheduleTuples === null && count > 1) {
+    report('K01.FR.34', path, 'one schedule only: the session does not use ISO 15118')
   }
   const ids = profile.chargingSchedule.map((schedule) => schedule.id)
   if (new Set(ids).size !== ids.length) report('schema', path, 'schedules of one profile need different ids')
@@ -254,6 +255,10 @@ function checkPeriods(
 ): void {
   const periods = schedule.chargingSchedulePeriod
   const most = Math.min(context.device.periodsPerSchedule, context.maxPeriods ?? 1024)
+  if (context.maxScheduleTuples !== null && periods.length > context.maxScheduleTuples) {
+    const message = `the car takes ${context.maxScheduleTuples} periods per schedule`
+    report('K15.FR.07', `${path}.chargingSchedulePeriod`, message)
+  }
   if (periods.length < 1) report('schema', `${path}.chargingSchedulePeriod`, 'needs a period')
   if (periods.length > most)
     report('schema', `${path}.chargingSchedulePeriod`, `the station takes ${most} periods`)

@@ -58,15 +58,18 @@ interface Car {
 export class ScenarioScheduler implements Scheduler {
   readonly #policy: ScenarioPolicy
   readonly #solve: PlanSolver | null
+  readonly #knownMaxima: ReadonlyMap<string, number>
   readonly #learned = new Map<string, LearnedDraw>()
   readonly #maxima = new Map<string, { wattPerA: number; maximumA: number }>()
   readonly #history = new Map<number, readonly number[]>()
   #site: ScenarioSite = { loads: [], constraints: [] }
   #wired: ScenarioNetwork | null = null
 
-  constructor(policy: ScenarioPolicy, solve: PlanSolver | null) {
+  /** `knownMaxima` tells each car's maximum by session id: for showing what hidden maxima cost. */
+  constructor(policy: ScenarioPolicy, solve: PlanSolver | null, knownMaxima?: ReadonlyMap<string, number>) {
     this.#policy = policy
     this.#solve = solve
+    this.#knownMaxima = knownMaxima ?? new Map()
   }
 
   async init(site: ScenarioSite): Promise<void> {
@@ -144,6 +147,8 @@ export class ScenarioScheduler implements Scheduler {
 
   #learn(session: ScenarioSession, view: ScenarioView, wattPerA: number): LearnedDraw {
     const before = this.#learned.get(session.id) ?? startLearning(session.id)
+    const knownA = this.#knownMaxima.get(session.id)
+    if (knownA !== undefined) return { ...before, drawA: knownA, confirmedA: knownA }
     if (session.last_grant_a <= 0) return before
     const sample = {
       currentA: [session.last_draw_a],

@@ -223,16 +223,20 @@ describe('the rules for an outgoing profile', () => {
     expect(broken.map((violation) => violation.requirement)).toContain(requirement)
   })
 
-  it('allows several schedules only to a car that speaks ISO 15118, and as many as it takes', () => {
-    const one = changed({}).chargingProfile.chargingSchedule[0]
+  it('allows several schedules only to a car that speaks ISO 15118, and no more periods than it takes', () => {
+    const one = changed({ schedule: periods(0, 60, 120) }).chargingProfile.chargingSchedule[0]
     if (!one) throw new Error('there is one')
-    const request = changed({ profile: { chargingSchedule: [1, 2, 3, 4].map((id) => ({ ...one, id })) } })
-    const found = (maxScheduleTuples: number | null) =>
-      validateSetChargingProfile(request, context({ maxScheduleTuples })).map(
-        (violation) => violation.requirement,
-      )
-    expect(found(null)).toEqual(expect.arrayContaining(['K01.FR.34', 'K15.FR.07']))
-    expect(found(3)).toEqual(expect.arrayContaining(['K15.FR.07', 'K15.FR.08']))
+    const device = { ...DEFAULT_DEVICE, periodsPerSchedule: 10 }
+    const found = (count: number, maxScheduleTuples: number | null) => {
+      const chargingSchedule = Array.from({ length: count }, (_, k) => ({ ...one, id: k + 1 }))
+      const request = changed({ profile: { chargingSchedule } })
+      const broken = validateSetChargingProfile(request, context({ maxScheduleTuples, device }))
+      return broken.map((violation) => violation.requirement)
+    }
+    expect(found(3, null)).toContain('K01.FR.34')
+    expect(found(3, 3)).toEqual([])
+    expect(found(4, 3)).toContain('K15.FR.07')
+    expect(found(1, 2)).toContain('K15.FR.07')
   })
 
   it('lets a profile replace itself, and stand beside one of another validity', () => {
