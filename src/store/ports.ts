@@ -5,6 +5,7 @@ import type { CertificateStore, KeyBlobStore } from './certificates.ts'
 import type { ContractStore } from './contracts.ts'
 import type { EnergyStateStore } from './energy.ts'
 import type { StationEventStore } from './events.ts'
+import type { FleetStore } from './fleet.ts'
 import type { LocalListStore } from './local-lists.ts'
 import type { OrderStore } from './orders.ts'
 import type { SessionStore } from './sessions.ts'
@@ -21,6 +22,7 @@ export interface Store {
   readonly localLists: LocalListStore
   readonly certificates: CertificateStore
   readonly contracts: ContractStore
+  readonly fleet: FleetStore
   readonly keyBlobs: KeyBlobStore
   readonly sites: SiteStore
   readonly energy: EnergyStateStore

@@ -5,6 +5,7 @@ import { createContractStore } from './contracts.ts'
 import { Database } from './database.ts'
 import { createEnergyStateStore } from './energy.ts'
 import { createStationEventStore } from './events.ts'
+import { createFleetStore } from './fleet.ts'
 import { createLocalListStore } from './local-lists.ts'
 import { createOrderStore } from './orders.ts'
 import { createSessionStore } from './sessions.ts'
@@ -26,6 +27,7 @@ export function createSqliteStore(path: string): Store {
     localLists: createLocalListStore(db),
     certificates: createCertificateStore(db),
     contracts: createContractStore(db),
+    fleet: createFleetStore(db),
     keyBlobs: createKeyBlobStore(db),
     sites: createSiteStore(db),
     energy: createEnergyStateStore(db),

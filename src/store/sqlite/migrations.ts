@@ -1,3 +1,5 @@
+import { FLEET_SCHEMA } from './fleet-schema.ts'
+
 /**
  * The schema, as the list of steps that made it. A step that has been released is never edited: add another one.
  * Times are ISO 8601 text (UTC, so that text order is time order), except in meter_values, where they are
@@ -397,4 +399,5 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (site_id, minute_ms, node_id)
   ) WITHOUT ROWID;
   `,
+  FLEET_SCHEMA,
 ]
