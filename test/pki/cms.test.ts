@@ -9,7 +9,9 @@ import {
   importPkcs12,
   importPrivateKey,
   orderChain,
+  PkiError,
 } from '../../pki/index.ts'
+import { mutateDer, randomNumbers } from '../bench/der-mutator.ts'
 import { makeCpoHierarchy, makeLeaf, newKey, runTool } from './support.ts'
 
 const { root, sub1, sub2 } = makeCpoHierarchy()
@@ -88,6 +90,25 @@ describe('importing identities', () => {
     const changed = Buffer.from(p12)
     changed[200] = (changed[200] ?? 0) ^ 1
     expect(() => importPkcs12(changed, 's€cret')).toThrow()
+  })
+
+  it('throws nothing but PkiError for PKCS#12 files that were changed', () => {
+    const p12 = Buffer.from(
+      runTool(
+        ['bash', '-c', 'openssl pkcs12 -export -inkey k.pem -in c.pem -passout pass:x -iter 10'],
+        files,
+      ),
+      'latin1',
+    )
+    const random = randomNumbers(7)
+    for (let i = 0; i < 500; i++) {
+      const changed = mutateDer(p12, encodeCertsOnly([leaf.certificate]), random)
+      try {
+        expect(importPkcs12(changed, 'x').certificate.fingerprint).toBe(leaf.certificate.fingerprint)
+      } catch (error) {
+        expect(error).toBeInstanceOf(PkiError)
+      }
+    }
   })
 
   it('opens encrypted PKCS#8 and says nothing about the key when it cannot', () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DerReader, readSingle, TAG } from '../../pki/der.ts'
 import { namedBits, oid, sequence, smallInteger, time, tlv, unsignedInteger } from '../../pki/der-write.ts'
-import { encodePem, parsePem } from '../../pki/index.ts'
+import { encodePem, PkiError, parsePem } from '../../pki/index.ts'
 
 const read = <T>(hex: string, use: (reader: DerReader) => T): T => use(new DerReader(Buffer.from(hex, 'hex')))
 
@@ -127,5 +127,32 @@ describe('pem', () => {
     expect(() => parsePem('-----BEGIN CERTIFICATE-----\nAAAA')).toThrow(/end line/)
     expect(() => parsePem('-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----')).toThrow(/base64/)
     expect(() => parsePem('-----BEGIN A-----\nAAAA\n-----BEGIN B-----\n')).toThrow(/end line/)
+  })
+
+  it('throws nothing but PkiError, whatever the text', () => {
+    const pieces = fc.constantFrom(
+      '-----BEGIN ',
+      '-----END ',
+      'CERTIFICATE',
+      '-----',
+      '\n',
+      '\r',
+      'AAAA',
+      '=',
+      ' ',
+      '-',
+      'é',
+    )
+    fc.assert(
+      fc.property(fc.array(pieces, { maxLength: 40 }), (parts) => {
+        try {
+          parsePem(parts.join(''))
+        } catch (error) {
+          return error instanceof PkiError
+        }
+        return true
+      }),
+      { numRuns: 2000 },
+    )
   })
 })
