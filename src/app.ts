@@ -13,6 +13,7 @@ import { EnergyService } from './energy/service.ts'
 import { createExternalAuthority } from './external-authority.ts'
 import { createHttpServer, ensureFirstAdminKey } from './http/index.ts'
 import { openWrappedKeys } from './keys/wrapped.ts'
+import { keepCheckpoints } from './observe/audit-trail.ts'
 import { type Clock, systemClock } from './observe/clock.ts'
 import { createHealth } from './observe/health.ts'
 import { createMetrics } from './observe/metrics.ts'
@@ -32,6 +33,8 @@ const STOP_DEADLINE_MS = 5_000
 const TLS_CHECK_MS = 60_000
 /** A station that does not answer a profile by then is booked at the worse of what it had and what it was sent. */
 const PUSH_DEADLINE_MS = 10_000
+/** What was written to the audit trail since the last signature could be cut off unnoticed. */
+const CHECKPOINT_MS = 600_000
 const ORDER_SWEEP_MS = 5_000
 
 export interface Gridkeep {
@@ -88,6 +91,9 @@ async function start(
   const files = await openWrappedKeys(store.keyBlobs, passphrase.value)
   const { keys, close: closeKeys } = await openAuthorityKeys(config.pki.authorityKeys, files)
   undo.push(async () => closeKeys())
+
+  const checkpoints = keepCheckpoints({ store, keys: files, clock, log, intervalMs: CHECKPOINT_MS })
+  undo.push(() => checkpoints.stop())
 
   const { publicUrl } = config.pkiHttp
   const certificates = await createCertificateService({

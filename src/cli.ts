@@ -1,6 +1,7 @@
 /** The command line: arguments in, exit code out. */
 
 import { Command, CommanderError } from 'commander'
+import { addAudit } from './cli/audit.ts'
 import { addCa } from './cli/ca.ts'
 import { addCompletion } from './cli/completion.ts'
 import { addConfig } from './cli/config.ts'
@@ -30,6 +31,7 @@ const COMMANDS = [
   addLists,
   addKey,
   addCa,
+  addAudit,
   addCompletion,
 ]
 

@@ -20,7 +20,7 @@ const kernel = [
 const rules: Record<string, { files: readonly RegExp[]; packages: readonly (string | RegExp)[] }> = {
   'pki/': { files: [], packages: ['node:crypto', '@peculiar/x509', 'pkijs', 'asn1js', 'reflect-metadata'] },
   'profiles/': { files: [], packages: [] },
-  'src/store/sqlite/': { files: [/^src\/store\//], packages: ['better-sqlite3', 'node:fs'] },
+  'src/store/sqlite/': { files: [/^src\/store\//], packages: ['better-sqlite3', 'node:crypto', 'node:fs'] },
   'src/store/': { files: [], packages: [] },
   'src/bus/': { files: [/^src\/(ocpp|stations)\//], packages: [/^node:/] },
   'src/stations/': { files: [/^src\/ocpp\/schemas\.ts$/], packages: [/^node:/, 'pino'] },

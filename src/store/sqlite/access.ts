@@ -1,4 +1,5 @@
-import type { ApiKey, ApiKeyStore, AuditEntry, AuditStore } from '../access.ts'
+import { createHash } from 'node:crypto'
+import type { ApiKey, ApiKeyStore, AuditEntry, AuditLink, AuditStore } from '../access.ts'
 import type { Database, Row } from './database.ts'
 import { int, json, oneOf, pageSize, text, textOrNull, where } from './rows.ts'
 
@@ -30,19 +31,54 @@ export function createApiKeyStore(db: Database): ApiKeyStore {
   }
 }
 
+const BEFORE_FIRST = '0'.repeat(64)
+
 export function createAuditStore(db: Database): AuditStore {
+  let isChained = false
   return {
     append: (entry) =>
       db.write(() => {
+        if (!isChained) chainOldEntries(db)
+        isChained = true
+        const last = db.get('SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1')
+        const id = last === undefined ? 1 : int(last, 'id') + 1
+        const { at, actor, action, subject } = entry
+        const detail = JSON.stringify(entry.detail)
+        const before = last === undefined ? BEFORE_FIRST : text(last, 'hash')
+        const hash = hashAfter(before, hashedText({ id, at, actor, action, subject, detail }))
+        db.run('INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)', id, at, actor, action, subject, detail, hash)
+      }),
+    links: async (after, limit) =>
+      db.all('SELECT * FROM audit WHERE id > ? ORDER BY id LIMIT ?', after, pageSize(limit)).map(toLink),
+    lastLink: async () => {
+      const row = db.get('SELECT * FROM audit ORDER BY id DESC LIMIT 1')
+      return row && toLink(row)
+    },
+    putCheckpoint: ({ lastId, hash, at, key, signature }) =>
+      db.write(() => {
         db.run(
-          'INSERT INTO audit (at, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)',
-          entry.at,
-          entry.actor,
-          entry.action,
-          entry.subject,
-          JSON.stringify(entry.detail),
+          'INSERT OR IGNORE INTO audit_checkpoints VALUES (?, ?, ?, ?, ?)',
+          lastId,
+          hash,
+          at,
+          key,
+          signature,
         )
       }),
+    checkpoints: async (after, limit) =>
+      db
+        .all(
+          'SELECT * FROM audit_checkpoints WHERE last_id > ? ORDER BY last_id LIMIT ?',
+          after,
+          pageSize(limit),
+        )
+        .map((row) => ({
+          lastId: int(row, 'last_id'),
+          hash: text(row, 'hash'),
+          at: text(row, 'at'),
+          key: text(row, 'key'),
+          signature: text(row, 'signature'),
+        })),
     list: async (filter = {}) => {
       const { clause, args } = where([
         ['action = ?', filter.action],
@@ -76,5 +112,48 @@ function toEntry(row: Row): AuditEntry {
     action: text(row, 'action'),
     subject: text(row, 'subject'),
     detail: json<object>(row, 'detail'),
+  }
+}
+
+interface HashedEntry {
+  readonly id: number
+  readonly at: string
+  readonly actor: string
+  readonly action: string
+  readonly subject: string
+  readonly detail: string
+}
+
+function hashedText({ id, at, actor, action, subject, detail }: HashedEntry): string {
+  return JSON.stringify([id, at, actor, action, subject, detail])
+}
+
+function hashAfter(before: string, hashed: string): string {
+  return createHash('sha256').update(`${before}\n${hashed}`).digest('hex')
+}
+
+function toLink(row: Row): AuditLink {
+  return { id: int(row, 'id'), text: hashedText(toHashed(row)), hash: textOrNull(row, 'hash') ?? '' }
+}
+
+function toHashed(row: Row): HashedEntry {
+  return {
+    id: int(row, 'id'),
+    at: text(row, 'at'),
+    actor: text(row, 'actor'),
+    action: text(row, 'action'),
+    subject: text(row, 'subject'),
+    detail: text(row, 'detail'),
+  }
+}
+
+/** Entries from before the trail was chained are chained as they are found. */
+function chainOldEntries(db: Database): void {
+  let before = BEFORE_FIRST
+  const last = db.get('SELECT hash FROM audit WHERE hash IS NOT NULL ORDER BY id DESC LIMIT 1')
+  if (last !== undefined) return
+  for (const row of db.all('SELECT * FROM audit ORDER BY id')) {
+    before = hashAfter(before, hashedText(toHashed(row)))
+    db.run('UPDATE audit SET hash = ? WHERE id = ?', before, int(row, 'id'))
   }
 }
