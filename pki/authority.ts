@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { SIGNATURE_ALGORITHMS, verifySignature } from './algorithms.ts'
-import { Certificate, sameBytes } from './certificate.ts'
+import { sameBytes } from './bytes.ts'
+import { Certificate } from './certificate.ts'
 import { type CertificateProfile, profileAllowsKey } from './certificate-profile.ts'
 import { bitString, sequence, time, tlv } from './der-write.ts'
 import { PkiError } from './errors.ts'

@@ -1,5 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { algorithmName, type SignatureAlgorithmName, verifySignature } from './algorithms.ts'
+import { sameBytes, serialToHex } from './bytes.ts'
 import { constructed, type DerReader, primitive, readSingle, TAG } from './der.ts'
 import { PkiError, wrapMalformed } from './errors.ts'
 import * as ext from './extensions.ts'
@@ -11,20 +12,6 @@ import { PublicKey } from './public-key.ts'
 /** Far above any certificate in use; a parser has to stop somewhere. */
 export const MAX_CERTIFICATE_BYTES = 64 * 1024
 const LABELS = ['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE'] as const
-
-export const toHex = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
-export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && Buffer.compare(a, b) === 0
-
-/**
- * Serial as OCPP writes it: lower-case hex, no leading zeros, sign octet dropped. A negative number, which only
- * foreign CAs issue, gets a minus sign: -1 and 255 have the same octets otherwise, and a CRL may list one of them.
- */
-export function serialToHex(serial: Uint8Array): string {
-  const hex = toHex(serial)
-  return (serial[0] ?? 0) >= 0x80 ? `-${hex}` : hex.replace(/^0+(?=.)/, '')
-}
 
 /** Remembers the result of a parser, so that a certificate asked twice answers once. */
 class Lazy<T> {

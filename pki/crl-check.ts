@@ -1,4 +1,5 @@
-import { type Certificate, sameBytes } from './certificate.ts'
+import { sameBytes } from './bytes.ts'
+import type { Certificate } from './certificate.ts'
 import type { Crl, RevokedEntry } from './crl.ts'
 import { hasBit } from './der.ts'
 import { PkiError } from './errors.ts'

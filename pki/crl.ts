@@ -1,5 +1,5 @@
 import { verifySignature } from './algorithms.ts'
-import { sameBytes, serialToHex } from './certificate.ts'
+import { sameBytes, serialToHex } from './bytes.ts'
 import { type BitString, constructed, DerReader, primitive, readSingle, TAG } from './der.ts'
 import { PkiError, wrapMalformed } from './errors.ts'
 import {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type Certificate, toHex } from './certificate.ts'
+import { toHex } from './bytes.ts'
+import type { Certificate } from './certificate.ts'
 import { PkiError } from './errors.ts'
 
 export type HashAlgorithm = 'SHA256' | 'SHA384' | 'SHA512'

@@ -1,4 +1,5 @@
-import { type Certificate, sameBytes } from './certificate.ts'
+import { sameBytes } from './bytes.ts'
+import type { Certificate } from './certificate.ts'
 import { PkiError } from './errors.ts'
 import { type LintFinding, lintCertificate } from './lint.ts'
 import { type PathReason, validatePath } from './path.ts'

@@ -20,7 +20,8 @@ export {
   type Subject,
   signDraft,
 } from './authority.ts'
-export { Certificate, sameBytes, toHex } from './certificate.ts'
+export { sameBytes, toHex } from './bytes.ts'
+export { Certificate } from './certificate.ts'
 export {
   CERTIFICATE_KINDS,
   type CertificateKind,

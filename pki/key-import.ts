@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
-import { Certificate, sameBytes } from './certificate.ts'
+import { sameBytes } from './bytes.ts'
+import { Certificate } from './certificate.ts'
 import { PkiError } from './errors.ts'
 import { openPkcs12 } from './pkcs12.ts'
 

@@ -1,5 +1,6 @@
 import { keyIdentifierOf } from './authority.ts'
-import { type Certificate, sameBytes } from './certificate.ts'
+import { sameBytes } from './bytes.ts'
+import type { Certificate } from './certificate.ts'
 import { constructed, readSingle, TAG } from './der.ts'
 import type { GeneralName } from './extensions.ts'
 import { isPresentedHost, parseMailbox } from './host-names.ts'

@@ -1,6 +1,7 @@
 import type { CertificateDraft } from './authority.ts'
 import { finishCertificate, signDraft } from './authority.ts'
-import { Certificate, sameBytes } from './certificate.ts'
+import { sameBytes } from './bytes.ts'
+import { Certificate } from './certificate.ts'
 import { type CertificateProfile, profileAllowsKey } from './certificate-profile.ts'
 import { PkiError } from './errors.ts'
 import { LINT_RULES, type LintContext } from './lint-rules.ts'

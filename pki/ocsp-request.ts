@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type Certificate, sameBytes, serialToHex, toHex } from './certificate.ts'
+import { sameBytes, serialToHex, toHex } from './bytes.ts'
+import type { Certificate } from './certificate.ts'
 import { constructed, DerReader, readSingle, TAG } from './der.ts'
 import { NULL, octetString, oid, sequence, tlv } from './der-write.ts'
 import { PkiError, wrapMalformed } from './errors.ts'

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { verifySignature } from './algorithms.ts'
-import { Certificate, sameBytes } from './certificate.ts'
+import { sameBytes } from './bytes.ts'
+import { Certificate } from './certificate.ts'
 import { constructed, type DerReader, primitive, readSingle, TAG } from './der.ts'
 import { PkiError, wrapMalformed } from './errors.ts'
 import { type Extension, readExtensions } from './extensions.ts'

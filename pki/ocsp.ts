@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type Certificate, sameBytes } from './certificate.ts'
+import { sameBytes } from './bytes.ts'
+import type { Certificate } from './certificate.ts'
 import { constructed, primitive, TAG } from './der.ts'
 import { bitString, generalizedTime, octetString, oid, sequence, tlv } from './der-write.ts'
 import { PkiError } from './errors.ts'

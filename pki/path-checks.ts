@@ -1,4 +1,5 @@
-import { type Certificate, sameBytes } from './certificate.ts'
+import { sameBytes } from './bytes.ts'
+import type { Certificate } from './certificate.ts'
 import type { GeneralName } from './extensions.ts'
 import { hostMatches, isPresentedHost, parseIp, parseMailbox } from './host-names.ts'
 import { OID } from './oids.ts'

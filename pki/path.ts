@@ -1,4 +1,5 @@
-import { type Certificate, sameBytes } from './certificate.ts'
+import { sameBytes } from './bytes.ts'
+import type { Certificate } from './certificate.ts'
 import { PkiError } from './errors.ts'
 import type { KeyUsageName } from './extensions.ts'
 import { checkIso15118, type Iso15118Rules } from './iso15118-path.ts'

@@ -1,4 +1,5 @@
-import { type Certificate, sameBytes } from '../certificate.ts'
+import { sameBytes } from '../bytes.ts'
+import { type Certificate } from '../certificate.ts'
 import {
   MAX_CERTIFICATE_BYTES_2,
   MAX_CERTIFICATE_BYTES_20,
