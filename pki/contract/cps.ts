@@ -1,5 +1,5 @@
 import { sameBytes } from '../bytes.ts'
-import { type Certificate } from '../certificate.ts'
+import type { Certificate } from '../certificate.ts'
 import {
   MAX_CERTIFICATE_BYTES_2,
   MAX_CERTIFICATE_BYTES_20,

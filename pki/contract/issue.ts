@@ -1,6 +1,6 @@
 import { type Issuer, issueCertificate } from '../authority.ts'
 import { sameBytes } from '../bytes.ts'
-import { type Certificate } from '../certificate.ts'
+import type { Certificate } from '../certificate.ts'
 import { certificateProfile } from '../certificate-profile.ts'
 import { bitString, oid, sequence } from '../der-write.ts'
 import type { Protocol } from '../exi/index.ts'
