@@ -521,6 +521,232 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/contracts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Charging contracts of cars */
+        get: operations["listContracts"];
+        put?: never;
+        /**
+         * Offer a contract to a car
+         * @description Key and certificate are made by our mobility operator's authority when the car asks for them. A car that has
+         *     several contracts gets the one with the smallest `priority` first.
+         */
+        post: operations["createContract"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/contracts/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring in a contract whose key and certificate were made elsewhere
+         * @description The eMAID is that of the certificate, which must lead to a trusted MO or V2G root. The private key is kept
+         *     encrypted until its car has fetched it, and destroyed then.
+         */
+        post: operations["createImportedContract"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/contracts/{contractId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contractId: components["parameters"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        /** One contract */
+        get: operations["getContract"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/contracts/{contractId}/terms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contractId: components["parameters"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Change priority and end of a contract */
+        put: operations["putContractTerms"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/contracts/{contractId}/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contractId: components["parameters"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        /** Certificates that cars got for this contract, oldest first */
+        get: operations["listContractCertificates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/contracts/{contractId}/suspension": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contractId: components["parameters"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Suspend a contract
+         * @description Cars get nothing for it and nobody charges with it; its certificates are on hold.
+         */
+        put: operations["putContractSuspension"];
+        post?: never;
+        /** Let a suspended contract be used again */
+        delete: operations["deleteContractSuspension"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/contracts/{contractId}/termination": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contractId: components["parameters"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * End a contract for good
+         * @description Its certificates are revoked, and an imported key that no car has fetched is destroyed.
+         */
+        put: operations["putContractTermination"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/vehicles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Vehicles that may get contracts */
+        get: operations["listVehicles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/vehicles/{pcid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pcid: components["schemas"]["Pcid"];
+            };
+            cookie?: never;
+        };
+        /** One vehicle */
+        get: operations["getVehicle"];
+        /** Register a vehicle, or block it */
+        put: operations["putVehicle"];
+        post?: never;
+        /** Forget a vehicle without contracts */
+        delete: operations["deleteVehicle"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/trusted-certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Authorities of others whose word counts */
+        get: operations["listTrustedCertificates"];
+        put?: never;
+        /**
+         * Trust roots and sub-CAs of car makers (OEM), mobility operators (MO) or another V2G hierarchy
+         * @description All certificates of the text or none. Self-signed ones become anchors. A car's request carries its own
+         *     certificate only (ISO 15118-2), so the sub-CAs of its maker have to be here too.
+         */
+        post: operations["createTrustedCertificates"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/trusted-certificates/{usage}/{fingerprint}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                usage: components["schemas"]["TrustUsage"];
+                /** @description SHA-256 over the DER, lower-case hex. */
+                fingerprint: components["parameters"]["Fingerprint"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Trust it no longer */
+        delete: operations["deleteTrustedCertificate"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sites": {
         parameters: {
             query?: never;
@@ -789,6 +1015,78 @@ export interface components {
                 description: string;
                 details: Record<string, never>;
             };
+        };
+        /**
+         * @description `offered`: its car may fetch it; `installed` and `updated`: it did; `suspended`: not for now; `terminated`:
+         *     for good.
+         * @enum {string}
+         */
+        ContractState: "offered" | "installed" | "updated" | "suspended" | "terminated";
+        /**
+         * @description Smaller numbers are offered first.
+         * @default 100
+         */
+        ContractPriority: number;
+        /**
+         * Format: date-time
+         * @description End of the contract; no certificate outlives it. Null without one.
+         * @default null
+         */
+        ContractEnd: string | null;
+        /** @description Provisioning certificate id, 17 or 18 letters and digits. */
+        Pcid: string;
+        /**
+         * @description A `blocked` vehicle gets no contract, whatever is on offer.
+         * @default active
+         * @enum {string}
+         */
+        VehicleState: "active" | "blocked";
+        /** @enum {string} */
+        TrustUsage: "OEM" | "MO" | "V2G";
+        Contract: {
+            id: string;
+            emaid: string;
+            pcid: string;
+            state: components["schemas"]["ContractState"];
+            priority: number;
+            /**
+             * @description `issue`: by our own authority when the car asks; `import`: made elsewhere.
+             * @enum {string}
+             */
+            source: "issue" | "import";
+            /** @description ISO 15118 protocol that an imported key fits; null where any does. */
+            protocol: string | null;
+            validUntil: string | null;
+            /** @description The certificate that was given out last. */
+            fingerprint: string | null;
+            certificateNotAfter: string | null;
+            createdAt: string;
+            updatedAt: string;
+        };
+        ContractCertificate: {
+            fingerprint: string;
+            /** @description Null for an imported one. */
+            authorityId: string | null;
+            serialNumber: string;
+            notAfter: string;
+            issuedAt: string;
+            /** @description When a car charged with it first. */
+            usedAt: string | null;
+        };
+        Vehicle: {
+            pcid: string;
+            state: components["schemas"]["VehicleState"];
+            description: string | null;
+            createdAt: string;
+            updatedAt: string;
+        };
+        TrustedCertificate: {
+            fingerprint: string;
+            usage: components["schemas"]["TrustUsage"];
+            subject: string;
+            isRoot: boolean;
+            notAfter: string;
+            createdAt: string;
         };
         /** @description An OCPP 2.0.1 payload; checked against the schema of its message. */
         OcppPayload: {
@@ -1477,6 +1775,7 @@ export interface components {
         NodeId: string;
         /** @description SHA-256 over the DER, lower-case hex. */
         Fingerprint: string;
+        ContractId: string;
         /** @description Only entries with an id greater than this one. */
         AfterNumber: number;
         /** @description Most entries of the page. */
@@ -2493,6 +2792,458 @@ export interface operations {
                         items: components["schemas"]["SigningOrder"][];
                     };
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listContracts: {
+        parameters: {
+            query?: {
+                pcid?: string;
+                emaid?: string;
+                state?: components["schemas"]["ContractState"];
+                /** @description The value of `next` of the page before. */
+                after?: string;
+                /** @description Most entries of the page. */
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of contracts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Contract"][];
+                        next: string | null;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createContract: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "emaid": "DE-GKP-123456789",
+                 *       "pcid": "WGKTESTCAR1234567X"
+                 *     }
+                 */
+                "application/json": {
+                    /** @description With or without hyphens and check digit; a check digit that is there must fit. */
+                    emaid: string;
+                    pcid: components["schemas"]["Pcid"];
+                    priority?: components["schemas"]["ContractPriority"];
+                    validUntil?: components["schemas"]["ContractEnd"];
+                };
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contract"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createImportedContract: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    pcid: components["schemas"]["Pcid"];
+                    priority?: components["schemas"]["ContractPriority"];
+                    validUntil?: components["schemas"]["ContractEnd"];
+                    /** @description A PKCS#12 file in base64; instead of certificatesPem and privateKeyPem. */
+                    pkcs12?: string;
+                    /** @description The contract certificate and its sub-CAs. */
+                    certificatesPem?: string;
+                    privateKeyPem?: string;
+                    passphrase?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contract"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getContract: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contractId: components["parameters"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The contract. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contract"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putContractTerms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contractId: components["parameters"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "priority": 10,
+                 *       "validUntil": null
+                 *     }
+                 */
+                "application/json": {
+                    priority: components["schemas"]["ContractPriority"];
+                    validUntil: components["schemas"]["ContractEnd"];
+                };
+            };
+        };
+        responses: {
+            /** @description Changed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contract"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listContractCertificates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contractId: components["parameters"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The certificates. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["ContractCertificate"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putContractSuspension: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contractId: components["parameters"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Suspended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contract"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteContractSuspension: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contractId: components["parameters"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In force again. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contract"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putContractTermination: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contractId: components["parameters"]["ContractId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Terminated. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contract"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listVehicles: {
+        parameters: {
+            query?: {
+                /** @description The value of `next` of the page before. */
+                after?: string;
+                /** @description Most entries of the page. */
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of vehicles. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Vehicle"][];
+                        next: string | null;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getVehicle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pcid: components["schemas"]["Pcid"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The vehicle. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vehicle"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putVehicle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pcid: components["schemas"]["Pcid"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "state": "active",
+                 *       "description": "Van 7"
+                 *     }
+                 */
+                "application/json": {
+                    state?: components["schemas"]["VehicleState"];
+                    /** @default null */
+                    description?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Replaced. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vehicle"];
+                };
+            };
+            /** @description Created. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vehicle"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteVehicle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pcid: components["schemas"]["Pcid"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forgotten. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listTrustedCertificates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The certificates, by usage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["TrustedCertificate"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createTrustedCertificates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    usage: components["schemas"]["TrustUsage"];
+                    pem: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Trusted from now on. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["TrustedCertificate"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteTrustedCertificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                usage: components["schemas"]["TrustUsage"];
+                /** @description SHA-256 over the DER, lower-case hex. */
+                fingerprint: components["parameters"]["Fingerprint"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No longer trusted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };

@@ -3,6 +3,7 @@ import type { Operations } from './operation.ts'
 import { accessOperations } from './resources/access.ts'
 import { callOperations } from './resources/calls.ts'
 import { certificateOperations } from './resources/certificates.ts'
+import { contractOperations } from './resources/contracts.ts'
 import { energyOperations } from './resources/energy.ts'
 import { limitOperations } from './resources/limits.ts'
 import { localListOperations } from './resources/local-lists.ts'
@@ -14,6 +15,7 @@ import { signInOperations } from './resources/sign-in.ts'
 import { siteOperations } from './resources/sites.ts'
 import { stationOperations } from './resources/stations.ts'
 import { tokenOperations } from './resources/tokens.ts'
+import { vehicleOperations } from './resources/vehicles.ts'
 import type { ApiServices } from './services.ts'
 
 /** The handler of every operation in openapi.yaml, by operationId. */
@@ -30,6 +32,8 @@ export function createOperations(
     ...sessionOperations(services),
     ...tokenOperations(services),
     ...certificateOperations(services),
+    ...contractOperations(services),
+    ...vehicleOperations(services),
     ...siteOperations(services),
     ...limitOperations(services),
     ...energyOperations(services),

@@ -3,6 +3,7 @@
 import type { CallOutcome, EventHub, StationBus } from '../bus/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { Action, Requests } from '../ocpp/v201/messages.generated.ts'
+import type { ContractRecord, TrustedCertificate, TrustUsage } from '../store/contracts.ts'
 import type { StationOrder } from '../store/orders.ts'
 import type { Store } from '../store/ports.ts'
 import type { LimitRecord, SiteRecord } from '../store/sites.ts'
@@ -48,6 +49,60 @@ export interface CertificateService {
   revoke(fingerprint: string, reason: string): Promise<'revoked' | 'already-revoked' | 'unknown'>
 }
 
+export type ContractResult =
+  | { readonly ok: true; readonly contract: ContractRecord }
+  | {
+      readonly ok: false
+      readonly code:
+        | 'emaid-invalid'
+        | 'pcid-invalid'
+        | 'duplicate'
+        | 'identity-invalid'
+        | 'not-trusted'
+        | 'unknown'
+        | 'wrong-state'
+      readonly message: string
+    }
+
+export interface ContractTerms {
+  readonly pcid: string
+  readonly priority?: number
+  readonly validUntil?: string | null
+}
+
+export type ImportSource =
+  | { readonly kind: 'pkcs12'; readonly file: Uint8Array; readonly passphrase: string }
+  | {
+      readonly kind: 'pem'
+      readonly certificatesPem: string
+      readonly privateKeyPem: string
+      readonly passphrase?: string
+    }
+
+/** Contracts of cars, and the authorities that vouch for cars and contracts. */
+export interface ContractAdministration {
+  create(terms: ContractTerms & { readonly emaid: string }): Promise<ContractResult>
+  import(terms: ContractTerms, source: ImportSource): Promise<ContractResult>
+  change(
+    id: string,
+    change: { readonly priority?: number; readonly validUntil?: string | null },
+  ): Promise<ContractResult>
+  suspend(id: string): Promise<ContractResult>
+  resume(id: string): Promise<ContractResult>
+  terminate(id: string): Promise<ContractResult>
+  /** In upper case without separators; undefined where it is none. */
+  normalPcid(text: string): string | undefined
+  normalEmaid(text: string): string | undefined
+  trust(
+    usage: TrustUsage,
+    pem: string,
+  ): Promise<
+    | { readonly ok: true; readonly added: readonly TrustedCertificate[] }
+    | { readonly ok: false; readonly message: string }
+  >
+  distrust(usage: TrustUsage, fingerprint: string): Promise<boolean>
+}
+
 /** Acts on stations, each followed from the call to its outcome. */
 export interface OrderService {
   /** Resolves with the answer to the call; what follows is in the store and on the hub (`order.updated`). */
@@ -81,6 +136,8 @@ export interface ApiServices {
   readonly limits: LimitService
   readonly energy?: EnergyApi
   readonly certificates: CertificateService
+  /** Left out: the service has no contract pool. */
+  readonly contracts?: ContractAdministration
   /** Left out: the service offers plain calls only. */
   readonly orders?: OrderService
   readonly localLists?: LocalListService
