@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { openAuthorityKeys } from './authority-keys.ts'
 import { createEventHub } from './bus/hub.ts'
+import { contractAdministration } from './certificates/contracts/administration.ts'
 import { createContractService } from './certificates/contracts/service.ts'
 import { createCertificateService } from './certificates/service.ts'
 import type { Config } from './config.ts'
@@ -190,6 +191,7 @@ async function start(
         remove: (siteId, id) => energy.removeLimit(siteId, id),
       },
       certificates,
+      contracts: contractAdministration(contracts),
       orders: ocpp.orders,
       localLists: ocpp.localLists,
       hashPassword,
