@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
   type AllocationRequest,
@@ -26,11 +28,21 @@ export interface Instance {
   readonly request: AllocationRequest
 }
 
-const GENERATOR = fileURLToPath(new URL('../fixtures/scenarios/alloc-gen.mjs', import.meta.url))
+/** The generator is in the sources; compiled code runs from another folder below the repository. */
+function generator(): string {
+  let folder = dirname(fileURLToPath(import.meta.url))
+  for (;;) {
+    const path = join(folder, 'test/fixtures/scenarios/alloc-gen.mjs')
+    if (existsSync(path)) return path
+    const above = dirname(folder)
+    if (above === folder) throw new Error('alloc-gen.mjs is in test/fixtures/scenarios: run from a checkout')
+    folder = above
+  }
+}
 
 /** One instance of the generator: EVSEs on panels on boards on a root, limits per phase at every level. */
 export function instanceOf(evseCount: number, seed: number): Instance {
-  const text = execFileSync(process.execPath, [GENERATOR, String(evseCount), String(seed)], {
+  const text = execFileSync(process.execPath, [generator(), String(evseCount), String(seed)], {
     maxBuffer: 1 << 28,
   })
   const made: Generated = JSON.parse(text.toString())
