@@ -2874,6 +2874,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "pcid": "WGKTESTCAR1234567X",
+                 *       "pkcs12": "MIIKYQIBAzCC",
+                 *       "passphrase": "what protects the file"
+                 *     }
+                 */
                 "application/json": {
                     pcid: components["schemas"]["Pcid"];
                     priority?: components["schemas"]["ContractPriority"];
@@ -3204,6 +3211,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "usage": "OEM",
+                 *       "pem": "-----BEGIN CERTIFICATE-----\nMIIB...\n-----END CERTIFICATE-----\n"
+                 *     }
+                 */
                 "application/json": {
                     usage: components["schemas"]["TrustUsage"];
                     pem: string;

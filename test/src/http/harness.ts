@@ -169,7 +169,14 @@ function createServices(
 }
 
 /** The whole API over an in-memory database and a bus that answers what the test wants. */
-export async function createTestApi(options: Partial<HttpServerOptions> = {}): Promise<TestApi> {
+export async function createTestApi({
+  store = createSqliteStore(':memory:'),
+  contracts,
+  ...options
+}: Partial<HttpServerOptions> & {
+  readonly store?: Store
+  readonly contracts?: NonNullable<ApiServices['contracts']>
+} = {}): Promise<TestApi> {
   let nowMs = START
   const clock = {
     now: () => nowMs,
@@ -177,14 +184,16 @@ export async function createTestApi(options: Partial<HttpServerOptions> = {}): P
       nowMs += ms
     },
   }
-  const store = createSqliteStore(':memory:')
   const bus = createBus()
   const hub = createEventHub((error) => {
     throw error
   })
   const sites: TestApi['sites'] = { refusal: undefined }
   const server = await createHttpServer({
-    services: createServices(store, bus, hub, clock, sites),
+    services: {
+      ...createServices(store, bus, hub, clock, sites),
+      ...(contracts === undefined ? {} : { contracts }),
+    },
     log: pino({ level: 'silent' }),
     health: createHealth([{ name: 'store', check: () => store.check() }]),
     metrics: { contentType: 'text/plain', text: async () => '# none\n' },

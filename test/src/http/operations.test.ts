@@ -85,6 +85,23 @@ describe('every operation of the contract', () => {
       'revokeApiKey',
       'getOrder',
       'streamEvents',
+      // In contracts.test.ts, against a contract pool.
+      'listContracts',
+      'createContract',
+      'createImportedContract',
+      'getContract',
+      'putContractTerms',
+      'listContractCertificates',
+      'putContractSuspension',
+      'deleteContractSuspension',
+      'putContractTermination',
+      'listVehicles',
+      'getVehicle',
+      'putVehicle',
+      'deleteVehicle',
+      'listTrustedCertificates',
+      'createTrustedCertificates',
+      'deleteTrustedCertificate',
     ])
     expect([...contract.operations.keys()].filter((operation) => !covered.has(operation))).toEqual([])
   })
