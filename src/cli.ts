@@ -5,6 +5,7 @@ import { addAudit } from './cli/audit.ts'
 import { addCa } from './cli/ca.ts'
 import { addCompletion } from './cli/completion.ts'
 import { addConfig } from './cli/config.ts'
+import { addContract } from './cli/contract.ts'
 import { addDemo } from './cli/demo.ts'
 import { addDoctor } from './cli/doctor.ts'
 import type { CliIo, ExitCode } from './cli/io.ts'
@@ -16,6 +17,7 @@ import { addServe } from './cli/serve.ts'
 import { addSimulate } from './cli/simulate.ts'
 import { addSite } from './cli/site.ts'
 import { addStation } from './cli/station.ts'
+import { addTrust, addVehicle } from './cli/vehicle.ts'
 import { ConfigError } from './config.ts'
 import { readContractText } from './http/contract.ts'
 
@@ -29,6 +31,9 @@ const COMMANDS = [
   addStation,
   addSite,
   addLists,
+  addContract,
+  addVehicle,
+  addTrust,
   addKey,
   addCa,
   addAudit,

@@ -27,6 +27,17 @@ const COMMANDS = [
   'session list',
   'certificate list',
   'order list',
+  'contract create',
+  'contract import',
+  'contract list',
+  'contract suspend',
+  'contract resume',
+  'contract terminate',
+  'vehicle list',
+  'vehicle put',
+  'trust list',
+  'trust add',
+  'trust remove',
   'audit list',
 ]
 
