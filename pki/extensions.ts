@@ -23,6 +23,8 @@ export const KEY_USAGE_NAMES: readonly KeyUsageName[] = Object.keys(KEY_USAGE) a
 export interface BasicConstraints {
   readonly ca: boolean
   readonly pathLength: number | undefined
+  /** FALSE is written out, which DER forbids for a default. Issuers in the field do it; lint says so. */
+  readonly encodesDefault: boolean
 }
 
 export type GeneralName =
@@ -100,11 +102,9 @@ export function readBasicConstraints(der: Uint8Array): BasicConstraints {
   const reader = readSingle(der, TAG.sequence)
   const explicit = reader.peek() === TAG.boolean
   const ca = explicit && reader.boolean()
-  // DER: a DEFAULT value is left out.
-  if (explicit && !ca) throw new PkiError('der-malformed', 'cA FALSE must not be encoded')
   const pathLength = reader.done ? undefined : reader.smallInteger()
   reader.finish()
-  return { ca, pathLength }
+  return { ca, pathLength, encodesDefault: explicit && !ca }
 }
 
 export function readKeyUsage(der: Uint8Array): ReadonlySet<KeyUsageName> {
@@ -276,6 +276,8 @@ export interface Extension {
   readonly critical: boolean
   /** The extnValue's octets. */
   readonly value: Uint8Array
+  /** `critical FALSE` is written out, which DER forbids for a default. Harmless to read; lint says so. */
+  readonly encodesDefault: boolean
 }
 
 const MAX_EXTENSIONS = 64
@@ -289,13 +291,12 @@ export function readExtensions(reader: DerReader): Map<string, Extension> {
     const id = item.oid()
     const explicit = item.peek() === TAG.boolean
     const critical = explicit && item.boolean()
-    if (explicit && !critical) throw new PkiError('der-malformed', 'critical FALSE must not be encoded')
     const value = item.value(TAG.octetString)
     item.finish()
     if (extensions.has(id)) throw new PkiError('der-malformed', `extension ${id} appears twice`)
     if (extensions.size >= MAX_EXTENSIONS)
       throw new PkiError('der-malformed', `more than ${MAX_EXTENSIONS} extensions`)
-    extensions.set(id, { oid: id, critical, value })
+    extensions.set(id, { oid: id, critical, value, encodesDefault: explicit && !critical })
   }
   if (extensions.size === 0) throw new PkiError('der-malformed', 'an extension list is empty')
   return extensions

@@ -160,6 +160,13 @@ export const LINT_RULES: readonly LintRule[] = [
     firstProblem(attributes(c), attributeProblem),
   ),
   error('time-form', 'RFC 5280 4.1.2.5', timeForm),
+  error('encoded-default', 'X.690 11.5', (c) => {
+    const inExtension = [...c.extensions.values()].some(({ encodesDefault }) => encodesDefault)
+    return when(
+      inExtension || c.basicConstraints?.encodesDefault === true,
+      'A default value (FALSE) is written out',
+    )
+  }),
   error('validity-order', 'RFC 5280 4.1.2.5', (c) =>
     when(c.notAfterMs <= c.notBeforeMs, 'notAfter is not after notBefore'),
   ),

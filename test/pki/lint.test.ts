@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { octetString, oid, sequence, TRUE } from '../../pki/der-write.ts'
 import {
   CERTIFICATE_KINDS,
   certificateProfile,
@@ -8,9 +9,11 @@ import {
   draftCertificate,
   lintCertificate,
   lintDraft,
+  OID,
   signLinted,
 } from '../../pki/index.ts'
 import { readCases } from '../../src/conformance/paths.ts'
+import { mint } from './mint.ts'
 import { AT_MS, makeCpoHierarchy, makeLeaf, makeRoot, newKey, runTool } from './support.ts'
 
 const throwAway = createSoftwareSigner(newKey())
@@ -98,6 +101,16 @@ describe('lint', () => {
       expect(rules).toContain(rule)
     }
     expect(lintCertificate('nonsense')[0]?.rule).toBe('malformed')
+  })
+
+  it('reads a default that is written out, as some issuers do, and says that it should not be', () => {
+    const written = sequence(oid(OID.basicConstraints), TRUE, octetString(sequence(Uint8Array.of(1, 1, 0))))
+    const alsoWritten = sequence(oid('1.3.6.1.4.1.99999.5'), Uint8Array.of(1, 1, 0), octetString(sequence()))
+    const rulesOf = (extensions: readonly Uint8Array[]) =>
+      lintCertificate(mint({ name: 'x', extensions }).certificate).map((finding) => finding.rule)
+    expect(rulesOf([written])).toContain('encoded-default')
+    expect(rulesOf([alsoWritten])).toContain('encoded-default')
+    expect(rulesOf([])).not.toContain('encoded-default')
   })
 
   it('compares with the profile and the issuer', () => {
