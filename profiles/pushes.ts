@@ -76,11 +76,12 @@ function safeCandidate(context: Context): Candidate | null {
   const encoded = encodeSafe({ evse, device: state.device, unit, limitA: wantedA, nowMs })
   if (slot.acked && !slot.inFlight && Math.abs(slot.acked.limitA - encoded.belief.limitA) < 0.1) return null
   const made = candidate(context, { slot: 'safe', direction: 'base', encoded })
-  // While a lease or hold is in force a higher safe default raises nothing now, but it will when that ends.
-  const heldA = slot.acked?.limitA ?? evse.maxA
-  return encoded.belief.limitA > heldA
-    ? made
-    : { ...made, worstAfterA: situation.worstA[evse.index] ?? evse.maxA }
+  // Under a lease or hold that outlives everybody's leases, another safe default changes nothing now, and by the time
+  // it counts all others have fallen to theirs.
+  const reason = situation.bookings[evse.index]?.reason
+  const covered = slot.acked !== null && (reason === 'lease' || reason === 'hold')
+  const lower = encoded.belief.limitA <= (slot.acked?.limitA ?? evse.maxA)
+  return covered || lower ? { ...made, worstAfterA: situation.worstA[evse.index] ?? evse.maxA } : made
 }
 
 function holdCandidate(context: Context): Candidate | null {

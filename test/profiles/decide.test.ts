@@ -155,7 +155,7 @@ describe('the invariant', () => {
       settle(simulator, 15)
       let transactions = 0
       let worst = 0
-      for (let k = 0; k < 2500; k++) {
+      for (let k = 0; k < 1000; k++) {
         const key = `S${1 + Math.floor(random() * 10)}#1`
         const draw = random()
         const truth = simulator.truth.get(key)
@@ -165,6 +165,7 @@ describe('the invariant', () => {
           simulator.plug(key, { transactionId: `t${transactions++}`, maxA })
         } else if (draw < 0.045 && truth.car && truth.connected) simulator.unplug(key)
         else if (draw < 0.055) simulator.connect(key, !truth.connected)
+        else if (draw < 0.0555) simulator.restart()
         // A station that reacts at once, so that the fuse feels every mistake of ordering.
         simulator.decide(() => {
           const fate = random()
@@ -179,4 +180,88 @@ describe('the invariant', () => {
       expect(worst).toBeGreaterThan(limitA * 0.7)
     },
   )
+})
+
+describe('a disturbance', () => {
+  function fullGarage(): SiteSimulator {
+    const simulator = new SiteSimulator(garage(12, 120))
+    for (let k = 1; k <= 8; k++) simulator.plug(`S${k}#1`, { transactionId: `t${k}`, maxA: [32, 32, 32] })
+    settle(simulator, 30)
+    expect(Math.max(...simulator.loadA('grid'))).toBeGreaterThan(118)
+    return simulator
+  }
+
+  it('is a limit cut: every reduction goes out at once, and the load is down within the answers', () => {
+    const simulator = fullGarage()
+    simulator.limits = [
+      { sourceId: 'dso', origin: 'grid', target: 'grid', unit: 'A', envelope: constantEnvelope(60) },
+    ]
+    const decision = simulator.decide(prompt)
+    expect(decision.pushes.filter((push) => push.direction === 'lower' && push.wave === 1)).toHaveLength(8)
+    simulator.advance(500)
+    expect(Math.max(...simulator.loadA('grid'))).toBeLessThanOrEqual(60)
+  })
+
+  it('is a cut below the safe sum: cars pause in turns, and the safe defaults shrink until there is room again', () => {
+    const simulator = fullGarage()
+    simulator.limits = [
+      { sourceId: 'dso', origin: 'grid', target: 'grid', unit: 'A', envelope: constantEnvelope(25) },
+    ]
+    const charged = new Set<string>()
+    for (let k = 0; k < 2400; k++) {
+      simulator.decide(prompt)
+      simulator.advance(1000)
+      if (k > 2) expect(Math.max(...simulator.loadA('grid'))).toBeLessThanOrEqual(25)
+      for (const evse of simulator.site.evses)
+        if ((simulator.drawnA(evse.key)[0] ?? 0) > 0) charged.add(evse.key)
+    }
+    expect(charged.size).toBe(8)
+    const safe = () =>
+      [...simulator.states.values()].reduce((sum, state) => sum + (state.slots.safe.acked?.limitA ?? 99), 0)
+    expect(safe()).toBeLessThanOrEqual(25)
+    simulator.limits = []
+    settle(simulator, 1000)
+    expect(safe()).toBe(72)
+  })
+
+  it('is a jump of the base load, or its meter falling silent', () => {
+    const simulator = fullGarage()
+    const meter = {
+      nodeId: 'grid',
+      currentA: [70, 10, 10] as const,
+      measuredAtMs: simulator.nowMs,
+      maxAgeMs: 10_000,
+      staleA: [80, 80, 80] as const,
+      includesEvses: false,
+    }
+    simulator.baseLoads = [meter]
+    settle(simulator, 5)
+    expect((simulator.loadA('grid')[0] ?? 0) + 70).toBeLessThanOrEqual(120)
+    settle(simulator, 10)
+    expect(Math.max(...simulator.loadA('grid'))).toBeLessThanOrEqual(40)
+    expect(simulator.last?.alarms).toMatchObject([{ code: 'base-load-stale', where: 'grid' }])
+  })
+
+  it('is a station that ignores its limit: it is counted at its maximum, the others make room, and an alarm says so', () => {
+    const simulator = fullGarage()
+    const truth = simulator.truth.get('S1#1')
+    if (truth) truth.ignores = true
+    settle(simulator, 40)
+    expect(Math.max(...simulator.loadA('grid'))).toBeLessThanOrEqual(120)
+    expect(simulator.last?.alarms.map((alarm) => alarm.code)).toContain('disobeys')
+    expect(simulator.last?.grants[0]).toMatchObject({
+      state: 'not-steered',
+      explanation: { code: 'disobeys' },
+    })
+  })
+
+  it('is a station out of reach: it is counted at what it may hold, then at what it falls to', () => {
+    const simulator = fullGarage()
+    simulator.connect('S1#1', false)
+    settle(simulator, 5)
+    expect(simulator.last?.grants[0]).toMatchObject({ state: 'not-steered', worstA: 15 })
+    settle(simulator, 300)
+    expect(simulator.last?.grants[0]?.worstA).toBe(6)
+    expect(Math.max(...simulator.loadA('grid'))).toBeGreaterThan(118)
+  })
 })

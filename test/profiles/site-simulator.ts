@@ -1,4 +1,5 @@
 import {
+  type BaseLoadInput,
   beliefAfterOutcome,
   beliefAfterSending,
   DEFAULT_DEVICE,
@@ -11,11 +12,13 @@ import {
   type LimitInput,
   type Memory,
   onCleared,
+  onLost,
   type PolicyName,
   type ProfileSlot,
   type Push,
   type Session,
   type Site,
+  type SmartChargingDevice,
   type Snapshot,
 } from '../../profiles/index.ts'
 
@@ -35,6 +38,10 @@ interface Truth {
   profiles: Partial<Record<'lease' | 'safe' | 'hold', HeldProfile>>
   connected: boolean
   car: Car | null
+  /** Draws what the car wants, whatever it accepted. */
+  ignores: boolean
+  /** How far the station's clock is ahead. */
+  clockAheadMs: number
 }
 
 type Outcome = 'accepted' | 'rejected' | 'lost-applied' | 'lost-ignored'
@@ -48,6 +55,7 @@ export class SiteSimulator {
   readonly site: Site
   readonly settings: DecisionSettings
   limits: LimitInput[] = []
+  baseLoads: BaseLoadInput[] = []
   policy: PolicyName = 'fair'
   memory: Memory | undefined
   last: Decision | undefined
@@ -60,7 +68,7 @@ export class SiteSimulator {
     this.site = site
     this.settings = { ...DEFAULT_SETTINGS, ...settings }
     for (const evse of site.evses) {
-      this.truth.set(evse.key, { profiles: {}, connected: true, car: null })
+      this.truth.set(evse.key, { profiles: {}, connected: true, car: null, ignores: false, clockAheadMs: 0 })
       this.states.set(evse.key, {
         key: evse.key,
         link: 'connected',
@@ -96,6 +104,16 @@ export class SiteSimulator {
     else this.states.set(key, { ...state, link: 'connected' })
   }
 
+  /** The service dies and starts again: memory is gone, and no answer to a call under way will ever come. */
+  restart(): void {
+    this.memory = undefined
+    for (const pending of this.#pending.splice(0)) {
+      const truth = pending.push.evseKey === null ? undefined : this.truth.get(pending.push.evseKey)
+      if (truth?.connected && pending.outcome === 'accepted') this.#applyIfLive(truth, pending.push)
+      this.#updateSlot(pending.push, (slot) => onLost(slot, this.nowMs))
+    }
+  }
+
   /** Decides, and hands wave 1 to the stations; `fate` says how long each call takes and how it ends. */
   decide(fate: (push: Push) => { delayMs: number; outcome: Outcome }): Decision {
     const decision = decide(this.snapshot())
@@ -118,7 +136,7 @@ export class SiteSimulator {
       nowMs: this.nowMs,
       site: this.site,
       limits: this.limits,
-      baseLoads: [],
+      baseLoads: this.baseLoads,
       evses: [...this.states.values()],
       policy: this.policy,
       settings: this.settings,
@@ -168,10 +186,12 @@ export class SiteSimulator {
   }
 
   #inForceA(key: string): number {
-    const { profiles, car } = this.#truthOf(key)
+    const { profiles, car, ignores, clockAheadMs } = this.#truthOf(key)
     const evse = this.site.evseByKey.get(key)
+    const stationMs = this.nowMs + clockAheadMs
     const alive = (profile: HeldProfile | undefined) =>
-      profile !== undefined && (profile.expiresAtMs === null || profile.expiresAtMs > this.nowMs)
+      profile !== undefined && (profile.expiresAtMs === null || profile.expiresAtMs > stationMs)
+    if (ignores) return evse?.maxA ?? 0
     const lease = profiles.lease
     if (lease && alive(lease) && lease.transactionId === car?.transactionId) return lease.limitA
     if (profiles.hold && alive(profiles.hold)) return profiles.hold.limitA
@@ -182,13 +202,21 @@ export class SiteSimulator {
   #finish(push: Push, outcome: Outcome): void {
     const truth = push.evseKey === null ? undefined : this.truth.get(push.evseKey)
     if (!truth) return
-    const stale = push.slot === 'lease' && push.belief.transactionId !== truth.car?.transactionId
+    const stale = this.#isStale(truth, push)
     const answered = truth.connected && outcome !== 'lost-applied' && outcome !== 'lost-ignored'
     const refused = outcome === 'rejected' || stale
     if (!refused && outcome !== 'lost-ignored') this.#apply(truth, push)
     const result = !answered ? 'lost' : refused ? 'rejected' : 'accepted'
     const options = { nowMs: this.nowMs, reactionMs: this.settings.reactionMs }
     this.#updateSlot(push, (slot) => beliefAfterOutcome(slot, push, result, options))
+  }
+
+  #isStale(truth: Truth, push: Push): boolean {
+    return push.slot === 'lease' && push.belief.transactionId !== truth.car?.transactionId
+  }
+
+  #applyIfLive(truth: Truth, push: Push): void {
+    if (!this.#isStale(truth, push)) this.#apply(truth, push)
   }
 
   #apply(truth: Truth, push: Push): void {
@@ -218,6 +246,11 @@ export class SiteSimulator {
     const state = this.#stateOf(push.evseKey)
     const slot: Exclude<ProfileSlot, 'station-max'> = push.slot === 'station-max' ? 'safe' : push.slot
     this.states.set(push.evseKey, { ...state, slots: { ...state.slots, [slot]: change(state.slots[slot]) } })
+  }
+
+  setDevice(key: string, device: Partial<SmartChargingDevice>): void {
+    const state = this.#stateOf(key)
+    this.states.set(key, { ...state, device: { ...state.device, ...device } })
   }
 
   #truthOf(key: string): Truth {
