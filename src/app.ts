@@ -8,6 +8,9 @@ import { openAuthorityKeys } from './authority-keys.ts'
 import { createEventHub } from './bus/hub.ts'
 import { contractAdministration } from './certificates/contracts/administration.ts'
 import { createContractService } from './certificates/contracts/service.ts'
+import { ForeignRevocation } from './certificates/foreign/foreign-revocation.ts'
+import { foreignStatus } from './certificates/foreign/station-status.ts'
+import { createTrustedIssuers } from './certificates/foreign/trusted-issuers.ts'
 import { createCertificateService } from './certificates/service.ts'
 import type { Config } from './config.ts'
 import { EnergyService } from './energy/service.ts'
@@ -36,6 +39,8 @@ const TLS_CHECK_MS = 60_000
 const PUSH_DEADLINE_MS = 10_000
 /** What was written to the audit trail since the last signature could be cut off unnoticed. */
 const CHECKPOINT_MS = 600_000
+/** How often answers about certificates of others are looked at for those near their end. */
+const FOREIGN_REFRESH_MS = 60_000
 const ORDER_SWEEP_MS = 5_000
 
 export interface Gridkeep {
@@ -112,7 +117,16 @@ async function start(
     v2gAuthority: await createExternalAuthority(config.pki.external, clock),
     sweepMs: ORDER_SWEEP_MS,
   })
+  const foreign = new ForeignRevocation({
+    clock,
+    hosts: config.pki.foreignOcsp.allowHosts,
+    privateHosts: config.pki.foreignOcsp.allowPrivateHosts,
+  })
+  const trustedIssuers = createTrustedIssuers(store, clock)
+  const refreshing = setInterval(() => void foreign.refresh(), FOREIGN_REFRESH_MS)
+  undo.push(async () => clearInterval(refreshing))
   const contracts = await createContractService({
+    external: foreign,
     store,
     keys,
     clock,
@@ -145,7 +159,15 @@ async function start(
     hub,
     clock,
     log,
-    certificates: { ...certificates, contracts },
+    certificates: {
+      ...certificates,
+      contracts,
+      certificateStatus: async (data) => {
+        const own = await certificates.certificateStatus(data)
+        if (own.status !== 'Failed' || own.reasonCode !== 'UnknownIssuer') return own
+        return foreignStatus({ foreign, issuer: trustedIssuers }, data)
+      },
+    },
     policy,
   })
   const energy = new EnergyService({

@@ -20,6 +20,8 @@ export interface ExternalRevocation {
     readonly certId: CertId
     readonly issuer: Certificate
     readonly urls: readonly string[]
+    /** CRLs, for where no responder answers. */
+    readonly crlUrls?: readonly string[]
     readonly deadlineMs: number
   }): Promise<RevocationVerdict>
 }
@@ -72,8 +74,11 @@ export class Revocations {
     if (authorityId !== undefined) return this.#ofOwn(authorityId, certificate.serialHex)
     const { trust } = this.#options
     const urls = certificate.ocspUrls
-    if (urls.length > 0)
-      return this.#ofOthers(certIdFor({ issuer, serial: certificate.serial, hash: 'SHA256' }), issuer, urls)
+    const { crlUrls } = certificate
+    if (urls.length > 0 || crlUrls.length > 0) {
+      const certId = certIdFor({ issuer, serial: certificate.serial, hash: 'SHA256' })
+      return this.#ofOthers({ certId, issuer, urls, crlUrls })
+    }
     // A sub-CA without a responder that the operator put in himself: he takes it out when it goes bad.
     if (trust.isConfigured(certificate)) return { verdict: GOOD, basis: 'configured' }
     return { verdict: withoutResponder === 'accept' ? GOOD : UNKNOWN, basis: 'policy' }
@@ -84,7 +89,12 @@ export class Revocations {
     const certId = certIdFromHashData(data)
     const authorityId = this.ownAuthorityOf(issuer)
     if (authorityId !== undefined) return this.#ofOwn(authorityId, certId.serialHex)
-    return this.#ofOthers(certId, issuer, data.responderURL === '' ? [] : [data.responderURL])
+    return this.#ofOthers({
+      certId,
+      issuer,
+      urls: data.responderURL === '' ? [] : [data.responderURL],
+      crlUrls: [],
+    })
   }
 
   async #ofOwn(authorityId: string, serialHex: string): Promise<RevocationFinding> {
@@ -102,10 +112,15 @@ export class Revocations {
     return { verdict, basis: 'own' }
   }
 
-  async #ofOthers(certId: CertId, issuer: Certificate, urls: readonly string[]): Promise<RevocationFinding> {
+  async #ofOthers(question: {
+    readonly certId: CertId
+    readonly issuer: Certificate
+    readonly urls: readonly string[]
+    readonly crlUrls: readonly string[]
+  }): Promise<RevocationFinding> {
     const { external, policy } = this.#options
-    if (urls.length === 0) return { verdict: UNKNOWN, basis: 'policy' }
-    const verdict = await external.status({ certId, issuer, urls, deadlineMs: policy.responderDeadlineMs })
+    if (question.urls.length + question.crlUrls.length === 0) return { verdict: UNKNOWN, basis: 'policy' }
+    const verdict = await external.status({ ...question, deadlineMs: policy.responderDeadlineMs })
     return { verdict, basis: 'responder' }
   }
 }
