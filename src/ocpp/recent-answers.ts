@@ -3,7 +3,8 @@
  * and the call is not handled twice. Bounded, and only as large as a station with one outstanding call needs.
  */
 
-const REMEMBERED = 8
+/** A station waits for an answer before it sends the next call: one would do, were it patient. */
+const REMEMBERED = 4
 
 export type Recollection =
   | { readonly kind: 'new' }

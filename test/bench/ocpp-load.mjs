@@ -1,14 +1,18 @@
 // Load generator of the OCPP benchmarks, run as a process of its own so that it does not share the server's
 // event loop. Raw sockets and prebuilt frames (masked with zeros): it must never be the bottleneck.
 //
-// argv: JSON { url, stations, mode: 'heartbeat' | 'transaction' | 'idle', seconds, password, warmupSeconds }
+// argv: JSON { url, stations, mode: 'heartbeat' | 'transaction' | 'idle', seconds, password, warmupSeconds, tlsFile? }
+// tlsFile: JSON { ca, key, certificates: [one per station] }
 // Prints one JSON line when all are connected, and one at the end.
 
+import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { performance } from 'node:perf_hooks'
+import { connect as connectTls } from 'node:tls'
 
 const options = JSON.parse(process.argv[2])
 const { hostname, port } = new URL(options.url)
+const tls = options.tlsFile === undefined ? undefined : JSON.parse(readFileSync(options.tlsFile, 'utf8'))
 const latenciesMs = []
 let answers = 0
 let errors = 0
@@ -37,6 +41,7 @@ const METERS = ['L1', 'L2', 'L3']
 
 class Station {
   constructor(index) {
+    this.index = index
     this.id = `BENCH${index}`
     this.seqNo = 0
     this.sentAt = 0
@@ -47,7 +52,17 @@ class Station {
 
   connect() {
     return new Promise((resolve, reject) => {
-      this.socket = connect({ host: hostname, port: Number(port), noDelay: true })
+      this.socket =
+        tls === undefined
+          ? connect({ host: hostname, port: Number(port), noDelay: true })
+          : connectTls({
+              host: hostname,
+              port: Number(port),
+              servername: 'csms.example.com',
+              ca: tls.ca,
+              key: tls.key,
+              cert: tls.certificates[this.index],
+            })
       this.onReady = resolve
       this.socket.on('error', reject)
       this.socket.on('close', () => {

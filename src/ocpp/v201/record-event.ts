@@ -12,8 +12,17 @@ export interface ReportedEvent {
   readonly detail: object
 }
 
+let lastMs = Number.NaN
+let lastText = ''
+
+/** The time of the clock as text. Busy servers ask many times per millisecond: the latest text is kept. */
 export function isoTime(context: StationContext): string {
-  return new Date(context.clock.now()).toISOString()
+  const now = context.clock.now()
+  if (now !== lastMs) {
+    lastMs = now
+    lastText = new Date(now).toISOString()
+  }
+  return lastText
 }
 
 export async function recordEvent(context: StationContext, event: ReportedEvent): Promise<void> {

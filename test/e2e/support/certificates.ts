@@ -19,16 +19,32 @@ const RSA = {
 
 export interface TestAuthority {
   readonly pem: string
+  keyPair(rsa?: boolean): Promise<webcrypto.CryptoKeyPair>
+  privateKeyPem(keys: webcrypto.CryptoKeyPair): Promise<string>
   issue(options: {
     commonName: string
     organisation?: string
     rsa?: boolean
     notAfter?: Date
+    /** Keys to use instead of new ones. */
+    keys?: webcrypto.CryptoKeyPair
   }): Promise<TlsIdentity & { readonly fingerprint: string }>
 }
 
+async function keyPair(rsa = false): Promise<webcrypto.CryptoKeyPair> {
+  return (await webcrypto.subtle.generateKey(rsa ? RSA : EC, true, [
+    'sign',
+    'verify',
+  ])) as webcrypto.CryptoKeyPair
+}
+
+async function privateKeyPem(keys: webcrypto.CryptoKeyPair): Promise<string> {
+  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64')
+  return `-----BEGIN PRIVATE KEY-----\n${der.replace(/.{64}/g, '$&\n')}\n-----END PRIVATE KEY-----\n`
+}
+
 export async function createTestAuthority(name: string): Promise<TestAuthority> {
-  const keys = (await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair
+  const keys = await keyPair()
   const day = 86_400_000
   const root = await x509.X509CertificateGenerator.createSelfSigned({
     name: `CN=${name}`,
@@ -44,16 +60,11 @@ export async function createTestAuthority(name: string): Promise<TestAuthority> 
   let serial = 1
   return {
     pem: root.toString('pem'),
-    async issue({
-      commonName,
-      organisation = 'Test CPO',
-      rsa = false,
-      notAfter = new Date(Date.now() + day),
-    }) {
-      const leaf = (await webcrypto.subtle.generateKey(rsa ? RSA : EC, true, [
-        'sign',
-        'verify',
-      ])) as webcrypto.CryptoKeyPair
+    keyPair,
+    privateKeyPem,
+    async issue(options) {
+      const { commonName, organisation = 'Test CPO', rsa = false } = options
+      const { notAfter = new Date(Date.now() + day), keys: leaf = await keyPair(rsa) } = options
       const certificate = await x509.X509CertificateGenerator.create({
         serialNumber: (serial++).toString(16).padStart(4, '0'),
         subject: `CN=${commonName}, O=${organisation}`,
@@ -70,10 +81,9 @@ export async function createTestAuthority(name: string): Promise<TestAuthority> 
           ]),
         ],
       })
-      const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', leaf.privateKey)).toString('base64')
       return {
         certificateChainPem: certificate.toString('pem'),
-        privateKeyPem: `-----BEGIN PRIVATE KEY-----\n${key.replace(/.{64}/g, '$&\n')}\n-----END PRIVATE KEY-----\n`,
+        privateKeyPem: await privateKeyPem(leaf),
         fingerprint: new X509Certificate(certificate.toString('pem')).fingerprint256,
       }
     },
