@@ -23,6 +23,8 @@ export async function revoke(
   options: RevokingOptions,
   fingerprint: string,
   reason: string,
+  /** The station is known to use another certificate by now: its connection is not cut. */
+  { keepConnection = false }: { readonly keepConnection?: boolean } = {},
 ): Promise<'revoked' | 'already-revoked' | 'unknown'> {
   const { store, clock, bus } = options
   const record = await store.certificates.byFingerprint(fingerprint)
@@ -30,7 +32,8 @@ export async function revoke(
   const at = new Date(clock.now()).toISOString()
   if (!(await store.certificates.revoke(fingerprint, reason, at))) return 'already-revoked'
   await publish(options, record)
-  if (record.stationId !== null) bus.disconnect(record.stationId, 'Its certificate was revoked')
+  if (record.stationId !== null && !keepConnection)
+    bus.disconnect(record.stationId, 'Its certificate was revoked')
   return 'revoked'
 }
 

@@ -3,7 +3,7 @@ import { Certificate, certificateProfile } from '../../pki/index.ts'
 import type { KeyStore } from '../keys/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { Store } from '../store/ports.ts'
-import type { Authorities } from './authorities.ts'
+import { type Authorities, withKey } from './authorities.ts'
 import type { Issuance } from './issuance.ts'
 
 const LINE = 'csms-ca'
@@ -28,6 +28,8 @@ export interface ServerIdentityOptions {
   /** Host names and IP addresses that stations dial; the first is the common name (A00.FR.307: the FQDN). */
   readonly names: readonly string[]
   readonly addresses: readonly Uint8Array[]
+  /** The authority to be shown, and what follows its chain: during a rollover, the new root as the old one signed it. */
+  readonly chain?: { readonly authorityId: string; readonly bridges: readonly string[] }
 }
 
 /** The certificate that our TLS listener presents: the newest one that covers the names, or a fresh one. */
@@ -36,6 +38,7 @@ export async function serverIdentity(options: ServerIdentityOptions): Promise<Se
   const known = await options.store.certificates.list({ profile: profile.id, limit: 1000 })
   const usable = known
     .filter((record) => record.revokedAt === null && record.keyName !== null)
+    .filter(({ authorityId }) => options.chain === undefined || authorityId === options.chain.authorityId)
     .map((record) => ({ record, certificate: Certificate.parse(record.der) }))
     .filter(
       ({ certificate }) => options.clock.now() < renewalTime(certificate) && covers(certificate, options),
@@ -50,7 +53,8 @@ export async function serverIdentity(options: ServerIdentityOptions): Promise<Se
 
 async function issueIdentity(options: ServerIdentityOptions): Promise<ServerIdentity> {
   const { store, keys, clock, issuance, authorities, organisation, names, addresses } = options
-  const authority = authorities.signing(LINE)
+  const pinned = options.chain && authorities.get(options.chain.authorityId)
+  const authority = pinned ? withKey(pinned) : authorities.signing(LINE)
   const commonName = names[0]
   if (commonName === undefined) throw new Error('pki.serverNames is empty: name the host that stations dial')
   const keyName = `tls/csms-server/${options.newId()}`
@@ -84,7 +88,10 @@ function toIdentity(
 ): ServerIdentity {
   return {
     keyPem: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    chainPem: options.authorities.chainPem(certificate, authorityId),
+    chainPem: [
+      options.authorities.chainPem(certificate, authorityId),
+      ...(options.chain?.bridges ?? []),
+    ].join(''),
     fingerprint: certificate.fingerprint,
     renewAtMs: renewalTime(certificate),
   }

@@ -47,9 +47,18 @@ export interface CertificateService extends StationCertificates {
   readonly orders: SigningOrders
   readonly operations: AuthorityOperations
   readonly v2gAuthority: ExternalAuthority | undefined
-  serverIdentity(names: readonly string[], addresses: readonly Uint8Array[]): Promise<ServerIdentity>
+  /** `chain`: the authority to be shown, and what is shown after its chain; the newest one unless said otherwise. */
+  serverIdentity(
+    names: readonly string[],
+    addresses: readonly Uint8Array[],
+    chain?: { readonly authorityId: string; readonly bridges: readonly string[] },
+  ): Promise<ServerIdentity>
   /** `certificateHold` can be released again; every other reason is for good. */
-  revoke(fingerprint: string, reason: string): Promise<'revoked' | 'already-revoked' | 'unknown'>
+  revoke(
+    fingerprint: string,
+    reason: string,
+    how?: { readonly keepConnection?: boolean },
+  ): Promise<'revoked' | 'already-revoked' | 'unknown'>
   release(fingerprint: string): Promise<'released' | 'not-on-hold' | 'unknown'>
   /** Delegates, CRLs, presigned answers, authorities of other processes: also called by a timer. */
   upkeep(): Promise<void>
@@ -113,9 +122,9 @@ export async function createCertificateService(
     certificateStatus: (data) => ocsp.forStation(data),
     verifyStationCertificate: (station, chainDer) =>
       verifyStationCertificate({ ...options, authorities }, station, chainDer),
-    serverIdentity: (names, addresses) =>
-      serverIdentity({ ...options, authorities, issuance, names, addresses }),
-    revoke: (fingerprint, reason) => revoke(revoking, fingerprint, reason),
+    serverIdentity: (names, addresses, chain) =>
+      serverIdentity({ ...options, authorities, issuance, names, addresses, ...(chain && { chain }) }),
+    revoke: (fingerprint, reason, how) => revoke(revoking, fingerprint, reason, how),
     release: (fingerprint) => release(revoking, fingerprint),
     upkeep,
     start(stationBus) {
