@@ -14,6 +14,8 @@ export const SCENARIO_POLICIES = {
   fair: {
     objective: {
       fairness: [
+        { share: 0.1, bonus: 6 },
+        { share: 0.2, bonus: 6 },
         { share: 0.3, bonus: 4 },
         { share: 0.45, bonus: 4 },
         { share: 0.6, bonus: 3 },
