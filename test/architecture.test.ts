@@ -62,7 +62,7 @@ function sources(folder: string): string[] {
 function importsOf(file: string): string[] {
   const source = readFileSync(join(root, file), 'utf8')
   const specifiers = source.matchAll(
-    /(?:^|\n)\s*(?:import|export)\b[^'"\n;]*?(?:\{[^}]*\}[^'"\n]*?)?from\s*['"]([^'"]+)['"]|\bimport\s*\(?\s*['"]([^'"]+)['"]/g,
+    /(?:^|\n)\s*(?:import|export)\b[^'"\n;]*?(?:\{[^}]*\}[^'"\n]*?)?from\s*['"]([^'"]+)['"]|(?:(?:^|\n)\s*import\s*|\bimport\(\s*)['"]([^'"]+)['"]/g,
   )
   return [...specifiers].map((match) => match[1] ?? match[2] ?? '')
 }
