@@ -34,6 +34,8 @@ export interface Orders {
   /** Takes up the orders that were open when the service stopped. */
   start(): Promise<void>
   stop(): void
+  /** Gives up orders whose outcome never came; called by a timer as well. */
+  expire(): Promise<void>
   /**
    * Calls the station and opens the order. A missing requestId, remoteStartId, reservation id is filled in.
    * Resolves with the answer to the call; what follows is in the store and on the hub (`order.updated`).
@@ -158,7 +160,7 @@ export function createOrders(options: {
     if (step !== undefined) await take(entry, step)
   }
 
-  async function sweep(): Promise<void> {
+  async function expire(): Promise<void> {
     const now = isoNow()
     for (const entry of [...open.values()].flat()) {
       const { expiresAt, action } = entry.order
@@ -183,12 +185,13 @@ export function createOrders(options: {
           })
       }
       timer = setInterval(() => {
-        sweep().catch((error: unknown) => log.error({ err: error }, 'expired orders could not be closed'))
+        expire().catch((error: unknown) => log.error({ err: error }, 'expired orders could not be closed'))
       }, SWEEP_MS)
       timer.unref()
     },
 
     stop: () => clearInterval(timer),
+    expire,
 
     async place(stationId, action, request, { actor, deadlineMs }) {
       const { request: complete, correlation } = correlated(action, request, nextNumber)
