@@ -12,6 +12,8 @@ export interface Session {
   readonly departureMs?: number
   /** Energy still wanted. */
   readonly remainingWh?: number
+  /** Energy wanted in all; the planner's fairness is about shares of it. */
+  readonly requestedWh?: number
   /** What car and cable announced, per phase. */
   readonly maxA?: number
   readonly minA?: number

@@ -1,6 +1,18 @@
 import { describe, expect, it } from 'vitest'
-import { buildNetwork, type PlanObjective, type PlanSession, plan, planSlots } from '../../profiles/index.ts'
+import {
+  adviceOf,
+  buildNetwork,
+  openSite,
+  type PlanObjective,
+  type PlanOptions,
+  type PlanSession,
+  plan,
+  planRequestOf,
+  planSlots,
+  windowEnvelope,
+} from '../../profiles/index.ts'
 import { highsSolver, startHighs } from '../../src/conformance/highs.ts'
+import { SiteSimulator } from './site-simulator.ts'
 
 const ENERGY: PlanObjective = { fairness: [], urgency: 0.1 }
 
@@ -113,5 +125,86 @@ describe('a plan', () => {
         async () => null,
       ),
     ).toBeNull()
+  })
+})
+
+describe('advice for the allocator', () => {
+  const site = (() => {
+    const opened = openSite({
+      id: 's',
+      voltageV: 230,
+      root: {
+        kind: 'circuit',
+        id: 'grid',
+        limitA: 32,
+        children: ['A', 'B'].map((id) => ({
+          kind: 'station' as const,
+          id,
+          evses: [{ evseId: 1, supply: { kind: 'ac' as const, rotation: [1 as const], maxA: 32 } }],
+        })),
+      },
+    })
+    if (!opened.ok) throw new Error('the site is fine')
+    return opened.site
+  })()
+  const options: PlanOptions = {
+    objective: { fairness: [], urgency: 0.3 },
+    stepS: 300,
+    horizonS: 14_400,
+    assumedStayS: 14_400,
+    assumedWh: 10_000,
+    laterShare: 1,
+  }
+  const simulator = () => {
+    const made = new SiteSimulator(site)
+    const hour = 3_600_000
+    made.plug(
+      'A#1',
+      { transactionId: 'a', maxA: [32] },
+      { departureMs: made.nowMs + hour, remainingWh: 5_000 },
+    )
+    made.plug(
+      'B#1',
+      { transactionId: 'b', maxA: [32] },
+      { departureMs: made.nowMs + 4 * hour, remainingWh: 10_000 },
+    )
+    return made
+  }
+
+  it('comes from a snapshot and makes the car that leaves first charge first', async () => {
+    const made = simulator()
+    const solve = highsSolver(await startHighs(), 5)
+    const request = planRequestOf(made.snapshot(), options)
+    const found = await plan(request, solve)
+    if (!found) throw new Error('the model is small')
+    made.plan = adviceOf(request, found, made.snapshot(), {
+      untilMs: made.nowMs + 600_000,
+      keepForLater: false,
+    })
+    for (let k = 0; k < 60; k++) {
+      made.decide(() => ({ delayMs: 200, outcome: 'accepted' }))
+      made.advance(500)
+    }
+    expect(made.drawnA('A#1')[0]).toBeGreaterThan(25)
+    expect((made.drawnA('A#1')[0] ?? 0) + (made.drawnA('B#1')[0] ?? 0)).toBeGreaterThan(31)
+  })
+
+  it('knows an announced cut', () => {
+    const made = simulator()
+    const cut = windowEnvelope({ fromMs: made.nowMs + 3_600_000, toMs: made.nowMs + 7_200_000, value: 10 })
+    made.limits = [{ sourceId: 'dso', origin: 'grid', target: 'grid', unit: 'A', envelope: cut }]
+    const { slots } = planRequestOf(made.snapshot(), options)
+    expect(slots[0]?.limits[0]).toBe(32)
+    expect(slots.find((slot) => slot.startS >= 3_600 && slot.startS < 7_200)?.limits[0]).toBe(10)
+  })
+
+  it('is ignored when it is old', () => {
+    const made = simulator()
+    made.plan = { untilMs: made.nowMs - 1, advice: { 'A#1': { capA: 0 } } }
+    for (let k = 0; k < 40; k++) {
+      made.decide(() => ({ delayMs: 200, outcome: 'accepted' }))
+      made.advance(500)
+    }
+    expect(made.drawnA('A#1')[0]).toBeCloseTo(16)
   })
 })

@@ -56,6 +56,7 @@ export class SiteSimulator {
   readonly settings: DecisionSettings
   limits: LimitInput[] = []
   baseLoads: BaseLoadInput[] = []
+  plan: Snapshot['plan']
   policy: PolicyName = 'fair'
   memory: Memory | undefined
   last: Decision | undefined
@@ -140,6 +141,7 @@ export class SiteSimulator {
       evses: [...this.states.values()],
       policy: this.policy,
       settings: this.settings,
+      ...(this.plan ? { plan: this.plan } : {}),
       ...(this.memory ? { memory: this.memory } : {}),
     }
   }
