@@ -10,6 +10,7 @@ import { CliFailure, type CliIo } from './cli/io.ts'
 import type { DemoOptions } from './cli/parts.ts'
 import { loadConfig } from './config.ts'
 import { Operator } from './demo/operator.ts'
+import { PlugAndChargeCars } from './demo/plug-and-charge.ts'
 import { Screen } from './demo/screen.ts'
 import {
   type DemoStation,
@@ -35,6 +36,8 @@ const STEP_MS = 1_000
 const STANDING_EVERY_MS = 5_000
 const ORGANISATION = 'Gridkeep Demo'
 const MEAN_ARRIVAL_MS = 3_000
+/** Cars without a card: they install a contract and charge with it. */
+const CONTRACT_CAR_MEAN_ARRIVAL_MS = 6_000
 const STAY_MS = { min: 40_000, max: 180_000 }
 const FIRST_TOKEN = { type: 'ISO14443', idToken: '04A1B2C3' } as const
 const MORE_TOKENS = ['04D4E5F6', '04A7B8C9', '04112233', '04445566'].map((idToken) => ({
@@ -46,6 +49,7 @@ const MORE_TOKENS = ['04D4E5F6', '04A7B8C9', '04112233', '04445566'].map((idToke
 export interface DemoSummary {
   readonly stations: number
   readonly certificatesIssued: number
+  readonly contractsInstalled: number
   readonly sessions: number
   readonly kWh: number
   readonly highestA: readonly number[]
@@ -110,6 +114,7 @@ class Demo {
   readonly #fleet: Fleet
   readonly #problems: string[] = []
   readonly #upgrades: Promise<void>[] = []
+  readonly #contractCars: PlugAndChargeCars
   #arrivals: Arrivals | undefined
 
   constructor(options: DemoOptions, io: CliIo, gridkeep: Gridkeep) {
@@ -135,6 +140,19 @@ class Demo {
         })),
       },
     })
+    this.#contractCars = this.#createContractCars()
+  }
+
+  #createContractCars(): PlugAndChargeCars {
+    return new PlugAndChargeCars({
+      fleet: this.#fleet,
+      random: createRandom(this.#options.seed).fork('contract cars'),
+      count: this.#plan.length * 2,
+      meanGapMs: CONTRACT_CAR_MEAN_ARRIVAL_MS,
+      stayMs: STAY_MS,
+      say: (stationId, text) => this.#screen.event(Date.now(), `${stationId}  ${text}`),
+      problem: (stationId, text) => this.#problems.push(`${stationId} ${text}`),
+    })
   }
 
   async run(): Promise<void> {
@@ -150,6 +168,7 @@ class Demo {
       stayMs: STAY_MS,
       tokens: [FIRST_TOKEN, ...MORE_TOKENS],
     })
+    this.#contractCars.start()
     const endMs = durationMs === null ? Number.POSITIVE_INFINITY : this.#startedMs + durationMs
     let standingAtMs = Date.now() + STANDING_EVERY_MS
     while (!this.#io.signal.aborted && Date.now() < endMs) {
@@ -166,6 +185,7 @@ class Demo {
   /** The cars leave, their transactions end, the stations close their connections. */
   async stop(): Promise<void> {
     this.#arrivals?.stop()
+    await this.#contractCars.stop()
     for (const station of this.#fleet.stations) station.unplug(1)
     await Promise.allSettled(this.#upgrades)
     const deadlineMs = Date.now() + 5_000
@@ -187,7 +207,7 @@ class Demo {
     if (this.#options.json) this.#io.out(`${JSON.stringify(summary)}\n`)
     else {
       this.#io.out(
-        `${summary.certificatesIssued} certificates issued, ${summary.sessions} sessions, ${summary.kWh} kWh; ` +
+        `${summary.certificatesIssued} certificates issued, ${summary.contractsInstalled} contracts installed, ${summary.sessions} sessions, ${summary.kWh} kWh; ` +
           `highest load ${summary.highestA.join(' / ')} A of ${GRID_LIMIT_A} A, ${summary.secondsAboveLimit} s above the limit; ` +
           `${summary.calls} calls, ${summary.errors} errors\n`,
       )
@@ -200,8 +220,9 @@ class Demo {
     this.#io.err(
       [
         'Gridkeep demo: a service, a site behind 100 A per phase, and cars on the way. Ctrl-C ends it.',
-        `  API   ${urls.api}/api/v1`,
-        `  try   curl -H 'Authorization: Bearer ${firstAdminKey?.secret}' ${urls.api}/api/v1/sites/${SITE_ID}/status`,
+        `  Dashboard  ${urls.api}/  (sign in with ${firstAdminKey?.secret})`,
+        `  API        ${urls.api}/api/v1`,
+        `  try        curl -H 'Authorization: Bearer ${firstAdminKey?.secret}' ${urls.api}/api/v1/sites/${SITE_ID}/status`,
         '',
         '',
       ].join('\n'),
@@ -220,6 +241,7 @@ class Demo {
       await this.#operator.request('PUT', `/id-tokens/ISO14443/${idToken}`, { status: 'Accepted' })
     }
     await this.#operator.putSite(SITE_ID, siteConfig(this.#plan))
+    await this.#contractCars.prepare(this.#operator)
   }
 
   #stationOptions(plan: DemoStation): StationOptions {
@@ -238,7 +260,11 @@ class Demo {
         ...(secure ? { trustedPems: [this.#gridkeep.csmsRootPem] } : {}),
       },
       evses: [{ kind: 'AC', maxCurrentA: 32, phases: 3 }],
-      variables: { 'SampledDataCtrlr.TxUpdatedInterval': '2', 'OCPPCommCtrlr.RetryBackOffWaitMinimum': '1' },
+      variables: {
+        'ISO15118Ctrlr.CentralContractValidationAllowed': 'true',
+        'SampledDataCtrlr.TxUpdatedInterval': '2',
+        'OCPPCommCtrlr.RetryBackOffWaitMinimum': '1',
+      },
       bootDurationMs: 1_000,
     }
   }
@@ -300,6 +326,7 @@ class Demo {
       online: this.#fleet.online(),
       stations: this.#plan.length,
       certificates: counters.certificatesSigned,
+      contracts: this.#contractCars.contractsInstalled,
       kWh: counters.energyWh / 1000,
     })
   }
@@ -312,6 +339,7 @@ class Demo {
     return {
       stations: this.#plan.length,
       certificatesIssued: counters.certificatesSigned,
+      contractsInstalled: this.#contractCars.contractsInstalled,
       sessions: counters.transactions,
       kWh: Math.round(counters.energyWh) / 1000,
       highestA: grid.highestA.map((currentA) => Math.round(currentA * 10) / 10),

@@ -40,7 +40,8 @@ export class Operator {
     })
     const text = await response.text()
     if (!response.ok) throw new OperatorError(response.status, `${method} ${path}: ${text}`)
-    return text === '' ? undefined : JSON.parse(text)
+    const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '')
+    return text === '' ? undefined : isJson ? JSON.parse(text) : text
   }
 
   putStation(id: string, registration: object): Promise<unknown> {

@@ -12,6 +12,7 @@ export interface Standing {
   readonly online: number
   readonly stations: number
   readonly certificates: number
+  readonly contracts: number
   readonly kWh: number
 }
 
@@ -29,7 +30,7 @@ export class Screen {
   }
 
   standing(now: Standing): void {
-    const head = `${clock(now.elapsedMs)}  site: ${now.charging} charging, ${now.online}/${now.stations} stations online, ${now.certificates} certificates issued, ${now.kWh.toFixed(2)} kWh`
+    const head = `${clock(now.elapsedMs)}  site: ${now.charging} charging, ${now.online}/${now.stations} stations online, ${now.certificates} certificates issued, ${now.contracts} contracts installed, ${now.kWh.toFixed(2)} kWh`
     const phases = now.loadA.map((loadA, index) => {
       const cells = Math.max(0, Math.min(BAR_CELLS, Math.round((loadA / now.limitA) * BAR_CELLS)))
       return `         L${index + 1} ${'#'.repeat(cells).padEnd(BAR_CELLS, '.')} ${loadA.toFixed(1).padStart(5)} A of ${now.limitA} A`
