@@ -3,6 +3,7 @@
 import { runComposite } from './composite.ts'
 import { runExi } from './exi.ts'
 import { runPaths } from './paths.ts'
+import { runScenarios } from './scenarios.ts'
 
 type Runner = (files: readonly string[], print: (line: string) => void) => Promise<boolean>
 
@@ -18,6 +19,7 @@ const suites: Readonly<Record<string, Runner>> = {
   paths: one(runPaths),
   exi: one(runExi),
   composite: one(runComposite),
+  scenarios: (files, print) => runScenarios([...files], print),
 }
 
 const [suite = '', ...files] = process.argv.slice(2)
