@@ -107,7 +107,7 @@ export function createLocalBus(options: LocalBusOptions): StationBus {
     isOnline: (stationId) => registry.get(stationId) !== undefined,
     onlineStations: () => registry.stationIds(),
     disconnect(stationId, reason) {
-      registry.get(stationId)?.close(1008, reason.slice(0, 100))
+      registry.get(stationId)?.close(1008, reason)
     },
   }
 }

@@ -43,6 +43,8 @@ interface Waiting {
   readonly receivedAt: number
 }
 
+/** A close frame has room for 123 bytes of reason. */
+const MAX_REASON_BYTES = 120
 /** Above this the socket is not read any more until the handler has caught up. */
 const PAUSE_BACKLOG = 16
 
@@ -120,8 +122,9 @@ export class Connection {
   close(code: number, reason: string): void {
     if (this.closing) return
     this.closing = true
-    increment(this.environment.metrics.closed, reason)
-    this.socket.close(code, reason)
+    // Reasons may be an operator's words: only codes are counted.
+    increment(this.environment.metrics.closed, String(code))
+    this.socket.close(code, Buffer.from(reason).subarray(0, MAX_REASON_BYTES))
     const kill = setTimeout(() => this.socket.terminate(), 1000)
     kill.unref()
     this.socket.once('close', () => clearTimeout(kill))

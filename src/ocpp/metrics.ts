@@ -23,7 +23,7 @@ export interface OcppMetrics {
   readonly errorsOut: Map<string, number>
   /** Refused connection attempts, by reason. */
   readonly refusedConnections: Map<string, number>
-  /** Sockets closed by us, by reason. */
+  /** Sockets ended by us: by close code, or by reason where there was no time for a close frame. */
   readonly closed: Map<string, number>
   lateAnswers: number
   unmatchedAnswers: number

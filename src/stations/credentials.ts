@@ -33,6 +33,8 @@ export interface CredentialsOptions {
   readonly concurrency?: number
   /** Verifications that may wait; beyond it stations are told to come back later. */
   readonly maxWaiting?: number
+  /** Verifications of one station that may wait: guesses at one password must not hold up everyone else. */
+  readonly maxWaitingPerStation?: number
   /** Stations whose last good or bad password is remembered. */
   readonly maxRemembered?: number
 }
@@ -51,9 +53,11 @@ interface Remembered {
 
 export function createCredentials(options: CredentialsOptions = {}): Credentials {
   const { concurrency = 2, maxWaiting = 20_000, maxRemembered = 50_000 } = options
+  const { maxWaitingPerStation = 2 } = options
   const key = randomBytes(32)
   const remembered = new Map<string, Remembered>()
   const waiting: (() => void)[] = []
+  const perStation = new Map<string, number>()
   let running = 0
   let derived = 0
 
@@ -93,14 +97,21 @@ export function createCredentials(options: CredentialsOptions = {}): Credentials
       const digest = digestOf(stationId, passwordHash, password)
       const known = remembered.get(stationId)
       if (known !== undefined && timingSafeEqual(known.digest, digest)) return known.verdict
-      if (!(await slot())) return 'busy'
+      const same = perStation.get(stationId) ?? 0
+      if (same >= maxWaitingPerStation) return 'busy'
+      perStation.set(stationId, same + 1)
+      const isMine = await slot()
       try {
+        if (!isMine) return 'busy'
         derived++
         const verdict = (await matches(passwordHash, password)) ? 'match' : 'mismatch'
         remember(stationId, { digest, verdict })
         return verdict
       } finally {
-        release()
+        if (isMine) release()
+        const left = (perStation.get(stationId) ?? 1) - 1
+        if (left === 0) perStation.delete(stationId)
+        else perStation.set(stationId, left)
       }
     },
     forget(stationId) {

@@ -61,6 +61,17 @@ describe('a station password', () => {
     expect(credentials.stats().remembered).toBe(3)
   })
 
+  it('is guessed by nobody at the cost of others: few verifications of one station may wait', async () => {
+    const credentials = createCredentials({ concurrency: 1 })
+    const hash = await hashPassword('secret-password-1', CHEAP)
+    const guesses = Array.from({ length: 10 }, (_, i) => credentials.verify('a', hash, `guess ${i}`))
+    const other = credentials.verify('b', hash, 'secret-password-1')
+    const verdicts = await Promise.all(guesses)
+    expect(verdicts.filter((verdict) => verdict === 'busy')).toHaveLength(8)
+    expect(await other).toBe('match')
+    expect(await credentials.verify('a', hash, 'secret-password-1')).toBe('match')
+  })
+
   it('waits in a bounded line', async () => {
     const credentials = createCredentials({ concurrency: 1, maxWaiting: 1 })
     const hash = await hashPassword('secret-password-1', CHEAP)
