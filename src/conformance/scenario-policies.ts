@@ -15,6 +15,7 @@ export const SCENARIO_POLICIES = {
     objective: {
       fairness: [
         { share: 0.1, bonus: 6 },
+        { share: 0.15, bonus: 6 },
         { share: 0.2, bonus: 6 },
         { share: 0.3, bonus: 4 },
         { share: 0.45, bonus: 4 },

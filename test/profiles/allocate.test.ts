@@ -4,11 +4,13 @@ import {
   allocate,
   allocateInStages,
   buildNetwork,
+  loadMask,
   openSite,
   phasorRows,
   quantize,
   rowLoads,
   siteNetwork,
+  staticLimits,
 } from '../../profiles/index.ts'
 import { startHighs } from '../../src/conformance/highs.ts'
 import { instanceOf } from '../bench/alloc-instance.ts'
@@ -197,5 +199,79 @@ describe('the network of a site', () => {
     expect(sums[1]).toBe(30)
     expect(sums[0]).toBe(20)
     expect(sums[3]).toBe(230 * 10 + 690 * 20)
+  })
+
+  it('limits unevenness by what is not known to be balanced, and shared power modules by outlet power', () => {
+    const opened = openSite({
+      id: 's',
+      voltageV: 230,
+      root: {
+        kind: 'circuit',
+        id: 'grid',
+        limitA: 200,
+        imbalanceA: 20,
+        children: [
+          {
+            kind: 'station',
+            id: 'A',
+            sharedDcW: 60_000,
+            evses: [
+              { evseId: 1, supply: { kind: 'ac', rotation: [1, 2, 3], maxA: 32 } },
+              { evseId: 2, supply: { kind: 'ac', rotation: [1, 2, 3], maxA: 32 } },
+              { evseId: 3, supply: { kind: 'dc', maxW: 50_000, efficiency: 0.95 } },
+              { evseId: 4, supply: { kind: 'dc', maxW: 50_000, efficiency: 0.95 } },
+            ],
+          },
+        ],
+      },
+    })
+    if (!opened.ok) throw new Error('the site is fine')
+    const network = siteNetwork(opened.site)
+    const made = allocate(network, {
+      limits: staticLimits(opened.site, network),
+      mask: new Uint8Array([loadMask(1, false), loadMask(7, true), loadMask(7, true), loadMask(7, true)]),
+      minA: new Float64Array(4),
+      maxA: Float64Array.from(opened.site.evses, (evse) => evse.maxA),
+      weight: new Float64Array(4).fill(1),
+      tier: new Int32Array(4),
+      order: new Float64Array(4),
+    })
+    expect(made.grantA[0]).toBeCloseTo(20)
+    expect(made.grantA[1]).toBeCloseTo(32)
+    const outletW = ((made.grantA[2] ?? 0) + (made.grantA[3] ?? 0)) * 690 * 0.95
+    expect(outletW).toBeCloseTo(60_000, 0)
+  })
+
+  it('adds currents between two phases as the phasors they are', () => {
+    const supply = (between: readonly [1 | 2 | 3, 1 | 2 | 3]) => ({
+      kind: 'ac-line' as const,
+      between,
+      maxA: 80,
+    })
+    const opened = openSite({
+      id: 'us',
+      voltageV: 120,
+      root: {
+        kind: 'circuit',
+        id: 'grid',
+        limitA: 100,
+        children: [
+          {
+            kind: 'station',
+            id: 'A',
+            evses: [
+              { evseId: 1, supply: supply([1, 2]) },
+              { evseId: 2, supply: supply([2, 3]) },
+              { evseId: 3, supply: supply([3, 1]) },
+            ],
+          },
+        ],
+      },
+    })
+    if (!opened.ok) throw new Error('the site is fine')
+    const network = siteNetwork(opened.site)
+    const balanced = rowLoads(network, Float64Array.of(50, 50, 50), new Uint8Array(3).fill(7))
+    expect(balanced[0]).toBeCloseTo(50 * Math.sqrt(3))
+    expect(balanced[3]).toBeCloseTo(3 * 50 * 120 * Math.sqrt(3))
   })
 })
