@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { openAuthorityKeys } from './authority-keys.ts'
 import { createEventHub } from './bus/hub.ts'
+import { authorityAdministration } from './certificates/administration.ts'
 import { contractAdministration } from './certificates/contracts/administration.ts'
 import { createContractService } from './certificates/contracts/service.ts'
 import { ForeignRevocation } from './certificates/foreign/foreign-revocation.ts'
@@ -214,6 +215,7 @@ async function start(
       },
       certificates,
       contracts: contractAdministration(contracts),
+      authorities: authorityAdministration(certificates, store),
       orders: ocpp.orders,
       localLists: ocpp.localLists,
       hashPassword,

@@ -235,8 +235,11 @@ export class AuthorityOperations {
   }
 }
 
-/** The order as `submit` took it apart; its parameters were checked there by its type. */
-function toOrder({ kind, parameters }: AuthorityOperation): OperationOrder {
+/** An order from what came over the API or was stored; throws AuthorityRefusal where it is none. */
+export function toOrder({
+  kind,
+  parameters,
+}: Pick<AuthorityOperation, 'kind' | 'parameters'>): OperationOrder {
   const text = (name: string): string => {
     const value: unknown = Object.entries(parameters).find(([key]) => key === name)?.[1]
     if (typeof value !== 'string')

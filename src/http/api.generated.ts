@@ -460,8 +460,29 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Revoke a certificate for good */
+        /** Revoke a certificate for good, or put it on hold */
         post: operations["revokeCertificate"];
+        /** Release a certificate from hold */
+        delete: operations["deleteCertificateHold"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/certificates/{fingerprint}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description SHA-256 over the DER, lower-case hex. */
+                fingerprint: components["parameters"]["Fingerprint"];
+            };
+            cookie?: never;
+        };
+        /** A certificate in another form */
+        get: operations["getCertificateExport"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -490,7 +511,7 @@ export interface paths {
             query?: never;
             header?: never;
             path: {
-                authorityId: string;
+                authorityId: components["parameters"]["AuthorityId"];
             };
             cookie?: never;
         };
@@ -498,6 +519,137 @@ export interface paths {
         get: operations["getAuthorityPem"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorities/{authorityId}/crl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                authorityId: components["parameters"]["AuthorityId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a new CRL and delta of an authority now */
+        post: operations["createCrl"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/crls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** CRLs as they are published */
+        get: operations["listCrls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ocsp-responders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who signs OCSP answers for each authority */
+        get: operations["listOcspResponders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authority-operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was or is to be done to authorities, newest first */
+        get: operations["listAuthorityOperations"];
+        put?: never;
+        /**
+         * Do something to an authority, or ask for it where a second key must agree
+         * @description `new-generation` needs `line`; `cross-sign` needs `subjectId` and `issuerId`; `retire` needs `authorityId`; `ceremony` needs `what` and `subject` and gives the file for the offline machine in `result.request`; `issue` needs `profile` and `csr` and gives `result.fingerprint`. Where pki.fourEyes names the kind, the operation waits for a decision by another key.
+         */
+        post: operations["createAuthorityOperation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authority-operations/{operationId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                operationId: components["parameters"]["AuthorityOperationId"];
+            };
+            cookie?: never;
+        };
+        /** One operation */
+        get: operations["getAuthorityOperation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authority-operations/{operationId}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                operationId: components["parameters"]["AuthorityOperationId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Agree to a waiting operation with another key than the one that asked, or reject it */
+        post: operations["createAuthorityDecision"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authority-operations/{operationId}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                operationId: components["parameters"]["AuthorityOperationId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take in the file that came back from a ceremony */
+        post: operations["createCeremonyAnswer"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1394,8 +1546,61 @@ export interface components {
             revokedAt: string | null;
             revocationReason: string | null;
         };
+        Crl: {
+            authorityId: string;
+            /** @enum {string} */
+            kind: "full" | "delta";
+            number: number;
+            /** Format: date-time */
+            thisUpdate: string;
+            /** Format: date-time */
+            nextUpdate: string;
+        };
+        OcspResponder: {
+            authorityId: string;
+            /** @description Of the delegated responder; null where there is none, and questions are refused. */
+            fingerprint: string | null;
+            /** Format: date-time */
+            notAfter: string | null;
+            /** Format: date-time */
+            renewAt: string | null;
+        };
+        /**
+         * @description `waiting` for a second key, `awaiting-answer` from a ceremony; the rest is final.
+         * @enum {string}
+         */
+        AuthorityOperationState: "waiting" | "awaiting-answer" | "done" | "rejected" | "failed";
+        AuthorityOperation: {
+            id: string;
+            kind: string;
+            parameters: {
+                [key: string]: unknown;
+            };
+            state: components["schemas"]["AuthorityOperationState"];
+            requestedBy: string;
+            decidedBy: string | null;
+            result: {
+                [key: string]: unknown;
+            } | null;
+            detail: string | null;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
         Authority: {
             id: string;
+            /** @description What the generations of one authority have in common. */
+            line: string;
+            /**
+             * @description The newest active generation of a line issues; a retired one still answers for what it issued.
+             * @enum {string}
+             */
+            state: "active" | "retired";
+            /** @enum {string} */
+            origin: "created" | "imported" | "ceremony";
+            /** @description Whether its key is in the key store of this service. */
+            hasKey: boolean;
             profile: string;
             generation: number;
             /** @description Null for a root. */
@@ -1421,6 +1626,11 @@ export interface components {
             fingerprint: string | null;
             attempts: number;
             detail: string | null;
+            /**
+             * Format: date-time
+             * @description Not tried again before this, as the authority or the key store had no time for it.
+             */
+            notBefore: string | null;
             /** Format: date-time */
             createdAt: string;
             /** Format: date-time */
@@ -1768,6 +1978,8 @@ export interface components {
         };
     };
     parameters: {
+        AuthorityId: string;
+        AuthorityOperationId: string;
         /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
         StationId: string;
         TransactionId: string;
@@ -2624,6 +2836,12 @@ export interface operations {
             query?: {
                 stationId?: string;
                 profile?: string;
+                authorityId?: string;
+                /** @description Lower-case hexadecimal without leading zeros. */
+                serialNumber?: string;
+                /** @description Part of the subject, whatever its case. */
+                subject?: string;
+                revoked?: boolean;
                 expiresBefore?: string;
                 /** @description The value of `next` of the page before. */
                 after?: string;
@@ -2713,7 +2931,7 @@ export interface operations {
                      * @description A reason of RFC 5280 5.3.1.
                      * @enum {string}
                      */
-                    reason: "unspecified" | "keyCompromise" | "cACompromise" | "affiliationChanged" | "superseded" | "cessationOfOperation" | "privilegeWithdrawn" | "aACompromise";
+                    reason: "unspecified" | "keyCompromise" | "cACompromise" | "affiliationChanged" | "superseded" | "cessationOfOperation" | "certificateHold" | "privilegeWithdrawn" | "aACompromise";
                 };
             };
         };
@@ -2725,6 +2943,63 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Certificate"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteCertificateHold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description SHA-256 over the DER, lower-case hex. */
+                fingerprint: components["parameters"]["Fingerprint"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Released; the certificate is good again. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Certificate"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getCertificateExport: {
+        parameters: {
+            query: {
+                /** @description `chain` is PEM without the root, as stations get it; `pkcs7` holds the chain with the root. */
+                format: "pem" | "chain" | "der" | "pkcs7" | "text";
+            };
+            header?: never;
+            path: {
+                /** @description SHA-256 over the DER, lower-case hex. */
+                fingerprint: components["parameters"]["Fingerprint"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The content, as text or in base64. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        format: string;
+                        mediaType: string;
+                        /** @enum {string} */
+                        encoding: "utf8" | "base64";
+                        content: string;
+                    };
                 };
             };
             default: components["responses"]["Problem"];
@@ -2758,13 +3033,247 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                authorityId: string;
+                authorityId: components["parameters"]["AuthorityId"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
             200: components["responses"]["Pem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    createCrl: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                authorityId: components["parameters"]["AuthorityId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Published. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Crl"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listCrls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Complete CRLs and deltas. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Crl"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listOcspResponders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One per authority. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["OcspResponder"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAuthorityOperations: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["AuthorityOperationState"];
+                /** @description Most entries of the page. */
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The operations. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["AuthorityOperation"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createAuthorityOperation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "kind": "new-generation",
+                 *       "line": "cpo-sub2"
+                 *     }
+                 */
+                "application/json": {
+                    /** @enum {string} */
+                    kind: "new-generation" | "cross-sign" | "retire" | "ceremony" | "issue";
+                    line?: string;
+                    subjectId?: string;
+                    issuerId?: string;
+                    authorityId?: string;
+                    /** @enum {string} */
+                    what?: "authority" | "ocsp-responder" | "crl";
+                    subject?: string;
+                    /** @enum {string} */
+                    profile?: "secc-leaf" | "cps-leaf" | "contract" | "station-client";
+                    csr?: string;
+                    stationId?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done, failed, or waiting, as its state says. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorityOperation"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAuthorityOperation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                operationId: components["parameters"]["AuthorityOperationId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The operation. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorityOperation"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createAuthorityDecision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                operationId: components["parameters"]["AuthorityOperationId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "decision": "approve"
+                 *     }
+                 */
+                "application/json": {
+                    /** @enum {string} */
+                    decision: "approve" | "reject";
+                };
+            };
+        };
+        responses: {
+            /** @description The operation, done or rejected. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorityOperation"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createCeremonyAnswer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                operationId: components["parameters"]["AuthorityOperationId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "answer": "{}"
+                 *     }
+                 */
+                "application/json": {
+                    /** @description The text of the file, as the offline machine wrote it. */
+                    answer: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The operation; what the answer brought is in use. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorityOperation"];
+                };
+            };
             default: components["responses"]["Problem"];
         };
     };

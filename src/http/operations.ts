@@ -1,6 +1,7 @@
 import type { EventStreams } from './event-stream.ts'
 import type { Operations } from './operation.ts'
 import { accessOperations } from './resources/access.ts'
+import { authorityOperations } from './resources/authorities.ts'
 import { callOperations } from './resources/calls.ts'
 import { certificateOperations } from './resources/certificates.ts'
 import { contractOperations } from './resources/contracts.ts'
@@ -32,6 +33,7 @@ export function createOperations(
     ...sessionOperations(services),
     ...tokenOperations(services),
     ...certificateOperations(services),
+    ...authorityOperations(services),
     ...contractOperations(services),
     ...vehicleOperations(services),
     ...siteOperations(services),

@@ -3,6 +3,7 @@
 import type { CallOutcome, EventHub, StationBus } from '../bus/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { Action, Requests } from '../ocpp/v201/messages.generated.ts'
+import type { AuthorityOperation, CrlRecord } from '../store/certificates.ts'
 import type { ContractRecord, TrustedCertificate, TrustUsage } from '../store/contracts.ts'
 import type { StationOrder } from '../store/orders.ts'
 import type { Store } from '../store/ports.ts'
@@ -47,6 +48,47 @@ export interface EnergyApi {
 export interface CertificateService {
   /** Records the revocation and makes OCSP and CRL say so. */
   revoke(fingerprint: string, reason: string): Promise<'revoked' | 'already-revoked' | 'unknown'>
+}
+
+export interface OcspResponderState {
+  readonly authorityId: string
+  readonly delegate:
+    | { readonly fingerprint: string; readonly notAfterMs: number; readonly renewAtMs: number }
+    | undefined
+}
+
+export type AuthorityResult<T> =
+  | { readonly ok: true; readonly value: T }
+  | {
+      readonly ok: false
+      readonly code: 'unknown' | 'refused' | 'key-unavailable'
+      readonly message: string
+    }
+
+export type ExportFormat = 'pem' | 'chain' | 'der' | 'pkcs7' | 'text'
+
+/** What security and admin keys may do to the authorities themselves. */
+export interface AuthorityAdministration {
+  submit(
+    order: components['schemas']['AuthorityOperation']['parameters'] & { readonly kind: string },
+    actor: string,
+  ): Promise<AuthorityResult<AuthorityOperation>>
+  decide(
+    id: string,
+    decision: 'approve' | 'reject',
+    actor: string,
+  ): Promise<AuthorityResult<AuthorityOperation>>
+  answer(id: string, answer: string, actor: string): Promise<AuthorityResult<AuthorityOperation>>
+  release(fingerprint: string): Promise<'released' | 'not-on-hold' | 'unknown'>
+  makeCrl(authorityId: string): Promise<AuthorityResult<CrlRecord>>
+  responders(): readonly OcspResponderState[]
+  /** Undefined where the certificate is not known. */
+  export(
+    fingerprint: string,
+    format: ExportFormat,
+  ): Promise<
+    { readonly mediaType: string; readonly encoding: 'utf8' | 'base64'; readonly content: string } | undefined
+  >
 }
 
 export type ContractResult =
@@ -136,6 +178,8 @@ export interface ApiServices {
   readonly limits: LimitService
   readonly energy?: EnergyApi
   readonly certificates: CertificateService
+  /** Left out: the authorities are somebody else's. */
+  readonly authorities?: AuthorityAdministration
   /** Left out: the service has no contract pool. */
   readonly contracts?: ContractAdministration
   /** Left out: the service offers plain calls only. */

@@ -134,6 +134,10 @@ function toAuthorityBody(authority: AuthorityRecord): components['schemas']['Aut
   const certificate = new X509Certificate(authority.certificateDer)
   return {
     id: authority.id,
+    line: authority.line,
+    state: authority.state,
+    origin: authority.origin,
+    hasKey: authority.keyName !== null,
     profile: authority.profile,
     generation: authority.generation,
     issuerId: authority.issuerId,
@@ -156,6 +160,7 @@ function toOrderBody(order: SigningOrder): components['schemas']['SigningOrder']
     'fingerprint',
     'attempts',
     'detail',
+    'notBefore',
     'createdAt',
     'updatedAt',
   ])

@@ -172,10 +172,12 @@ function createServices(
 export async function createTestApi({
   store = createSqliteStore(':memory:'),
   contracts,
+  authorities,
   ...options
 }: Partial<HttpServerOptions> & {
   readonly store?: Store
   readonly contracts?: NonNullable<ApiServices['contracts']>
+  readonly authorities?: NonNullable<ApiServices['authorities']>
 } = {}): Promise<TestApi> {
   let nowMs = START
   const clock = {
@@ -193,6 +195,7 @@ export async function createTestApi({
     services: {
       ...createServices(store, bus, hub, clock, sites),
       ...(contracts === undefined ? {} : { contracts }),
+      ...(authorities === undefined ? {} : { authorities }),
     },
     log: pino({ level: 'silent' }),
     health: createHealth([{ name: 'store', check: () => store.check() }]),

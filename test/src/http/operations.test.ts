@@ -85,6 +85,17 @@ describe('every operation of the contract', () => {
       'revokeApiKey',
       'getOrder',
       'streamEvents',
+      // In authorities.test.ts, against a certificate service.
+      'deleteCertificateHold',
+      'getCertificateExport',
+      'createCrl',
+      'listCrls',
+      'listOcspResponders',
+      'listAuthorityOperations',
+      'createAuthorityOperation',
+      'getAuthorityOperation',
+      'createAuthorityDecision',
+      'createCeremonyAnswer',
       // In contracts.test.ts, against a contract pool.
       'listContracts',
       'createContract',
