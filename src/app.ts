@@ -14,6 +14,7 @@ import { foreignStatus } from './certificates/foreign/station-status.ts'
 import { createTrustedIssuers } from './certificates/foreign/trusted-issuers.ts'
 import { createCertificateService } from './certificates/service.ts'
 import type { Config } from './config.ts'
+import { createPlanSolver } from './energy/plan-solver.ts'
 import { EnergyService } from './energy/service.ts'
 import { createExternalAuthority } from './external-authority.ts'
 import { createHttpServer, ensureFirstAdminKey } from './http/index.ts'
@@ -42,6 +43,8 @@ const PUSH_DEADLINE_MS = 10_000
 const CHECKPOINT_MS = 600_000
 /** How often answers about certificates of others are looked at for those near their end. */
 const FOREIGN_REFRESH_MS = 60_000
+/** A plan that takes longer is not worth waiting for: the next one comes in minutes. */
+const PLAN_TIME_LIMIT_S = 20
 const ORDER_SWEEP_MS = 5_000
 
 export interface Gridkeep {
@@ -170,7 +173,14 @@ async function start(
       },
     },
     policy,
+    // The energy side needs the bus of this server first; nobody asks before both are there.
+    plans: {
+      judgeNeeds: (stationId, request) => energy.judgeNeeds(stationId, request),
+      judgeSchedule: (stationId, request) => energy.judgeSchedule(stationId, request),
+    },
   })
+  const solver = createPlanSolver({ timeLimitS: PLAN_TIME_LIMIT_S })
+  undo.push(() => solver.stop())
   const energy = new EnergyService({
     store,
     bus: ocpp.bus,
@@ -179,6 +189,8 @@ async function start(
     log,
     intervalMs: config.energy.intervalMs,
     leaseMs: config.energy.leaseS * 1000,
+    meterMaxAgeMs: config.energy.meterStaleS * 1000,
+    solver: solver.solve,
     pushDeadlineMs: PUSH_DEADLINE_MS,
   })
   // The loops know their stations before the first one connects, so that no event is missed.

@@ -15,7 +15,7 @@ import {
 } from '../../profiles/index.ts'
 import type { DomainEvent, StationBus } from '../bus/ports.ts'
 import type { Store } from '../store/ports.ts'
-import type { Session } from '../store/sessions.ts'
+import type { DemandBook } from './demand-book.ts'
 import { deviceOf } from './device.ts'
 import { type MeasuredCurrent, measuredCurrent } from './measured.ts'
 
@@ -25,8 +25,8 @@ interface LiveStation {
   offlineSinceMs: number
   device: SmartChargingDevice
   stationMax: SlotBelief
-  /** Session and device are read again from the store before the next decision. */
-  dirty: boolean
+  /** What is read again from the store before the next decision: its sessions, or its device model and link as well. */
+  dirty: 'no' | 'sessions' | 'all'
   rebooted: boolean
 }
 
@@ -35,6 +35,15 @@ interface LiveEvse {
   session: Demanding | null
   measured: MeasuredCurrent | null
   slots: EvseState['slots']
+  /** What the car itself plans to take at most, from NotifyEVChargingSchedule. */
+  evPlan: EvPlan | null
+}
+
+/** The schedule that a car has chosen, in amperes on the grid's side. */
+export interface EvPlan {
+  readonly transactionId: string
+  readonly steps: readonly { readonly fromMs: number; readonly limitA: number }[]
+  readonly untilMs: number
 }
 
 /**
@@ -45,22 +54,27 @@ export class LiveSite {
   readonly site: Site
   readonly #store: Store
   readonly #bus: StationBus
+  readonly #demands: DemandBook
   readonly #stations = new Map<string, LiveStation>()
   readonly #evses = new Map<string, LiveEvse>()
+  readonly #evsesOf = new Map<string, LiveEvse[]>()
 
-  constructor(options: { site: Site; store: Store; bus: StationBus }) {
+  constructor(options: { site: Site; store: Store; bus: StationBus; demands: DemandBook }) {
     this.site = options.site
     this.#store = options.store
     this.#bus = options.bus
+    this.#demands = options.demands
     for (const evse of this.site.evses) {
-      this.#evses.set(evse.key, { evse, session: null, measured: null, slots: EMPTY_SLOTS })
+      const live: LiveEvse = { evse, session: null, measured: null, slots: EMPTY_SLOTS, evPlan: null }
+      this.#evses.set(evse.key, live)
+      this.#evsesOf.set(evse.stationId, [...(this.#evsesOf.get(evse.stationId) ?? []), live])
       this.#stations.set(evse.stationId, {
         id: evse.stationId,
         link: 'never-seen',
         offlineSinceMs: 0,
         device: DEFAULT_DEVICE,
         stationMax: NO_BELIEF,
-        dirty: true,
+        dirty: 'all',
         rebooted: false,
       })
     }
@@ -95,17 +109,19 @@ export class LiveSite {
     const station = this.#stations.get(event.stationId)
     if (!station) return false
     switch (event.kind) {
-      case 'station.connected':
       case 'session.updated':
-      case 'charging-limit.reported':
-        station.dirty = true
+        if (station.dirty === 'no') station.dirty = 'sessions'
+        // What only changes within a session waits for the tick: a fleet reports such things all the time.
+        return event.eventType !== 'Updated'
+      case 'station.connected':
+        station.dirty = 'all'
         return true
       case 'station.booted':
-        station.dirty = true
+        station.dirty = 'all'
         station.rebooted = true
         return true
       case 'station.disconnected':
-        station.dirty = true
+        station.dirty = 'all'
         station.offlineSinceMs = nowMs
         return true
       case 'meter.read':
@@ -126,16 +142,32 @@ export class LiveSite {
     return false
   }
 
-  /** Brings the marked stations up to date. */
-  async refresh(nowMs: number): Promise<void> {
-    for (const station of this.#stations.values()) {
-      if (!station.dirty) continue
-      station.dirty = false
-      await this.#refreshStation(station, nowMs)
-    }
+  /** What a session needs has changed. */
+  demandChanged(stationId: string): void {
+    const station = this.#stations.get(stationId)
+    if (station?.dirty === 'no') station.dirty = 'sessions'
   }
 
-  async #refreshStation(station: LiveStation, nowMs: number): Promise<void> {
+  setEvPlan(key: string, plan: EvPlan | null): void {
+    this.#live(key).evPlan = plan
+  }
+
+  /** Brings the marked stations up to date, all at once: the store answers many questions together. */
+  async refresh(nowMs: number): Promise<void> {
+    const marked = [...this.#stations.values()].filter((station) => station.dirty !== 'no')
+    await Promise.all(
+      marked.map(async (station) => {
+        const all = station.dirty === 'all'
+        station.dirty = 'no'
+        if (all) await this.#refreshStation(station)
+        await this.#refreshSessions(station, nowMs)
+      }),
+    )
+  }
+
+  async #refreshStation(station: LiveStation): Promise<void> {
+    const { rebooted } = station
+    station.rebooted = false
     const record = await this.#store.stations.get(station.id)
     const online = this.#bus.isOnline(station.id)
     station.link = online ? 'connected' : record?.boot ? 'offline' : 'never-seen'
@@ -143,22 +175,35 @@ export class LiveSite {
       await this.#store.stations.variables(station.id, { component: 'SmartChargingCtrlr' }),
     )
     // A station that was started again may have forgotten its profiles: until it accepts them anew, none counts.
-    const forgets = station.rebooted && record?.boot?.reason !== 'Triggered'
-    station.rebooted = false
-    if (forgets) station.stationMax = NO_BELIEF
+    if (!rebooted || record?.boot?.reason === 'Triggered') return
+    station.stationMax = NO_BELIEF
+    for (const live of this.#evsesOf.get(station.id) ?? []) await this.#setSlots(live, EMPTY_SLOTS)
+  }
+
+  async #refreshSessions(station: LiveStation, nowMs: number): Promise<void> {
     const sessions = await this.#store.sessions.list({ stationId: station.id, active: true, limit: 100 })
-    for (const live of this.#evses.values()) {
-      if (live.evse.stationId !== station.id) continue
-      if (forgets) await this.#setSlots(live, EMPTY_SLOTS)
+    for (const live of this.#evsesOf.get(station.id) ?? []) {
       const session = sessions.find((one) => one.evseId === live.evse.evseId)
-      const ended = live.session !== null && live.session.transactionId !== session?.transactionId
-      if (ended) {
+      const before = live.session?.transactionId
+      if (before !== undefined && before !== session?.transactionId) {
         const lease = onCleared(live.slots.lease, { nowMs, reactionMs: 0 })
         await this.#setSlots(live, { ...live.slots, lease })
         live.measured = null
+        live.evPlan = null
+        await this.#demands.forget(station.id, before)
       }
-      live.session = session ? toDemanding(session) : null
+      live.session = session ? this.#demands.demanding(session, this.#planned(live, nowMs)) : null
     }
+  }
+
+  /** A car that has told its plan is not kept more free than it says it will use. */
+  #planned({ evPlan, evse }: LiveEvse, nowMs: number): { maxA?: number } {
+    if (!evPlan || nowMs >= evPlan.untilMs) return {}
+    const step = evPlan.steps.filter((one) => one.fromMs <= nowMs).at(-1)
+    const next = evPlan.steps.find((one) => one.fromMs > nowMs && one.fromMs <= nowMs + PLAN_LOOKAHEAD_MS)
+    if (!step) return {}
+    const plannedA = Math.max(step.limitA, next?.limitA ?? 0)
+    return { maxA: Math.max(evse.minA, plannedA + PLAN_HEADROOM_A) }
   }
 
   states(): { evses: EvseState[]; stations: StationState[] } {
@@ -211,6 +256,10 @@ export class LiveSite {
     return this.#live(key)
   }
 
+  device(stationId: string): SmartChargingDevice {
+    return this.#station(stationId).device
+  }
+
   /** The latest measured current of each EVSE on the grid's phases, by EVSE index. */
   measuredPhases(): (readonly [number, number, number])[] {
     return this.site.evses.map((evse) => {
@@ -245,13 +294,7 @@ export class LiveSite {
   }
 }
 
-const CHARGING_STATES = ['Charging', 'EVConnected', 'SuspendedEV', 'SuspendedEVSE', 'Idle'] as const
-
-function toDemanding(session: Session): Demanding {
-  const chargingState = CHARGING_STATES.find((state) => state === session.chargingState)
-  return {
-    transactionId: session.transactionId,
-    startedAtMs: Date.parse(session.startedAt ?? session.updatedAt),
-    ...(chargingState === undefined ? {} : { chargingState }),
-  }
-}
+/** The next step of a car's plan is made room for before it comes. */
+const PLAN_LOOKAHEAD_MS = 60_000
+/** Cars regulate: a little above what they say they take. */
+const PLAN_HEADROOM_A = 1

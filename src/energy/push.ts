@@ -19,13 +19,16 @@ export interface PushOptions {
 export async function sendPush(options: PushOptions, push: Push): Promise<PushOutcome | 'not-sent'> {
   const { live, clock, reactionMs } = options
   const before = live.slot(push)
-  await live.setSlot(push, beliefAfterSending(before, push))
+  const sending = beliefAfterSending(before, push)
+  await live.setSlot(push, sending)
   const outcome = outcomeOf(await call(options, push))
-  const after =
-    outcome === 'not-sent'
-      ? before
-      : beliefAfterOutcome(live.slot(push), push, outcome, { nowMs: clock.now(), reactionMs })
-  await live.setSlot(push, after)
+  const now = live.slot(push)
+  if (outcome !== 'not-sent') {
+    await live.setSlot(push, beliefAfterOutcome(now, push, outcome, { nowMs: clock.now(), reactionMs }))
+  } else if (now === sending) {
+    await live.setSlot(push, before)
+  }
+  // Otherwise the belief was changed meanwhile (the station started again): what was before is not true any more.
   return outcome
 }
 

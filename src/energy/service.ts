@@ -1,12 +1,30 @@
 import type { Logger } from 'pino'
-import { DEFAULT_SETTINGS, openSite, type Site, type SiteSpec } from '../../profiles/index.ts'
+import {
+  DEFAULT_SETTINGS,
+  openSite,
+  type PlanSolver,
+  type PolicyName,
+  type Site,
+  type SiteSpec,
+} from '../../profiles/index.ts'
 import type { EventHub, StationBus } from '../bus/ports.ts'
+import type { GridSignal, GridSignalSink } from '../grid/ports.ts'
 import type { Clock } from '../observe/clock.ts'
+import type {
+  NotifyEVChargingNeedsRequest,
+  NotifyEVChargingScheduleRequest,
+} from '../ocpp/v201/messages.generated.ts'
+import type { ComplianceMinute } from '../store/energy.ts'
 import type { Store } from '../store/ports.ts'
 import type { LimitRecord, SiteRecord } from '../store/sites.ts'
 import type { MeterConfig } from './base-load.ts'
-import { SiteLoop } from './site-loop.ts'
-import { type SiteStatus, siteStatus } from './status.ts'
+import { DemandBook, deliveredWh, type SessionDemand } from './demand-book.ts'
+import type { LimitInForce, ScheduleRecord, SourceRecord } from './limit-sources.ts'
+import { PlanRounds } from './plan-rounds.ts'
+import { SiteLoop, type Steering } from './site-loop.ts'
+import { replay } from './snapshots.ts'
+import { replayStatus, type SiteStatus, siteStatus } from './status.ts'
+import { isTimeZone } from './weekly-schedule.ts'
 
 export interface EnergyServiceOptions {
   readonly store: Store
@@ -17,7 +35,14 @@ export interface EnergyServiceOptions {
   /** How often a site decides without being asked by an event. */
   readonly intervalMs: number
   readonly leaseMs?: number
+  /** A reading of an EVSE older than this counts as unknown. */
+  readonly meterMaxAgeMs?: number
   readonly pushDeadlineMs: number
+  /** Left out: sites are steered without looking ahead. */
+  readonly solver?: PlanSolver
+  readonly planEveryMs?: number
+  readonly turnGapMs?: number
+  readonly readBackEveryMs?: number
 }
 
 export interface Issue {
@@ -29,19 +54,28 @@ export type Refusable<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly issues: readonly Issue[] }
 
+/** What an operator or another system says about a session; null takes back what was said. */
+export type DemandWish = Pick<SessionDemand, 'departure' | 'energyWh' | 'priorityClass' | 'guaranteeA'>
+
 /** The sites and their loops: one loop per site, rebuilt when its configuration changes. */
-export class EnergyService {
+export class EnergyService implements GridSignalSink {
   readonly #options: EnergyServiceOptions
   readonly #loops = new Map<string, { site: Site; loop: SiteLoop }>()
+  readonly #demands: DemandBook
+  readonly #plans: PlanRounds | undefined
   #timer: NodeJS.Timeout | undefined
   #unsubscribe: () => void = () => undefined
 
   constructor(options: EnergyServiceOptions) {
     this.#options = options
+    this.#demands = new DemandBook(options.store)
+    this.#plans =
+      options.solver && new PlanRounds({ ...options, solver: options.solver, demands: this.#demands })
   }
 
   async start(): Promise<void> {
     const { store, hub, log, intervalMs } = this.#options
+    await this.#demands.restore()
     for (const record of await store.sites.listSites()) {
       const opened = openSite(toSpec(record.id, record.config))
       // What was stored had been checked: only a change of the rules between two versions can refuse it now.
@@ -54,15 +88,18 @@ export class EnergyService {
     }
     this.#unsubscribe = hub.subscribe((event) => {
       for (const { loop } of this.#loops.values()) loop.observe(event)
+      if (event.kind === 'session.updated' && event.eventType === 'Started') this.#plans?.hurry()
     })
     this.#timer = setInterval(() => {
       for (const { loop } of this.#loops.values()) loop.poke()
     }, intervalMs)
+    this.#plans?.start(() => this.loops())
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     this.#unsubscribe()
+    await this.#plans?.stop()
     await Promise.all([...this.#loops.values()].map(({ loop }) => loop.stop()))
   }
 
@@ -95,19 +132,12 @@ export class EnergyService {
     const running = this.#loops.get(siteId)
     if (!running) return undefined
     const { site, loop } = running
-    if (!loop.decision)
-      return { siteId, at: new Date(this.#options.clock.now()).toISOString(), nodes: [], evses: [] }
-    return siteStatus(site, loop.decision, loop.live, loop.limits)
+    return siteStatus(site, loop) ?? { siteId, at: this.#now(), nodes: [], evses: [], alarms: [] }
   }
 
   async putLimit(limit: LimitRecord): Promise<Refusable<LimitRecord>> {
-    const running = this.#loops.get(limit.siteId)
-    if (!running?.site.nodeById.has(limit.nodeId) && !running?.site.evseByKey.has(limit.nodeId)) {
-      return {
-        ok: false,
-        issues: [{ path: 'body/nodeId', message: `The site ${limit.siteId} has no node ${limit.nodeId}` }],
-      }
-    }
+    const refused = this.#refusedNode(limit.siteId, limit.nodeId)
+    if (refused) return refused
     await this.#options.store.sites.putLimit(limit)
     await this.#limitsChanged(limit.siteId)
     return { ok: true, value: limit }
@@ -134,14 +164,144 @@ export class EnergyService {
     return running.loop.readMeter(nodeId, [one, two, three])
   }
 
+  /** Every limit beside the configuration, with who set it and whether it holds now. */
+  limitsInForce(siteId: string): readonly LimitInForce[] | undefined {
+    return this.#loops.get(siteId)?.loop.limits.inForce(this.#options.clock.now())
+  }
+
+  schedules(siteId: string): readonly ScheduleRecord[] | undefined {
+    return this.#loops.get(siteId)?.loop.limits.schedules
+  }
+
+  async putSchedule(siteId: string, schedule: ScheduleRecord): Promise<Refusable<ScheduleRecord>> {
+    const refused = this.#refusedNode(siteId, schedule.nodeId)
+    if (refused) return refused
+    if (!isTimeZone(schedule.timeZone)) {
+      const message = `${schedule.timeZone} is no time zone; use a name like Europe/Berlin`
+      return { ok: false, issues: [{ path: 'body/timeZone', message }] }
+    }
+    await this.#loops.get(siteId)?.loop.limits.putSchedule(schedule)
+    this.#announceLimits(siteId)
+    return { ok: true, value: schedule }
+  }
+
+  async removeSchedule(siteId: string, id: string): Promise<boolean> {
+    const removed = (await this.#loops.get(siteId)?.loop.limits.removeSchedule(id)) ?? false
+    if (removed) this.#announceLimits(siteId)
+    return removed
+  }
+
+  sources(siteId: string): readonly SourceRecord[] | undefined {
+    return this.#loops.get(siteId)?.loop.limits.sources
+  }
+
+  async putSource(siteId: string, source: SourceRecord): Promise<Refusable<SourceRecord>> {
+    const refused = this.#refusedNode(siteId, source.nodeId)
+    if (refused) return refused
+    await this.#loops.get(siteId)?.loop.limits.putSource(source, this.#options.clock.now())
+    this.#announceLimits(siteId)
+    return { ok: true, value: source }
+  }
+
+  async removeSource(siteId: string, id: string): Promise<boolean> {
+    const removed = (await this.#loops.get(siteId)?.loop.limits.removeSource(id)) ?? false
+    if (removed) this.#announceLimits(siteId)
+    return removed
+  }
+
+  async signal(siteId: string, sourceId: string, signal: GridSignal): Promise<boolean> {
+    const running = this.#loops.get(siteId)
+    if (!running) return false
+    const known = await running.loop.limits.signal(sourceId, signal, this.#options.clock.now())
+    if (known) this.#announceLimits(siteId)
+    return known
+  }
+
+  steering(siteId: string): Steering | undefined {
+    return this.#loops.get(siteId)?.loop.steering
+  }
+
+  async steer(siteId: string, change: Partial<Steering>): Promise<Steering | undefined> {
+    const loop = this.#loops.get(siteId)?.loop
+    if (!loop) return undefined
+    await loop.steer({ ...loop.steering, ...change })
+    this.#plans?.hurry()
+    return loop.steering
+  }
+
+  /** False where there is no such running session. */
+  async wish(stationId: string, transactionId: string, wish: DemandWish, setBy: string): Promise<boolean> {
+    const session = await this.#options.store.sessions.get(stationId, transactionId)
+    if (!session || session.endedAt !== null) return false
+    const demand: SessionDemand = {
+      maxA: null,
+      minA: null,
+      ...wish,
+      saidAtWh: deliveredWh(session),
+      setBy,
+      updatedAt: this.#now(),
+    }
+    if (!(await this.#demands.tell(session, demand))) return false
+    for (const { loop } of this.#loops.values()) {
+      if (!loop.live.has(stationId)) continue
+      loop.live.demandChanged(stationId)
+      loop.poke()
+    }
+    this.#plans?.hurry()
+    return true
+  }
+
+  demand(stationId: string, transactionId: string) {
+    return this.#demands.get(stationId, transactionId)
+  }
+
+  judgeNeeds(stationId: string, request: NotifyEVChargingNeedsRequest) {
+    const loop = this.#loopOf(stationId)
+    return loop ? loop.cars.judgeNeeds(stationId, request).finally(() => loop.poke()) : REJECTED
+  }
+
+  judgeSchedule(stationId: string, request: NotifyEVChargingScheduleRequest) {
+    const loop = this.#loopOf(stationId)
+    // A station of no site is not limited by us: no schedule can exceed what we allowed.
+    return loop ? loop.cars.judgeSchedule(stationId, request).finally(() => loop.poke()) : ACCEPTED
+  }
+
+  /** The compliance record, with the minute that is under way at its end. */
+  async compliance(
+    siteId: string,
+    query: { fromMs: number; toMs: number; nodeId?: string; limit: number },
+  ): Promise<readonly ComplianceMinute[] | undefined> {
+    const running = this.#loops.get(siteId)
+    if (!running) return undefined
+    const kept = await this.#options.store.energy.minutes({ siteId, ...query })
+    const { fromMs, toMs, nodeId, limit } = query
+    const current = running.loop.currentMinutes.filter(
+      (one) =>
+        one.minuteMs >= fromMs && one.minuteMs < toMs && (nodeId === undefined || one.nodeId === nodeId),
+    )
+    return [...kept, ...current].slice(0, limit)
+  }
+
+  /** A decision of the past, decided again from what it came from; undefined where nothing is kept from then. */
+  async replay(
+    siteId: string,
+    atMs: number,
+  ): Promise<{ at: string; same: boolean; policy: PolicyName; status: SiteStatus } | undefined> {
+    const played = await replay(this.#options.store, siteId, atMs)
+    if (!played) return undefined
+    const { at, same, snapshot } = played
+    return { at, same, policy: snapshot.policy, status: replayStatus(played) }
+  }
+
   /** Load against limit of every node that has been decided on: for metrics. */
   loads() {
     return [...this.#loops.values()].flatMap(({ site, loop }) =>
-      loop.decision
-        ? siteStatus(site, loop.decision, loop.live, loop.limits).nodes.map(
-            ({ nodeId, measuredA, limitA }) => ({ siteId: site.id, nodeId, measuredA, limitA }),
-          )
-        : [],
+      (siteStatus(site, loop)?.nodes ?? []).map(({ nodeId, measuredA, limitA }) => ({
+        siteId: site.id,
+        nodeId,
+        measuredA,
+        limitA,
+      })),
     )
   }
 
@@ -151,15 +311,47 @@ export class EnergyService {
   }
 
   async #limitsChanged(siteId: string): Promise<void> {
-    const { hub, clock } = this.#options
-    await this.#loops.get(siteId)?.loop.reloadLimits()
-    hub.publish({ kind: 'limit.changed', siteId, at: new Date(clock.now()).toISOString() })
+    await this.#loops.get(siteId)?.loop.limits.reloadOperator()
+    this.#announceLimits(siteId)
+  }
+
+  #announceLimits(siteId: string): void {
+    this.#loops.get(siteId)?.loop.poke()
+    this.#options.hub.publish({ kind: 'limit.changed', siteId, at: this.#now() })
+  }
+
+  #refusedNode(siteId: string, nodeId: string): Refusable<never> | undefined {
+    const site = this.#loops.get(siteId)?.site
+    if (site?.nodeById.has(nodeId) || site?.evseByKey.has(nodeId)) return undefined
+    return {
+      ok: false,
+      issues: [{ path: 'body/nodeId', message: `The site ${siteId} has no node ${nodeId}` }],
+    }
+  }
+
+  #loopOf(stationId: string): SiteLoop | undefined {
+    return this.loops().find((loop) => loop.live.has(stationId))
+  }
+
+  #now(): string {
+    return new Date(this.#options.clock.now()).toISOString()
   }
 
   async #open(site: Site, config: object): Promise<void> {
-    const { leaseMs } = this.#options
-    const settings = leaseMs === undefined ? DEFAULT_SETTINGS : { ...DEFAULT_SETTINGS, leaseMs }
-    const loop = new SiteLoop({ ...this.#options, site, settings, meters: metersOf(config) })
+    const { leaseMs, meterMaxAgeMs } = this.#options
+    const settings = {
+      ...DEFAULT_SETTINGS,
+      ...(leaseMs === undefined ? {} : { leaseMs }),
+      ...(meterMaxAgeMs === undefined ? {} : { meterMaxAgeMs }),
+    }
+    const loop = new SiteLoop({
+      ...this.#options,
+      site,
+      spec: toSpec(site.id, config),
+      settings,
+      meters: metersOf(config),
+      demands: this.#demands,
+    })
     await loop.start()
     this.#loops.set(site.id, { site, loop })
   }
@@ -179,6 +371,9 @@ export class EnergyService {
     )
   }
 }
+
+const REJECTED = Promise.resolve('Rejected' as const)
+const ACCEPTED = Promise.resolve('Accepted' as const)
 
 type StoredConfig = Omit<SiteSpec, 'id'> & { readonly meters?: readonly MeterConfig[] }
 

@@ -1,25 +1,34 @@
 import type { Logger } from 'pino'
 import {
-  constantEnvelope,
   type Decision,
   type DecisionSettings,
   decide,
-  type LimitInput,
   type Memory,
+  type PolicyName,
   type Push,
   type Site,
-  type Snapshot,
+  type SiteSpec,
 } from '../../profiles/index.ts'
 import type { DomainEvent, EventHub, StationBus } from '../bus/ports.ts'
 import type { Clock } from '../observe/clock.ts'
+import type { ComplianceMinute } from '../store/energy.ts'
 import type { Store } from '../store/ports.ts'
-import type { LimitRecord } from '../store/sites.ts'
+import { AlarmBook, type LoopAlarm } from './alarm-book.ts'
 import { BaseLoads, type MeterConfig } from './base-load.ts'
+import { CarPlans } from './car-plans.ts'
+import { Compliance } from './compliance.ts'
+import type { DemandBook } from './demand-book.ts'
+import { LimitSources } from './limit-sources.ts'
 import { LiveSite } from './live-site.ts'
-import { sendPush } from './push.ts'
+import { Patrol } from './patrol.ts'
+import type { Advice } from './planner.ts'
+import { type PriceSlot, priceAt } from './prices.ts'
+import { PushDesk } from './push-desk.ts'
+import { type RecordedSnapshot, SnapshotRecorder } from './snapshots.ts'
 
 export interface SiteLoopOptions {
   readonly site: Site
+  readonly spec: SiteSpec
   readonly store: Store
   readonly bus: StationBus
   readonly hub: EventHub
@@ -27,14 +36,29 @@ export interface SiteLoopOptions {
   readonly log: Logger
   readonly settings: DecisionSettings
   readonly pushDeadlineMs: number
+  readonly demands: DemandBook
   readonly meters?: readonly MeterConfig[]
+  /** Least time between the beginnings of two turns. */
+  readonly turnGapMs?: number
+  /** How often every station is asked what it holds; 0 never. */
+  readonly readBackEveryMs?: number
 }
 
-/** Everything a decision came from, but for the site itself, which is the same for all. */
-export type RecordedSnapshot = Omit<Snapshot, 'site'>
+/** How a site is steered, beside its configuration and its limits. */
+export interface Steering {
+  readonly policy: PolicyName
+  readonly prices: PriceSlot[]
+}
+const DEFAULT_STEERING: Steering = { policy: 'fair', prices: [] }
 
-/** Decisions kept for replay: five minutes at one a second. */
-const KEPT_SNAPSHOTS = 300
+/** Twenty turns a second: what comes closer together is decided together. */
+const TURN_GAP_MS = 50
+const PUBLISH_GAP_MS = 250
+/** What decisions remember is written this often: what a crash takes is measured again. */
+const REMEMBER_GAP_MS = 2_000
+/** Rows that wait while the disk does not take them. */
+const KEPT_UNWRITTEN = 10_000
+const KEEP_MINUTES_MS = 400 * 86_400_000
 
 /**
  * The loop of one site; README.md writes its steps down. Events mark what changed and ask for a turn; a turn takes a
@@ -43,45 +67,93 @@ const KEPT_SNAPSHOTS = 300
 export class SiteLoop {
   readonly live: LiveSite
   readonly baseLoads: BaseLoads
+  readonly limits: LimitSources
+  readonly cars: CarPlans
   readonly #options: SiteLoopOptions
-  readonly #sending = new Map<string, Promise<void>>()
-  readonly #recorded: RecordedSnapshot[] = []
-  #limits: readonly LimitRecord[] = []
+  readonly #desk: PushDesk
+  readonly #recorder: SnapshotRecorder
+  readonly #compliance: Compliance
+  readonly #alarmBook: AlarmBook
+  readonly #patrol: Patrol
+  #steering: Steering = DEFAULT_STEERING
+  #plan: { readonly untilMs: number; readonly advice: Advice } | undefined
   #memory: Memory | undefined
   #decision: Decision | undefined
+  #alarms: readonly LoopAlarm[] = []
   #turn: Promise<void> | undefined
+  #keeping: Promise<void> | undefined
+  #minutes: ComplianceMinute[] = []
   #again = false
   #stopped = false
+  #startedTurnMs = Number.NEGATIVE_INFINITY
+  #publishedMs = Number.NEGATIVE_INFINITY
+  #rememberedMs = Number.NEGATIVE_INFINITY
+  #remembered = ''
 
   constructor(options: SiteLoopOptions) {
     this.#options = options
     this.live = new LiveSite(options)
     this.baseLoads = new BaseLoads(options.site, options.meters ?? [])
+    this.limits = new LimitSources(options)
+    this.cars = new CarPlans({ ...options, live: this.live, leaseMs: options.settings.leaseMs })
+    this.#desk = new PushDesk({
+      ...options,
+      live: this.live,
+      reactionMs: options.settings.reactionMs,
+      dress: (push) => this.cars.dress(push),
+      // Others may wait for this one: decide again with what was learned.
+      onSettled: (push, accepted) => {
+        if (accepted) this.cars.fulfilled(push)
+        this.poke()
+      },
+    })
+    this.#recorder = new SnapshotRecorder(options)
+    this.#compliance = new Compliance(options.site)
+    this.#alarmBook = new AlarmBook(options)
+    this.#patrol = new Patrol({
+      ...options,
+      live: this.live,
+      desk: this.#desk,
+      everyMs: options.readBackEveryMs ?? 900_000,
+      deadlineMs: options.pushDeadlineMs,
+      onFinding: () => this.poke(),
+    })
   }
 
   async start(): Promise<void> {
     const { store, clock, site } = this.#options
     await this.live.restore(clock.now())
-    this.#memory = (await store.energy.list(`memory/${site.id}`)).get(`memory/${site.id}`) as
-      | Memory
-      | undefined
-    await this.reloadLimits()
+    await this.limits.restore()
+    const state = async (key: string) => (await store.energy.list(key)).get(key)
+    this.#memory = (await state(`memory/${site.id}`)) as Memory | undefined
+    this.#steering = ((await state(`steering/${site.id}`)) as Steering | undefined) ?? DEFAULT_STEERING
+    this.poke()
   }
 
   /** Ends the loop: no further turn, and what is under way gets its answer or its deadline. */
   async stop(): Promise<void> {
     this.#stopped = true
     await this.#turn
-    await Promise.all(this.#sending.values())
-  }
-
-  async reloadLimits(): Promise<void> {
-    this.#limits = await this.#options.store.sites.limits(this.#options.site.id)
-    this.poke()
+    await this.#patrol.stop()
+    await this.#desk.idle()
+    await this.#keeping
   }
 
   observe(event: DomainEvent): void {
+    this.#patrol.observe(event)
+    if (event.kind === 'charging-limit.reported' && this.live.has(event.stationId)) {
+      void this.#readExternal(event.stationId)
+      return
+    }
     if (this.live.observe(event, this.#options.clock.now())) this.poke()
+  }
+
+  async #readExternal(stationId: string): Promise<void> {
+    try {
+      if (await this.limits.external.update(stationId)) this.poke()
+    } catch (error) {
+      this.#options.log.error({ err: error, stationId }, 'A limit reported by a station could not be read')
+    }
   }
 
   /** A reading of a meter; false where the node has none. What matters of it is decided in the next turn. */
@@ -93,6 +165,20 @@ export class SiteLoop {
     return true
   }
 
+  async steer(steering: Steering): Promise<void> {
+    await this.#options.store.energy.put(`steering/${this.#options.site.id}`, steering)
+    this.#steering = steering
+    // Advice was made for another policy.
+    this.#plan = undefined
+    this.poke()
+  }
+
+  /** Advice of the planner; it is forgotten by itself. */
+  advise(advice: Advice | undefined, untilMs: number): void {
+    this.#plan = advice && { untilMs, advice }
+    this.poke()
+  }
+
   /** Asks for a turn as soon as the running one is over. */
   poke(): void {
     if (this.#stopped) return
@@ -102,18 +188,17 @@ export class SiteLoop {
     }
     this.#turn = this.#run().finally(() => {
       this.#turn = undefined
-      if (this.#again) {
-        this.#again = false
-        this.poke()
-      }
+      if (!this.#again) return
+      this.#again = false
+      this.poke()
     })
   }
 
   /** Resolves when no turn runs or is asked for. */
   async idle(): Promise<void> {
-    while (this.#turn || this.#sending.size > 0) {
+    while (this.#turn || this.#desk.busy) {
       await this.#turn
-      await Promise.all(this.#sending.values())
+      await this.#desk.idle()
     }
   }
 
@@ -121,98 +206,114 @@ export class SiteLoop {
     return this.#decision
   }
 
-  get limits(): readonly LimitRecord[] {
-    return this.#limits
+  get steering(): Steering {
+    return this.#steering
   }
 
-  get recorded(): readonly RecordedSnapshot[] {
-    return this.#recorded
+  get alarms(): readonly LoopAlarm[] {
+    return this.#alarms
+  }
+
+  /** The minute that is not yet on disk. */
+  get currentMinutes(): readonly ComplianceMinute[] {
+    return this.#compliance.current()
   }
 
   async #run(): Promise<void> {
-    const { clock, log, store, site } = this.#options
+    const { clock, log } = this.#options
     try {
+      await this.#gap()
       await this.live.refresh(clock.now())
-      const snapshot = this.#snapshot(clock.now())
-      const decision = decide(snapshot)
-      this.#record(snapshot)
+      await this.cars.applyPending()
+      const snapshot = this.snapshot(clock.now())
+      const decision = decide({ ...snapshot, site: this.#options.site })
       this.#decision = decision
-      const changed = JSON.stringify(decision.memory) !== JSON.stringify(this.#memory)
       this.#memory = decision.memory
-      for (const push of decision.pushes) if (push.wave === 1) this.#send(push)
+      this.#send([...this.cars.renewals(decision, snapshot.nowMs), ...decision.pushes])
+      this.#alarms = [...decision.alarms, ...this.#patrol.alarms]
+      this.#account(decision)
       this.#publish(decision)
-      if (changed) await store.energy.put(`memory/${site.id}`, decision.memory)
+      this.#patrol.walk(snapshot.nowMs)
+      this.#keeping ??= this.#keep(snapshot, decision)
+        .catch((error: unknown) =>
+          log.error(
+            { err: error, site: this.#options.site.id },
+            'What a site loop leaves behind could not be kept',
+          ),
+        )
+        .finally(() => {
+          this.#keeping = undefined
+        })
     } catch (error) {
       // The stations keep what they hold, which expires into their safe defaults: failing here is safe, silence is not.
       log.error(
-        { err: error, site: site.id },
+        { err: error, site: this.#options.site.id },
         'A decision of the site loop failed; the next turn tries again',
       )
     }
   }
 
-  #snapshot(nowMs: number): Snapshot {
-    const { site, settings } = this.#options
+  async #gap(): Promise<void> {
+    const gapMs = this.#options.turnGapMs ?? TURN_GAP_MS
+    const waitMs = this.#startedTurnMs + gapMs - performance.now()
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
+    this.#startedTurnMs = performance.now()
+    // What was asked for until now is answered by this turn.
+    this.#again = false
+  }
+
+  snapshot(nowMs: number): RecordedSnapshot {
+    const { settings } = this.#options
+    const plan = this.#plan
     return {
       nowMs,
-      site,
-      limits: this.#limits.map(toLimitInput),
+      limits: this.limits.inputs(nowMs),
       baseLoads: this.baseLoads.inputs(),
       ...this.live.states(),
-      policy: 'fair',
+      policy: this.#steering.policy,
       settings,
+      ...(plan === undefined || nowMs >= plan.untilMs ? {} : { plan }),
       ...(this.#memory === undefined ? {} : { memory: this.#memory }),
     }
   }
 
-  #send(push: Push): void {
-    const { bus, clock, settings, pushDeadlineMs, log } = this.#options
-    if (this.#sending.has(push.id)) return
-    const sending = sendPush(
-      { live: this.live, bus, clock, reactionMs: settings.reactionMs, deadlineMs: pushDeadlineMs },
-      push,
-    )
-      .then((result) => {
-        if (result === 'accepted') return
-        log.warn({ push: push.id, direction: push.direction, result }, 'A charging profile was not accepted')
-      })
-      .catch((error: unknown) =>
-        log.error({ err: error, push: push.id }, 'Sending a charging profile failed'),
-      )
-      .finally(() => {
-        this.#sending.delete(push.id)
-        // Others may wait for this one: decide again with what was learned.
-        this.poke()
-      })
-    this.#sending.set(push.id, sending)
+  #send(pushes: readonly Push[]): void {
+    for (const push of pushes) if (push.wave === 1) this.#desk.offer(push)
+    this.#desk.flush()
   }
 
-  #record(snapshot: Snapshot): void {
-    const { site: _site, ...rest } = snapshot
-    this.#recorded.push(rest)
-    if (this.#recorded.length > KEPT_SNAPSHOTS) this.#recorded.shift()
+  /** What is left behind: for the next decision, for the replay, and for the record. */
+  async #keep(snapshot: RecordedSnapshot, decision: Decision): Promise<void> {
+    const { store, site } = this.#options
+    const { nowMs } = snapshot
+    if (nowMs - this.#rememberedMs >= REMEMBER_GAP_MS) {
+      this.#rememberedMs = nowMs
+      const text = JSON.stringify(decision.memory)
+      if (text !== this.#remembered) await store.energy.put(`memory/${site.id}`, decision.memory)
+      this.#remembered = text
+    }
+    const minutes = this.#minutes.splice(0)
+    if (minutes.length > 0) await store.energy.keepMinutes(minutes, nowMs - KEEP_MINUTES_MS)
+    await this.#alarmBook.observe(this.#alarms, nowMs)
+    await this.#recorder.observe(snapshot, decision)
+  }
+
+  #account(decision: Decision): void {
+    const price = priceAt(this.#steering.prices, decision.atMs)
+    const done = this.#compliance.observe({
+      decision,
+      evseA: this.live.measuredPhases(),
+      ...(price === undefined ? {} : { pricePerKwh: price }),
+    })
+    this.#minutes = [...this.#minutes, ...done].slice(-KEPT_UNWRITTEN)
   }
 
   #publish(decision: Decision): void {
+    if (decision.atMs - this.#publishedMs < PUBLISH_GAP_MS) return
+    this.#publishedMs = decision.atMs
     const { hub, site } = this.#options
     const at = new Date(decision.atMs).toISOString()
-    hub.publish({
-      kind: 'site.updated',
-      siteId: site.id,
-      at,
-      status: { nodes: decision.nodes, alarms: decision.alarms },
-    })
-  }
-}
-
-function toLimitInput(record: LimitRecord): LimitInput {
-  return {
-    sourceId: record.id,
-    origin: 'operator',
-    target: record.nodeId,
-    unit: record.unit,
-    envelope: constantEnvelope(record.value),
-    ...(record.validFrom === null ? {} : { validFromMs: Date.parse(record.validFrom) }),
-    ...(record.validTo === null ? {} : { validToMs: Date.parse(record.validTo) }),
+    const status = { nodes: decision.nodes, alarms: this.#alarms }
+    hub.publish({ kind: 'site.updated', siteId: site.id, at, status })
   }
 }

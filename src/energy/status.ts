@@ -1,7 +1,9 @@
-import type { Decision, NodeReport, Site, SiteNode } from '../../profiles/index.ts'
-import type { LimitRecord } from '../store/sites.ts'
+import type { Decision, EvseState, LimitInput, NodeReport, Site, SiteNode } from '../../profiles/index.ts'
+import { valueAt } from '../../profiles/index.ts'
+import type { LoopAlarm } from './alarm-book.ts'
 import { explanationText } from './explain-text.ts'
-import type { LiveSite } from './live-site.ts'
+import type { SiteLoop } from './site-loop.ts'
+import type { Replay } from './snapshots.ts'
 
 type Phases = [number, number, number]
 
@@ -42,30 +44,52 @@ export interface SiteStatus {
   readonly at: string
   readonly nodes: NodeStatus[]
   readonly evses: EvseStatus[]
+  readonly alarms: LoopAlarm[]
 }
 
-/** The latest decision as operators see it. */
-export function siteStatus(
-  site: Site,
-  decision: Decision,
-  live: LiveSite,
-  limits: readonly LimitRecord[],
-): SiteStatus {
+/** What a status is made of: of now, or of a recorded moment. */
+interface View {
+  readonly site: Site
+  readonly decision: Decision
+  readonly limits: readonly LimitInput[]
+  readonly states: ReadonlyMap<string, EvseState>
+  readonly alarms: readonly LoopAlarm[]
+}
+
+/** The latest decision as operators see it; undefined before the first. */
+export function siteStatus(site: Site, loop: SiteLoop): SiteStatus | undefined {
+  const { decision, alarms } = loop
+  if (!decision) return undefined
+  const { evses } = loop.live.states()
+  const limits = loop.limits.inputs(decision.atMs)
+  return statusOf({ site, decision, limits, states: byKey(evses), alarms })
+}
+
+export function replayStatus({ site, decision, snapshot }: Replay): SiteStatus {
+  const { limits, evses } = snapshot
+  return statusOf({ site, decision, limits, states: byKey(evses), alarms: decision.alarms })
+}
+
+function byKey(evses: readonly EvseState[]): ReadonlyMap<string, EvseState> {
+  return new Map(evses.map((state) => [state.key, state]))
+}
+
+function statusOf(view: View): SiteStatus {
+  const { site, decision } = view
+  const reports = new Map<string, NodeReport[]>()
+  for (const report of decision.nodes)
+    reports.set(report.nodeId, [...(reports.get(report.nodeId) ?? []), report])
   return {
     siteId: site.id,
     at: new Date(decision.atMs).toISOString(),
-    nodes: site.nodes.map((node) => nodeStatus(site, node, decision, limits)),
-    evses: site.evses.map((evse) => evseStatus(evse.key, evse.stationId, evse.evseId, decision, live)),
+    nodes: site.nodes.map((node) => nodeStatus(view, node, reports.get(node.id) ?? [])),
+    evses: decision.grants.map((grant) => evseStatus(view, grant)),
+    alarms: [...view.alarms],
   }
 }
 
-function nodeStatus(
-  site: Site,
-  node: SiteNode,
-  decision: Decision,
-  limits: readonly LimitRecord[],
-): NodeStatus {
-  const reports = decision.nodes.filter((report) => report.nodeId === node.id)
+function nodeStatus(view: View, node: SiteNode, reports: readonly NodeReport[]): NodeStatus {
+  const { site, decision } = view
   const tightest = reports.filter((report) => report.source !== null).sort((a, b) => a.limitA - b.limitA)[0]
   const [one, two, three] = perPhase(reports, (report) => report.limitA, Number.POSITIVE_INFINITY)
   return {
@@ -73,14 +97,14 @@ function nodeStatus(
     kind: node.kind,
     parentId: node.parent === null ? null : (site.nodes[node.parent]?.id ?? null),
     limitA: [finite(one), finite(two), finite(three)],
-    limitW: finite(wattLimit(node, decision, limits)),
+    limitW: finite(wattLimit(view, node)),
     // A node without a limit is not judged phase by phase: what its EVSEs were given is still worth showing.
     measuredA: reports.length === 0 ? null : perPhase(reports, (report) => report.measuredA, 0),
     grantedA:
       reports.length === 0
         ? grantedBelow(site, node, decision)
         : perPhase(reports, (report) => report.worstA, 0),
-    binding: tightest?.source ? bindingOf(tightest.source, limits) : null,
+    binding: tightest?.source ? bindingOf(tightest.source) : null,
   }
 }
 
@@ -99,9 +123,8 @@ function perPhase(
 function grantedBelow(site: Site, node: SiteNode, decision: Decision): Phases {
   const sum: Phases = [0, 0, 0]
   for (const evse of site.evses) {
-    const grant = evse.path.includes(node.index)
-      ? decision.grants.find((one) => one.key === evse.key)
-      : undefined
+    // Grants come in the order of the site's EVSEs.
+    const grant = evse.path.includes(node.index) ? decision.grants[evse.index] : undefined
     grant?.perPhaseA.forEach((value, index) => {
       sum[index] = round((sum[index] ?? 0) + value)
     })
@@ -109,56 +132,45 @@ function grantedBelow(site: Site, node: SiteNode, decision: Decision): Phases {
   return sum
 }
 
-function bindingOf(
-  source: NonNullable<NodeReport['source']>,
-  limits: readonly LimitRecord[],
-): NodeStatus['binding'] {
-  const limit = limits.find((one) => one.id === source.sourceId)
+function bindingOf(source: NonNullable<NodeReport['source']>): NodeStatus['binding'] {
+  const { origin, sourceId, untilMs } = source
   return {
-    source: source.origin === 'site' ? 'configuration' : (limit?.source ?? source.origin),
-    limitId: limit?.id ?? null,
-    validTo: limit?.validTo ?? null,
+    source: origin === 'site' ? 'configuration' : origin,
+    limitId: origin === 'site' ? null : sourceId,
+    validTo: untilMs === null ? null : new Date(untilMs).toISOString(),
   }
 }
 
-function wattLimit(node: SiteNode, decision: Decision, limits: readonly LimitRecord[]): number {
+function wattLimit({ decision, limits }: View, node: SiteNode): number {
   const inForce = limits.filter(
     (limit) =>
       limit.unit === 'W' &&
-      limit.nodeId === node.id &&
-      (limit.validFrom === null || Date.parse(limit.validFrom) <= decision.atMs) &&
-      (limit.validTo === null || Date.parse(limit.validTo) > decision.atMs),
+      limit.target === node.id &&
+      (limit.validFromMs ?? Number.NEGATIVE_INFINITY) <= decision.atMs &&
+      (limit.validToMs ?? Number.POSITIVE_INFINITY) > decision.atMs,
   )
-  return Math.min(node.limitW, ...inForce.map((limit) => limit.value))
+  return Math.min(node.limitW, ...inForce.map((limit) => valueAt(limit.envelope, decision.atMs)))
 }
 
-function evseStatus(
-  key: string,
-  stationId: string,
-  evseId: number,
-  decision: Decision,
-  live: LiveSite,
-): EvseStatus {
-  const grant = decision.grants.find((one) => one.key === key)
-  const { measured, session, slots } = live.evse(key)
-  const explanation = grant?.explanation
+function evseStatus({ site, states }: View, grant: Decision['grants'][number]): EvseStatus {
+  const evse = site.evseByKey.get(grant.key)
+  const state = states.get(grant.key)
+  const { explanation } = grant
   return {
-    stationId,
-    evseId,
-    online: live.isOnline(stationId),
-    transactionId: session?.transactionId ?? null,
-    grantedA: round(grant?.limitA ?? 0),
-    confirmedA: slots.lease.acked?.limitA ?? slots.safe.acked?.limitA ?? null,
-    measuredA: measured ? terminals(measured.currentA) : null,
-    reason: explanation
-      ? {
-          code: explanation.code,
-          nodeId: explanation.row?.nodeId ?? null,
-          phase: explanation.row?.phase ?? null,
-          source: explanation.row?.source?.sourceId ?? explanation.source?.sourceId ?? null,
-          text: explanationText(explanation),
-        }
-      : null,
+    stationId: evse?.stationId ?? '',
+    evseId: evse?.evseId ?? 0,
+    online: state?.link === 'connected',
+    transactionId: state?.session?.transactionId ?? null,
+    grantedA: round(grant.limitA),
+    confirmedA: state?.slots.lease.acked?.limitA ?? state?.slots.safe.acked?.limitA ?? null,
+    measuredA: state?.measured ? terminals(state.measured.currentA) : null,
+    reason: {
+      code: explanation.code,
+      nodeId: explanation.row?.nodeId ?? null,
+      phase: explanation.row?.phase ?? null,
+      source: explanation.row?.source?.sourceId ?? explanation.source?.sourceId ?? null,
+      text: explanationText(explanation),
+    },
   }
 }
 

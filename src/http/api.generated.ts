@@ -984,6 +984,230 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sites/{siteId}/limits-in-force": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        /** What every source says about the site now, who set it and until when it stands */
+        get: operations["listLimitsInForce"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sites/{siteId}/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        /** Weekly schedules of limits */
+        get: operations["listSchedules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sites/{siteId}/schedules/{scheduleId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+                scheduleId: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Limit a node at times of the week
+         * @description It adds to every other limit; the lowest one binds. Outside of its windows it limits nothing.
+         */
+        put: operations["putSchedule"];
+        post?: never;
+        /** Drop a weekly schedule */
+        delete: operations["deleteSchedule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sites/{siteId}/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        /** Grid sources and what holds when they fall silent */
+        get: operations["listSources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sites/{siteId}/sources/{sourceId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+                sourceId: components["parameters"]["SourceId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Add a grid source, or replace it
+         * @description Its failsafe value holds from now on until its first heartbeat with a limit.
+         */
+        put: operations["putSource"];
+        post?: never;
+        /** Forget a grid source */
+        delete: operations["deleteSource"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sites/{siteId}/sources/{sourceId}/signal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+                sourceId: components["parameters"]["SourceId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** A heartbeat of a grid source, with or without a limit */
+        put: operations["reportSignal"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sites/{siteId}/steering": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        /** The policy of the site and the prices it knows */
+        get: operations["getSteering"];
+        /** Choose the policy, or replace the prices; what is left out stays */
+        put: operations["putSteering"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sites/{siteId}/compliance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        /** Measured against allowed, per node and minute */
+        get: operations["getCompliance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sites/{siteId}/compliance.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        /** The compliance record as a table */
+        get: operations["getComplianceCsv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sites/{siteId}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        /** A decision of the last hours, decided again from what it came from */
+        get: operations["replaySite"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{stationId}/{transactionId}/demand": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+                transactionId: components["parameters"]["TransactionId"];
+            };
+            cookie?: never;
+        };
+        /** What is known of a session's departure, energy, priority and guarantee, and who said so */
+        get: operations["getSessionDemand"];
+        /** Say what a running session needs */
+        put: operations["putSessionDemand"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sites/{siteId}/limits": {
         parameters: {
             query?: never;
@@ -1806,6 +2030,175 @@ export interface components {
             nodes: components["schemas"]["SiteNodeStatus"][];
             evses: components["schemas"]["SiteEvseStatus"][];
         };
+        LimitInForce: {
+            sourceId: string;
+            /** @enum {string} */
+            kind: "operator" | "schedule" | "station" | "grid";
+            nodeId: string;
+            /** @enum {string} */
+            unit: "A" | "W";
+            /** @description Null where it limits nothing now. */
+            value: number | null;
+            /**
+             * @description `failsafe`: the source is silent and its failsafe value holds.
+             * @enum {string}
+             */
+            state: "normal" | "failsafe" | "inactive";
+            /** Format: date-time */
+            validFrom: string | null;
+            /** Format: date-time */
+            validTo: string | null;
+            setBy: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        LimitScheduleDecision: {
+            nodeId: string;
+            /** @enum {string} */
+            unit: "A" | "W";
+            timeZone: string;
+            windows: {
+                /** @description 1 is Monday, 7 is Sunday; the day on which the window begins. */
+                days: number[];
+                from: string;
+                /** @description At or before `from` it is on the next day; 24:00 is the end of the day. */
+                to: string;
+                value: number;
+            }[];
+        };
+        LimitSchedule: {
+            id: string;
+            nodeId: string;
+            /** @enum {string} */
+            unit: "A" | "W";
+            timeZone: string;
+            windows: {
+                days: number[];
+                from: string;
+                to: string;
+                value: number;
+            }[];
+            setBy: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        GridSourceDecision: {
+            nodeId: string;
+            /** @enum {string} */
+            unit: "A" | "W";
+            /** @description Holds until the source speaks, and whenever it has fallen silent. */
+            failsafeValue: number;
+            /** @default 120 */
+            heartbeatTimeoutS: number;
+            /** @default 7200 */
+            failsafeDurationS: number;
+            /**
+             * @description What follows when the failsafe duration has passed without a word.
+             * @default hold
+             * @enum {string}
+             */
+            afterFailsafe: "hold" | "release";
+        };
+        GridSource: {
+            id: string;
+            /** @enum {string} */
+            protocol: "rest";
+            nodeId: string;
+            /** @enum {string} */
+            unit: "A" | "W";
+            failsafeValue: number;
+            heartbeatTimeoutS: number;
+            failsafeDurationS: number;
+            /** @enum {string} */
+            afterFailsafe: "hold" | "release";
+            setBy: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        /** @description Empty is a heartbeat. `active` false lifts the limit while the source stays in control. */
+        GridSignal: {
+            active?: boolean;
+            value?: number;
+            durationS?: number;
+        };
+        /** @enum {string} */
+        SteeringPolicy: "fair" | "priority" | "earliest-deadline" | "least-laxity" | "cost";
+        PriceSlot: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            pricePerKwh: number;
+        };
+        Steering: {
+            policy: components["schemas"]["SteeringPolicy"];
+            prices: components["schemas"]["PriceSlot"][];
+        };
+        SteeringChange: {
+            policy?: components["schemas"]["SteeringPolicy"];
+            prices?: components["schemas"]["PriceSlot"][];
+        };
+        ComplianceMinute: {
+            nodeId: string;
+            /** Format: date-time */
+            at: string;
+            /** @description The lowest limit that held in the minute, per phase. */
+            limitA: (number | null)[];
+            highestA: components["schemas"]["SignedPhaseAmperes"];
+            meanA: components["schemas"]["SignedPhaseAmperes"];
+            secondsAbove: number;
+            longestExcursionS: number;
+            ampereSecondsAbove: number;
+            deliveredKwh: number;
+            /** @description What cars below could have taken, had this very node had room. */
+            unmetKwh: number;
+            /** @description Of what was delivered; null without prices. */
+            cost: number | null;
+        };
+        SiteReplay: {
+            /** Format: date-time */
+            at: string;
+            /** @description Whether this version comes to the same grants as the one that recorded it. */
+            same: boolean;
+            policy: components["schemas"]["SteeringPolicy"];
+            status: components["schemas"]["SiteStatus"];
+        };
+        SessionDemandDecision: {
+            /**
+             * Format: date-time
+             * @default null
+             */
+            departure: string | null;
+            /**
+             * @description Energy still wanted, from now on.
+             * @default null
+             */
+            energyWh: number | null;
+            /**
+             * @description Lower is served first under the policy `priority`.
+             * @default null
+             */
+            priorityClass: number | null;
+            /**
+             * @description Amperes per phase before any other session gets more than its least.
+             * @default null
+             */
+            guaranteeA: number | null;
+        };
+        SessionDemand: {
+            /** Format: date-time */
+            departure: string | null;
+            energyWh: number | null;
+            /** @description What the session had been given when this was said. */
+            saidAtWh: number;
+            priorityClass: number | null;
+            guaranteeA: number | null;
+            maxA: number | null;
+            minA: number | null;
+            setBy: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
         LimitDecision: {
             /** @description The node of the site's tree that the limit applies to, or one EVSE as `stationId#evseId`. */
             nodeId: string;
@@ -1985,6 +2378,7 @@ export interface components {
         TransactionId: string;
         SiteId: string;
         NodeId: string;
+        SourceId: string;
         /** @description SHA-256 over the DER, lower-case hex. */
         Fingerprint: string;
         ContractId: string;
@@ -3973,7 +4367,8 @@ export interface operations {
                      *             "text": "Held by the limit \"evening\" on grid, phase L1."
                      *           }
                      *         }
-                     *       ]
+                     *       ],
+                     *       "alarms": []
                      *     }
                      */
                     "application/json": components["schemas"]["SiteStatus"];
@@ -4004,6 +4399,450 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["MeterReading"];
+            };
+        };
+        responses: {
+            /** @description Counted from the next decision on. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listLimitsInForce: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry per limit, schedule, grid source and limit that a station reported. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["LimitInForce"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listSchedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schedules. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["LimitSchedule"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+                scheduleId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "nodeId": "grid",
+                 *       "unit": "A",
+                 *       "timeZone": "Europe/Berlin",
+                 *       "windows": [
+                 *         {
+                 *           "days": [
+                 *             1,
+                 *             2,
+                 *             3,
+                 *             4,
+                 *             5
+                 *           ],
+                 *           "from": "17:00",
+                 *           "to": "20:00",
+                 *           "value": 63
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["LimitScheduleDecision"];
+            };
+        };
+        responses: {
+            /** @description In force from the next decision on. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitSchedule"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+                scheduleId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Dropped. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listSources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sources. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["GridSource"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+                sourceId: components["parameters"]["SourceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "nodeId": "grid",
+                 *       "unit": "W",
+                 *       "failsafeValue": 4200,
+                 *       "heartbeatTimeoutS": 120
+                 *     }
+                 */
+                "application/json": components["schemas"]["GridSourceDecision"];
+            };
+        };
+        responses: {
+            /** @description In force from the next decision on. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GridSource"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+                sourceId: components["parameters"]["SourceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forgotten. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    reportSignal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+                sourceId: components["parameters"]["SourceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "active": true,
+                 *       "value": 11000,
+                 *       "durationS": 3600
+                 *     }
+                 */
+                "application/json": components["schemas"]["GridSignal"];
+            };
+        };
+        responses: {
+            /** @description Heard. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSteering: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How the site is steered. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Steering"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putSteering: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "policy": "cost",
+                 *       "prices": [
+                 *         {
+                 *           "from": "2026-03-01T00:00:00Z",
+                 *           "to": "2026-03-01T01:00:00Z",
+                 *           "pricePerKwh": 0.21
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["SteeringChange"];
+            };
+        };
+        responses: {
+            /** @description In force from the next decision on. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Steering"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getCompliance: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+                nodeId?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Oldest first; the minute under way is at the end. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["ComplianceMinute"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getComplianceCsv: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+                nodeId?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One line per node and minute, with a line of names first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    replaySite: {
+        parameters: {
+            query: {
+                at: string;
+            };
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest recorded decision at or before the time. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteReplay"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSessionDemand: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+                transactionId: components["parameters"]["TransactionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Told by operators, and by the car itself; what was told stands above. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        told: components["schemas"]["SessionDemand"] | null;
+                        needs: components["schemas"]["SessionDemand"] | null;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putSessionDemand: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+                transactionId: components["parameters"]["TransactionId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "departure": "2026-03-01T17:30:00Z",
+                 *       "energyWh": 20000,
+                 *       "priorityClass": 0
+                 *     }
+                 */
+                "application/json": components["schemas"]["SessionDemandDecision"];
             };
         };
         responses: {

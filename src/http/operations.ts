@@ -6,6 +6,7 @@ import { callOperations } from './resources/calls.ts'
 import { certificateOperations } from './resources/certificates.ts'
 import { contractOperations } from './resources/contracts.ts'
 import { energyOperations } from './resources/energy.ts'
+import { limitSourceOperations } from './resources/limit-sources.ts'
 import { limitOperations } from './resources/limits.ts'
 import { localListOperations } from './resources/local-lists.ts'
 import { orderOperations } from './resources/orders.ts'
@@ -39,6 +40,7 @@ export function createOperations(
     ...siteOperations(services),
     ...limitOperations(services),
     ...energyOperations(services),
+    ...limitSourceOperations(services),
     ...accessOperations(services),
     ...signInOperations(browsers),
     streamEvents: { stream: (request, reply) => streams.open(request, reply, request.query ?? {}) },

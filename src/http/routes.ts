@@ -56,7 +56,7 @@ export function operationRoute(context: RouteContext, operationId: string): Rout
       }
       const outcome: Outcome = await handler(toCall(request, principal))
       if (outcome.audit) await context.audit({ actor: principal.name, ...outcome.audit })
-      return send(reply, outcome)
+      return send(reply, outcome, operation)
     },
   }
 }
@@ -95,9 +95,16 @@ function toCall(request: FastifyRequest, principal: Principal): never {
   return call as never
 }
 
-function send(reply: FastifyReply, outcome: Outcome): FastifyReply {
+function send(reply: FastifyReply, outcome: Outcome, operation: ContractOperation): FastifyReply {
   if ('problem' in outcome) throw outcome.problem
   reply.code(outcome.status).headers(outcome.headers ?? {})
-  if (typeof outcome.body === 'string') return reply.type('application/x-pem-file').send(outcome.body)
+  if (typeof outcome.body === 'string')
+    return reply.type(textType(operation, outcome.status)).send(outcome.body)
   return outcome.body === undefined ? reply.send() : reply.send(outcome.body)
+}
+
+/** What is not JSON has the one media type that the contract names for it. */
+function textType({ object }: ContractOperation, status: number): string {
+  const [mediaType] = Object.keys(object.responses[String(status)]?.content ?? {})
+  return mediaType ?? 'text/plain'
 }

@@ -5,6 +5,7 @@ import type { Clock } from '../observe/clock.ts'
 import type { Action, Requests } from '../ocpp/v201/messages.generated.ts'
 import type { AuthorityOperation, CrlRecord } from '../store/certificates.ts'
 import type { ContractRecord, TrustedCertificate, TrustUsage } from '../store/contracts.ts'
+import type { ComplianceMinute } from '../store/energy.ts'
 import type { StationOrder } from '../store/orders.ts'
 import type { Store } from '../store/ports.ts'
 import type { LimitRecord, SiteRecord } from '../store/sites.ts'
@@ -43,6 +44,54 @@ export interface LimitService {
 
 export interface EnergyApi {
   readMeter(siteId: string, nodeId: string, reading: components['schemas']['MeterReading']): boolean
+  limitsInForce(siteId: string): readonly components['schemas']['LimitInForce'][] | undefined
+  schedules(siteId: string): readonly LimitSchedule[] | undefined
+  putSchedule(siteId: string, schedule: LimitSchedule): Promise<Refusable<LimitSchedule>>
+  removeSchedule(siteId: string, id: string): Promise<boolean>
+  sources(siteId: string): readonly GridSource[] | undefined
+  putSource(siteId: string, source: GridSource): Promise<Refusable<GridSource>>
+  removeSource(siteId: string, id: string): Promise<boolean>
+  /** False where there is no such source. */
+  signal(
+    siteId: string,
+    sourceId: string,
+    signal: { readonly active?: boolean; readonly value?: number; readonly durationMs?: number },
+  ): Promise<boolean>
+  steering(siteId: string): Steering | undefined
+  steer(siteId: string, change: Partial<Steering>): Promise<Steering | undefined>
+  /** False where there is no such running session. */
+  wish(
+    stationId: string,
+    transactionId: string,
+    wish: Required<components['schemas']['SessionDemandDecision']>,
+    setBy: string,
+  ): Promise<boolean>
+  demand(
+    stationId: string,
+    transactionId: string,
+  ): { readonly told: SessionDemand | null; readonly needs: SessionDemand | null } | undefined
+  compliance(
+    siteId: string,
+    query: { fromMs: number; toMs: number; nodeId?: string; limit: number },
+  ): Promise<readonly ComplianceMinute[] | undefined>
+  /** Undefined where nothing is kept from then. */
+  replay(siteId: string, atMs: number): Promise<components['schemas']['SiteReplay'] | undefined>
+}
+
+export type LimitSchedule = Readonly<components['schemas']['LimitSchedule']>
+export type SessionDemand = components['schemas']['SessionDemand']
+export type Steering = Readonly<components['schemas']['Steering']>
+export interface GridSource {
+  readonly id: string
+  readonly protocol: 'rest'
+  readonly nodeId: string
+  readonly unit: 'A' | 'W'
+  readonly failsafeValue: number
+  readonly heartbeatTimeoutMs: number
+  readonly failsafeDurationMs: number
+  readonly afterFailsafe: 'hold' | 'release'
+  readonly setBy: string
+  readonly updatedAt: string
 }
 
 export interface CertificateService {

@@ -15,9 +15,8 @@ export interface ComplianceMinute {
   readonly deliveredWh: number
   /** What cars below could have taken, had this node had room. */
   readonly unmetWh: number
-  /** Of what was delivered, and of the same energy had nobody waited; null without prices. */
+  /** Of what was delivered; null without prices. */
   readonly cost: number | null
-  readonly uncontrolledCost: number | null
 }
 
 export interface SnapshotBlob {

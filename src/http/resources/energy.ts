@@ -1,11 +1,41 @@
+import type { ComplianceMinute } from '../../store/energy.ts'
+import type { components } from '../api.generated.ts'
 import type { Operations } from '../operation.ts'
 import { ApiProblem } from '../problems.ts'
 import type { ApiServices } from '../services.ts'
 import { present } from './present.ts'
 import { requireSite } from './sites.ts'
 
-export function energyOperations(services: ApiServices): Pick<Operations, 'reportMeter'> {
+type EnergyOperations = Pick<
+  Operations,
+  | 'reportMeter'
+  | 'getSteering'
+  | 'putSteering'
+  | 'getSessionDemand'
+  | 'putSessionDemand'
+  | 'getCompliance'
+  | 'getComplianceCsv'
+  | 'replaySite'
+>
+const DEFAULT_MINUTES = 1000
+type MinuteBody = components['schemas']['ComplianceMinute']
+
+export function energyOperations(services: ApiServices): EnergyOperations {
   const energy = () => present(services.energy)
+  const minutes = async (
+    siteId: string,
+    query: { from: string; to: string; nodeId?: string; limit?: number },
+  ): Promise<MinuteBody[]> => {
+    await requireSite(services, siteId)
+    const found = await energy().compliance(siteId, {
+      fromMs: Date.parse(query.from),
+      toMs: Date.parse(query.to),
+      limit: query.limit ?? DEFAULT_MINUTES,
+      ...(query.nodeId === undefined ? {} : { nodeId: query.nodeId }),
+    })
+    return (found ?? []).map(toBody)
+  }
+
   return {
     reportMeter: async ({ path, body }) => {
       if (energy().readMeter(path.siteId, path.nodeId, body)) return { status: 204 }
@@ -15,5 +45,100 @@ export function energyOperations(services: ApiServices): Pick<Operations, 'repor
         `The site has no meter on "${path.nodeId}"; add it to "meters" with PUT /api/v1/sites/${path.siteId}.`,
       )
     },
+
+    getSteering: async ({ path }) => {
+      await requireSite(services, path.siteId)
+      return { status: 200, body: energy().steering(path.siteId) ?? { policy: 'fair', prices: [] } }
+    },
+
+    putSteering: async ({ path, body }) => {
+      await requireSite(services, path.siteId)
+      const steering = await energy().steer(path.siteId, body)
+      return {
+        status: 200,
+        body: steering ?? { policy: 'fair', prices: [] },
+        audit: { action: 'steering.put', subject: path.siteId, detail: body },
+      }
+    },
+
+    getSessionDemand: async ({ path }) => ({
+      status: 200,
+      body: energy().demand(path.stationId, path.transactionId) ?? { told: null, needs: null },
+    }),
+
+    putSessionDemand: async ({ path, body, principal }) => {
+      const { departure = null, energyWh = null, priorityClass = null, guaranteeA = null } = body
+      const { stationId, transactionId } = path
+      const wish = { departure, energyWh, priorityClass, guaranteeA }
+      if (!(await energy().wish(stationId, transactionId, wish, principal.name)))
+        throw new ApiProblem('session.unknown', `${stationId} has no running transaction "${transactionId}".`)
+      const subject = `${stationId}/${transactionId}`
+      return { status: 204, audit: { action: 'demand.put', subject, detail: body } }
+    },
+
+    getCompliance: async ({ path, query }) => ({
+      status: 200,
+      body: { items: await minutes(path.siteId, query) },
+    }),
+
+    getComplianceCsv: async ({ path, query }) => ({
+      status: 200,
+      body: csv(await minutes(path.siteId, query)),
+    }),
+
+    replaySite: async ({ path, query }) => {
+      await requireSite(services, path.siteId)
+      const played = await energy().replay(path.siteId, Date.parse(query.at))
+      if (!played)
+        throw new ApiProblem(
+          'replay.unknown',
+          `Nothing is recorded at or before ${query.at}; try a later time.`,
+        )
+      return { status: 200, body: played }
+    },
   }
+}
+
+function toBody(minute: ComplianceMinute): MinuteBody {
+  return {
+    nodeId: minute.nodeId,
+    at: new Date(minute.minuteMs).toISOString(),
+    limitA: [...minute.limitA],
+    highestA: [...minute.highestA],
+    meanA: [...minute.meanA],
+    secondsAbove: minute.msAbove / 1000,
+    longestExcursionS: minute.longestExcursionMs / 1000,
+    ampereSecondsAbove: minute.ampereSecondsAbove,
+    deliveredKwh: minute.deliveredWh / 1000,
+    unmetKwh: minute.unmetWh / 1000,
+    cost: minute.cost,
+  }
+}
+
+const PER_PHASE = ['limitA', 'highestA', 'meanA'] as const
+const SINGLE = [
+  'secondsAbove',
+  'longestExcursionS',
+  'ampereSecondsAbove',
+  'deliveredKwh',
+  'unmetKwh',
+  'cost',
+] as const
+
+/** Node ids hold no comma, quote or line break, and neither do numbers and times. */
+function csv(items: readonly MinuteBody[]): string {
+  const names = [
+    'at',
+    'nodeId',
+    ...PER_PHASE.flatMap((name) => [1, 2, 3].map((phase) => `${name}_L${phase}`)),
+  ]
+  const lines = items.map((item) =>
+    [
+      item.at,
+      item.nodeId,
+      ...PER_PHASE.flatMap((name) => [0, 1, 2].map((index) => item[name][index] ?? '')),
+      ...SINGLE.map((name) => item[name] ?? ''),
+    ].join(','),
+  )
+  return `${[[...names, ...SINGLE].join(','), ...lines].join('\r\n')}\r\n`
 }

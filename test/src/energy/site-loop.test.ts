@@ -88,6 +88,8 @@ function service(): EnergyService {
     log: pino({ level: 'silent' }),
     intervalMs: 1_000_000,
     pushDeadlineMs: 1000,
+    turnGapMs: 0,
+    readBackEveryMs: 0,
   })
 }
 

@@ -1,0 +1,113 @@
+import type { Logger } from 'pino'
+import type { Site } from '../../profiles/index.ts'
+import type { DomainEvent, StationBus } from '../bus/ports.ts'
+import type { Clock } from '../observe/clock.ts'
+import type { Store } from '../store/ports.ts'
+import type { LoopAlarm } from './alarm-book.ts'
+import type { LiveSite } from './live-site.ts'
+import type { PushDesk } from './push-desk.ts'
+import { readBack } from './read-back.ts'
+
+export interface PatrolOptions {
+  readonly site: Site
+  readonly store: Store
+  readonly bus: StationBus
+  readonly clock: Clock
+  readonly log: Logger
+  readonly live: LiveSite
+  readonly desk: PushDesk
+  /** How often each station is asked; 0 never. */
+  readonly everyMs: number
+  readonly deadlineMs: number
+  readonly onFinding: () => void
+}
+
+/** Stations that are asked at the same time: the rest of the fleet waits for its turn. */
+const AT_ONCE = 3
+
+/** Asks the stations one after the other what they hold, all the time, and keeps what was found as alarms. */
+export class Patrol {
+  readonly #options: PatrolOptions
+  readonly #dueMs = new Map<string, number>()
+  readonly #found = new Map<string, LoopAlarm>()
+  readonly #waiting = new Map<string, (() => void)[]>()
+  readonly #walks = new Set<Promise<void>>()
+
+  constructor(options: PatrolOptions) {
+    this.#options = options
+  }
+
+  get alarms(): readonly LoopAlarm[] {
+    return [...this.#found.values()]
+  }
+
+  observe(event: DomainEvent): void {
+    if (event.kind === 'profile.reported') this.#wake(event.stationId)
+    // Away for a while: what it holds may have changed in the meantime.
+    if (event.kind === 'station.connected' && this.#options.live.has(event.stationId))
+      this.#dueMs.set(event.stationId, this.#options.clock.now() + this.#options.everyMs / 10)
+  }
+
+  /** Starts what is due. */
+  walk(nowMs: number): void {
+    const { site, everyMs, live, desk } = this.#options
+    if (everyMs <= 0) return
+    for (const evse of site.evses) {
+      const { stationId } = evse
+      if (this.#walks.size >= AT_ONCE) return
+      // The first round is spread, so that a fleet is not asked all at once.
+      const due = this.#dueMs.get(stationId) ?? nowMs + everyMs * (0.1 + 0.9 * Math.random())
+      this.#dueMs.set(stationId, due)
+      if (due > nowMs || !live.isOnline(stationId)) continue
+      const started = desk.occupy(stationId, () => this.#visit(stationId))
+      if (started) this.#dueMs.set(stationId, nowMs + everyMs)
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const stationId of this.#waiting.keys()) this.#wake(stationId)
+    await Promise.all(this.#walks)
+  }
+
+  #visit(stationId: string): Promise<void> {
+    const visit = this.#ask(stationId).finally(() => this.#walks.delete(visit))
+    this.#walks.add(visit)
+    return visit
+  }
+
+  async #ask(stationId: string): Promise<void> {
+    const { log, onFinding, clock } = this.#options
+    try {
+      const { result, findings } = await readBack(
+        { ...this.#options, nowMs: clock.now(), reported: (id) => this.#reported(id) },
+        stationId,
+      )
+      if (result === 'kept') this.#found.delete(stationId)
+      if (result !== 'differs') return
+      const detail = findings.join('; ')
+      log.warn({ stationId, findings }, 'A station holds other charging profiles than we believed')
+      const evse = this.#options.site.evses.find((one) => one.stationId === stationId)
+      this.#found.set(stationId, { code: 'read-back-differs', where: evse?.key ?? stationId, detail })
+      onFinding()
+    } catch (error) {
+      log.error({ err: error, stationId }, 'Asking a station for its charging profiles failed')
+    }
+  }
+
+  #reported(stationId: string): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#options.deadlineMs)
+      const wake = (): void => {
+        clearTimeout(timer)
+        resolve()
+      }
+      this.#waiting.set(stationId, [...(this.#waiting.get(stationId) ?? []), wake])
+    })
+  }
+
+  #wake(stationId: string): void {
+    const waiting = this.#waiting.get(stationId) ?? []
+    this.#waiting.delete(stationId)
+    for (const wake of waiting) wake()
+  }
+}

@@ -1,0 +1,185 @@
+import {
+  type BaseLoadInput,
+  baseLoads,
+  type Decision,
+  type LearnedDraw,
+  type LimitInput,
+  loadMask,
+  mergeLimits,
+  type Network,
+  type NodeBaseLoad,
+  type PlanAdvice,
+  type PlanObjective,
+  type PlanSession,
+  type PlanSolver,
+  type PolicyName,
+  phaseRow,
+  plan,
+  planSlots,
+  powerRow,
+  type Session,
+  type Site,
+  type SiteEvse,
+  siteNetwork,
+  usableA,
+} from '../../profiles/index.ts'
+import { meanPrice, type PriceSlot } from './prices.ts'
+
+/** What is assumed of a car that nobody knows anything about, from the sessions of before. */
+export interface UsualSession {
+  readonly energyWh: number
+  readonly stayMs: number
+}
+export const USUAL_SESSION: UsualSession = { energyWh: 20_000, stayMs: 6 * 3_600_000 }
+
+export interface PlannerInput {
+  readonly nowMs: number
+  readonly policy: PolicyName
+  readonly limits: readonly LimitInput[]
+  readonly baseLoads: readonly BaseLoadInput[]
+  readonly sessions: readonly {
+    readonly key: string
+    readonly session: Session
+    readonly deliveredWh: number
+  }[]
+  readonly prices: readonly PriceSlot[]
+  readonly usual: UsualSession
+  readonly decision: Decision
+}
+
+export type Advice = Readonly<Record<string, PlanAdvice>>
+
+const STEP_S = 900
+const HORIZON_S = 24 * 3600
+/** Advice outlives one missed plan, and no more. */
+export const ADVICE_LIFE_MS = 10 * 60_000
+
+/**
+ * Plans the hours ahead and turns the plan into advice for the allocator: caps where the policy wants to wait for
+ * something (a price), weights where it wants to share by need. Undefined where there is nothing to advise, or
+ * no answer in time.
+ */
+export class Planner {
+  readonly #site: Site
+  readonly #network: Network
+  readonly #solve: PlanSolver
+
+  constructor(site: Site, solve: PlanSolver) {
+    this.#site = site
+    this.#network = siteNetwork(site)
+    this.#solve = solve
+  }
+
+  async advise(input: PlannerInput): Promise<Advice | undefined> {
+    const objective = objectiveOf(input.policy)
+    if (!objective || input.sessions.length === 0) return undefined
+    const made = await plan(
+      {
+        network: this.#network,
+        slots: this.#slots(input),
+        sessions: input.sessions.flatMap((one) => this.#session(one, input)),
+        objective,
+      },
+      this.#solve,
+    )
+    if (!made) return undefined
+    const advice: Record<string, PlanAdvice> = {}
+    for (const { key } of input.sessions) {
+      const evse = this.#site.evseByKey.get(key)
+      const plannedA = evse ? (made.firstA[evse.index] ?? 0) : 0
+      // A weight never becomes nothing: what the plan does not want now may still be left over.
+      advice[key] = input.policy === 'cost' ? { capA: plannedA } : { weight: Math.max(1, plannedA) }
+    }
+    return advice
+  }
+
+  #slots(input: PlannerInput) {
+    const { nowMs } = input
+    const evseA = this.#site.evses.map(() => [0, 0, 0] as const)
+    // The base load of now is the forecast: nobody knows better.
+    const base = baseLoads({ site: this.#site, inputs: input.baseLoads, evseCurrentA: evseA, nowMs })
+    return planSlots({
+      stepS: STEP_S,
+      horizonS: HORIZON_S,
+      limitsAt: (startS, durationS) => {
+        const { rowLimits } = mergeLimits({
+          site: this.#site,
+          network: this.#network,
+          inputs: input.limits,
+          nowMs: nowMs + startS * 1000,
+          lookaheadMs: durationS * 1000,
+        })
+        return lessBaseOf(this.#site, rowLimits, base)
+      },
+      ...(input.prices.length > 0
+        ? {
+            priceAt: (startS: number, durationS: number) =>
+              meanPrice(input.prices, nowMs + startS * 1000, nowMs + (startS + durationS) * 1000) ??
+              meanPrice(input.prices, 0, Number.MAX_SAFE_INTEGER) ??
+              0,
+          }
+        : {}),
+    })
+  }
+
+  #session(one: PlannerInput['sessions'][number], input: PlannerInput): PlanSession[] {
+    const { session, deliveredWh } = one
+    const evse = this.#site.evseByKey.get(one.key)
+    if (!evse) return []
+    const learned = input.decision.memory.evses[one.key]?.learned ?? null
+    const remainingWh = session.remainingWh ?? Math.max(1_000, input.usual.energyWh - deliveredWh)
+    const leavesMs = session.departureMs ?? session.startedAtMs + input.usual.stayMs
+    return [
+      {
+        load: evse.index,
+        mask: maskOf(evse, learned),
+        capA: usableA(learned, Math.min(evse.maxA, session.maxA ?? evse.maxA)),
+        wattPerA: evse.wattPerA,
+        remainingWh,
+        requestedWh: remainingWh + deliveredWh,
+        // Those who stay longer than said are still there: plan another hour for them.
+        leavesInS: Math.max(3_600, (leavesMs - input.nowMs) / 1000),
+      },
+    ]
+  }
+}
+
+/** Policies that look ahead. The others are told by their own order whom to serve. */
+function objectiveOf(policy: PolicyName): PlanObjective | undefined {
+  if (policy === 'cost') return { fairness: [], urgency: 0.01, valuePerKwh: 10 }
+  if (policy === 'fair')
+    return {
+      fairness: [
+        { share: 0.5, bonus: 2 },
+        { share: 0.8, bonus: 1 },
+      ],
+      urgency: 0.1,
+    }
+  return undefined
+}
+
+/** The terminals that a plan counts: those that were measured, all until then. */
+function maskOf(evse: SiteEvse, learned: LearnedDraw | null): number {
+  if (evse.supply.kind !== 'ac') return loadMask(7, evse.supply.kind === 'dc')
+  const all = (1 << evse.terminals.length) - 1
+  const terminals = learned?.terminals ?? null
+  return terminals === null ? loadMask(all, false) : loadMask(terminals & all, learned?.balanced === true)
+}
+
+function lessBaseOf(site: Site, rowLimits: Float64Array, base: readonly NodeBaseLoad[]): Float64Array {
+  const available = rowLimits.slice()
+  for (const node of site.nodes) {
+    const [one, two, three] = base[node.index]?.currentA ?? [0, 0, 0]
+    for (const [phase, currentA] of [
+      [1, one],
+      [2, two],
+      [3, three],
+    ] as const) {
+      const row = phaseRow(node.index, phase)
+      available[row] = (available[row] ?? 0) - currentA
+    }
+    const row = powerRow(node.index)
+    available[row] = (available[row] ?? 0) - (one + two + three) * site.voltageV
+  }
+  return available
+}
