@@ -37,6 +37,10 @@ export interface StationCertificates {
     | { readonly ok: true; readonly fingerprint: string }
     | { readonly ok: false; readonly reasonCode: string; readonly detail: string }
   >
+  /** Hash of a password that the station may have taken without its answer reaching us (A01). */
+  passwordCandidate?(stationId: string): Promise<string | undefined>
+  /** The station has shown that it uses the candidate: it replaces the old password. */
+  adoptPassword?(stationId: string): Promise<void>
 }
 
 /** What a car's request becomes: `exiResponse` in base64, empty where there is nothing to say to the car. */

@@ -121,8 +121,23 @@ async function admitByPassword(
   if (station.passwordHash === null) return refused(401, 'NoPasswordSet', station.id, {})
   const verdict = await options.credentials.verify(station.id, station.passwordHash, given.password)
   if (verdict === 'match') return { ok: true, station, peerCommonName: null }
+  if (verdict === 'mismatch' && (await isCandidate(station.id, given.password, options)))
+    return { ok: true, station, peerCommonName: null }
   if (verdict === 'busy') return refused(503, 'Busy', station.id, {})
   return refused(401, 'WrongPassword', station.id, {})
+}
+
+/** A new password whose acceptance was lost on the way (A01): the station uses it, so it is the password now. */
+async function isCandidate(
+  stationId: string,
+  password: string,
+  { certificates, credentials }: AdmissionOptions,
+): Promise<boolean> {
+  const candidate = await certificates.passwordCandidate?.(stationId)
+  if (candidate === undefined || (await credentials.verify(stationId, candidate, password)) !== 'match')
+    return false
+  await certificates.adoptPassword?.(stationId)
+  return true
 }
 
 async function admitByCertificate(

@@ -1,0 +1,92 @@
+/** A key is in the wrong hands: revoke, block, re-key, report. One command, safe to give again. */
+
+import { audit, type FleetContext, securityEvent } from './context.ts'
+import type { Leaves } from './leaves.ts'
+import type { Passwords } from './passwords.ts'
+
+export interface CompromiseReport {
+  readonly stationId: string
+  /** Fingerprints that were good before and are not now. */
+  readonly revoked: readonly string[]
+  readonly alreadyRevoked: readonly string[]
+  readonly blocked: boolean
+  /** How the station gets back: never by what was compromised. */
+  readonly rekey: 'blocked' | 'password-needed' | 'enrol-again'
+  readonly nextSteps: readonly string[]
+}
+
+export interface CompromiseOrder {
+  readonly stationId: string
+  readonly actor: string
+  /** Blocked stations may not connect at all until an operator lets them in again. */
+  readonly block: boolean
+}
+
+const PROFILES = ['station-client', 'secc-leaf']
+
+export async function respondToCompromise(
+  context: FleetContext,
+  _parts: { readonly leaves: Leaves; readonly passwords: Passwords },
+  { stationId, actor, block }: CompromiseOrder,
+): Promise<CompromiseReport | undefined> {
+  const { store, certificates, bus, clock } = context
+  const station = await store.stations.get(stationId)
+  if (station === undefined) return undefined
+  // The door is shut before anything else, so that no reconnection falls between two steps.
+  const at = new Date(clock.now()).toISOString()
+  await store.stations.put(
+    { ...station, enrolment: block ? 'blocked' : station.enrolment, passwordHash: null },
+    at,
+  )
+  await store.fleet.updateTrust(stationId, { passwordCandidate: null })
+  const revoked: string[] = []
+  const alreadyRevoked: string[] = []
+  for (const { fingerprint, profile } of await store.certificates.list({ stationId, limit: 10_000 })) {
+    if (!PROFILES.includes(profile) && !profile.startsWith('external/')) continue
+    const result = await certificates.revoke(fingerprint, 'keyCompromise')
+    if (result === 'revoked') revoked.push(fingerprint)
+    else alreadyRevoked.push(fingerprint)
+  }
+  // Certificates that are still on their way must not arrive.
+  for (const order of await store.certificates.orders({
+    stationId,
+    states: ['requested', 'issued'],
+    limit: 1000,
+  }))
+    await store.certificates.updateOrder(
+      order.id,
+      { state: 'failed', detail: 'The station was compromised' },
+      at,
+    )
+  bus.disconnect(stationId, 'Its keys are compromised')
+  const report: CompromiseReport = {
+    stationId,
+    revoked,
+    alreadyRevoked,
+    blocked: block,
+    rekey: block ? 'blocked' : station.securityProfile === 3 ? 'enrol-again' : 'password-needed',
+    nextSteps: stepsFor(stationId, station.securityProfile, block),
+  }
+  await audit(context, { action: 'station.compromised', subject: stationId, detail: report, actor })
+  await securityEvent(context, {
+    stationId,
+    type: 'KeyCompromise',
+    detail: { revoked: revoked.length, blocked: block },
+  })
+  return report
+}
+
+function stepsFor(stationId: string, securityProfile: number, block: boolean): string[] {
+  const unblock = block
+    ? [`PUT /api/v1/stations/${stationId} with enrolment "active" once it is in safe hands`]
+    : []
+  const password = `PUT /api/v1/stations/${stationId} with a new password and security profile ${Math.min(2, securityProfile)}; set it on site`
+  const rekey =
+    securityProfile === 3
+      ? [
+          'SignChargingStationCertificate by TriggerMessage: new key, new certificate',
+          'a security-profile campaign back to profile 3',
+        ]
+      : []
+  return [...unblock, password, ...rekey]
+}
