@@ -10,6 +10,7 @@ import { createAuthenticator } from './auth.ts'
 import { BASE_PATH } from './base-path.ts'
 import type { Contract, ContractDocument } from './contract.ts'
 import { loadContract } from './contract.ts'
+import { registerDashboard } from './dashboard.ts'
 import { createEventFeed } from './event-feed.ts'
 import type { EventStreams, StreamOptions } from './event-stream.ts'
 import { createEventStreams, DEFAULT_STREAM_OPTIONS } from './event-stream.ts'
@@ -70,6 +71,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   addHeadersAndAccessLog(app)
   addProbes(app, health, options.metrics)
   await registerContract(app, { contract, options, streams })
+  await registerDashboard(app)
 
   return {
     app,

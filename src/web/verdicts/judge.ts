@@ -1,0 +1,224 @@
+/** From facts to three sentences. Pure, so that every sentence can be tested. */
+
+import { commonName, DAY_MS, duration, plural, since } from '../format.ts'
+import type { Tone } from '../parts/basics.tsx'
+import { href } from '../router.ts'
+import { gridOf, headroom, heldBack, isAbove, troubled } from '../site-facts.ts'
+import type { Facts } from './read.ts'
+
+export interface Attention {
+  readonly tone: Tone
+  readonly about: string
+  readonly text: string
+  readonly act: string
+  readonly href: string
+}
+
+export interface Verdict {
+  readonly about: 'Stations' | 'Trust' | 'Energy'
+  readonly place: string
+  readonly tone: Tone
+  readonly sentence: string
+  readonly detail: string
+  readonly attention: readonly Attention[]
+}
+
+const SOON_DAYS = 30
+/** More than this many of a kind become one line with a link to the list. */
+const LISTED = 5
+
+export function judge(facts: Facts, nowMs: number): Verdict[] {
+  return [stations(facts, nowMs), trust(facts, nowMs), energy(facts)]
+}
+
+function worst(attention: readonly Attention[]): Tone {
+  if (attention.some((one) => one.tone === 'bad')) return 'bad'
+  return attention.some((one) => one.tone === 'warn') ? 'warn' : 'ok'
+}
+
+function stations({ stations: all }: Facts, nowMs: number): Verdict {
+  const active = all.filter((station) => station.enrolment === 'active')
+  const offline = active.filter((station) => !station.online)
+  const pending = all.filter((station) => station.enrolment === 'pending')
+  const unencrypted = active.filter((station) => station.securityProfile === 1)
+  const attention: Attention[] = []
+  if (offline.length > LISTED)
+    attention.push({
+      tone: 'bad',
+      about: 'Stations',
+      text: `${plural(offline.length, 'station')} are offline.`,
+      act: 'Show them',
+      href: href(['stations'], { online: 'false' }),
+    })
+  else
+    for (const { id, lastSeenAt } of offline)
+      attention.push({
+        tone: lastSeenAt === null ? 'warn' : 'bad',
+        about: 'Stations',
+        text:
+          lastSeenAt === null
+            ? `${id} has never connected.`
+            : `${id} is offline; last seen ${since(lastSeenAt, nowMs)}.`,
+        act: 'Open',
+        href: href(['stations', id]),
+      })
+  if (pending.length > 0)
+    attention.push({
+      tone: 'warn',
+      about: 'Stations',
+      text: `${plural(pending.length, 'station')} connected without being registered.`,
+      act: 'Decide',
+      href: href(['stations'], { enrolment: 'pending' }),
+    })
+  if (unencrypted.length > 0)
+    attention.push({
+      tone: 'warn',
+      about: 'Stations',
+      text: `${plural(unencrypted.length, 'station')} without TLS (security profile 1).`,
+      act: 'Show them',
+      href: href(['stations'], { securityProfile: '1' }),
+    })
+  const online = active.length - offline.length
+  return {
+    about: 'Stations',
+    place: 'stations',
+    tone: all.length === 0 ? 'none' : worst(attention),
+    sentence:
+      all.length === 0
+        ? 'No station is registered yet.'
+        : offline.length === 0
+          ? `All ${plural(active.length, 'station')} are online.`
+          : `${online} of ${plural(active.length, 'station')} are online.`,
+    detail: all.length === 0 ? 'Register one with gridkeep station add.' : securityDetail(active),
+    attention,
+  }
+}
+
+function securityDetail(active: Facts['stations']): string {
+  const own = active.filter((station) => station.securityProfile === 3).length
+  const tls = active.filter((station) => station.securityProfile === 2).length
+  return `${own} prove themselves with a certificate, ${tls} with a password over TLS.`
+}
+
+function trust({ certificates, authorities, orders }: Facts, nowMs: number): Verdict {
+  const valid = certificates.filter((one) => one.revokedAt === null && Date.parse(one.notAfter) > nowMs)
+  const soon = valid.filter((one) => endsWithin(one, SOON_DAYS, nowMs))
+  const failed = orders.filter((order) => order.state === 'failed' || order.state === 'rejected')
+  const attention: Attention[] = []
+  for (const authority of authorities.filter((one) => endsWithin(one, 90, nowMs)))
+    attention.push({
+      tone: endsWithin(authority, SOON_DAYS, nowMs) ? 'bad' : 'warn',
+      about: 'Trust',
+      text: `The authority ${commonName(authority.subject)} ${ending(authority.notAfter, nowMs)}.`,
+      act: 'Open',
+      href: href(['authorities']),
+    })
+  if (failed.length > 0)
+    attention.push({
+      tone: 'bad',
+      about: 'Trust',
+      text: `${plural(failed.length, 'certificate request')} failed: ${failed[0]?.stationId}${failed[0]?.detail ? `, ${failed[0].detail}` : ''}.`,
+      act: 'Show them',
+      href: href(['issuance'], { state: failed[0]?.state ?? 'failed' }),
+    })
+  const shortLived = soon.filter((one) => lifetimeMs(one) > 2 * SOON_DAYS * DAY_MS)
+  if (shortLived.length > 0)
+    attention.push({
+      tone: shortLived.some((one) => endsWithin(one, 7, nowMs)) ? 'bad' : 'warn',
+      about: 'Trust',
+      text: `${plural(shortLived.length, 'certificate')} ${shortLived.length === 1 ? 'expires' : 'expire'} within ${SOON_DAYS} days.`,
+      act: 'Show them',
+      href: href(['certificates'], { expiry: '30' }),
+    })
+  return {
+    about: 'Trust',
+    place: 'certificates',
+    tone: authorities.length === 0 ? 'none' : worst(attention),
+    sentence:
+      valid.length === 0
+        ? 'No certificate was issued yet.'
+        : attention.length === 0
+          ? `All ${plural(valid.length, 'certificate')} are in order.`
+          : `${plural(valid.length, 'valid certificate')}, ${plural(attention.length, 'thing')} to look at.`,
+    detail: `${plural(authorities.length, 'authority', 'authorities')}; ${nextEnd(valid, nowMs)}`,
+    attention,
+  }
+}
+
+interface Validity {
+  readonly notBefore: string
+  readonly notAfter: string
+}
+
+const lifetimeMs = (one: Validity): number => Date.parse(one.notAfter) - Date.parse(one.notBefore)
+
+function endsWithin(one: Validity, days: number, nowMs: number): boolean {
+  return Date.parse(one.notAfter) < nowMs + days * DAY_MS
+}
+
+function ending(notAfter: string, nowMs: number): string {
+  const leftMs = Date.parse(notAfter) - nowMs
+  return leftMs <= 0 ? 'has expired' : `expires in ${duration(leftMs)}`
+}
+
+function nextEnd(valid: readonly Validity[], nowMs: number): string {
+  const ends = valid.map((one) => Date.parse(one.notAfter))
+  return ends.length === 0
+    ? 'nothing expires.'
+    : `the next expires in ${duration(Math.min(...ends) - nowMs)}.`
+}
+
+function energy({ statuses }: Facts): Verdict {
+  const all = [...statuses.values()].filter((status) => status.nodes.length > 0)
+  const attention: Attention[] = []
+  for (const status of all) {
+    const open = { act: 'Open', href: href(['sites', status.siteId]) }
+    for (const node of status.nodes.filter(isAbove))
+      attention.push({
+        tone: 'bad',
+        about: 'Energy',
+        text: `${status.siteId}: ${node.nodeId} draws more than its limit.`,
+        ...open,
+      })
+    const unsteered = troubled(status)
+    if (unsteered.length > 0)
+      attention.push({
+        tone: 'warn',
+        about: 'Energy',
+        text: `${status.siteId}: ${plural(unsteered.length, 'EVSE')} cannot be steered (${unsteered
+          .slice(0, 3)
+          .map((evse) => `${evse.stationId}: ${evse.reason?.code}`)
+          .join(', ')}).`,
+        ...open,
+      })
+  }
+  const charging = all.flatMap((status) => status.evses).filter((evse) => evse.transactionId !== null).length
+  const held = all.flatMap(heldBack).length
+  return {
+    about: 'Energy',
+    place: 'sites',
+    tone: all.length === 0 ? 'none' : worst(attention),
+    sentence: energySentence(all.length, attention),
+    detail: `${plural(charging, 'car')} connected, ${held} held back by a limit. ${freeText(all)}`,
+    attention,
+  }
+}
+
+function energySentence(count: number, attention: readonly Attention[]): string {
+  if (count === 0) return 'No site is steered yet.'
+  if (attention.some((one) => one.tone === 'bad')) return 'A site draws more than its limit.'
+  return count === 1
+    ? 'The site is inside its grid connection.'
+    : `All ${count} sites are inside their grid connections.`
+}
+
+function freeText(all: readonly import('../site-facts.ts').SiteStatus[]): string {
+  const rooms = all.flatMap((status) => {
+    const grid = gridOf(status)
+    const room = grid && headroom(grid)
+    return room ? [{ siteId: status.siteId, room }] : []
+  })
+  const tightest = rooms.sort((a, b) => a.room.freeA - b.room.freeA)[0]
+  if (!tightest) return ''
+  return `${Math.max(0, Math.round(tightest.room.freeA))} A free on the tightest phase (${tightest.siteId}, L${tightest.room.phase}).`
+}

@@ -1,0 +1,46 @@
+/** What the verdicts are made from. */
+
+import { read, readAll, type Schemas } from '../api.ts'
+import type { LiveEvent } from '../live.ts'
+import type { SiteStatus } from '../site-facts.ts'
+
+export interface Facts {
+  readonly stations: readonly Schemas['Station'][]
+  readonly certificates: readonly Schemas['Certificate'][]
+  readonly authorities: readonly Schemas['Authority'][]
+  readonly orders: readonly Schemas['SigningOrder'][]
+  readonly statuses: ReadonlyMap<string, SiteStatus>
+}
+
+/** `site.updated` comes every second and brings its whole state: nothing has to be read for it. */
+const KINDS: ReadonlySet<string> = new Set([
+  'station.connected',
+  'station.disconnected',
+  'station.booted',
+  'certificate.requested',
+  'certificate.issued',
+])
+
+export const concernsOverview = (event: LiveEvent): boolean => KINDS.has(event.kind)
+
+export async function readFacts(): Promise<Facts> {
+  const [stations, certificates, authorities, orders, sites] = await Promise.all([
+    readAll((query) => read('/stations', { query })),
+    readAll((query) => read('/certificates', { query })),
+    read('/authorities'),
+    read('/signing-orders', { query: { limit: 1000 } }),
+    read('/sites'),
+  ])
+  const statuses = await Promise.all(
+    sites.items.map(
+      async ({ id }) => [id, await read('/sites/{siteId}/status', { path: { siteId: id } })] as const,
+    ),
+  )
+  return {
+    stations: stations.items,
+    certificates: certificates.items,
+    authorities: authorities.items,
+    orders: orders.items,
+    statuses: new Map(statuses),
+  }
+}
