@@ -1,5 +1,8 @@
 import type { Command } from 'commander'
 import type { components } from '../http/api.generated.ts'
+import { addCeremony } from './ca/ceremony.ts'
+import { addLocal } from './ca/local.ts'
+import { addOperations, addPublished } from './ca/online.ts'
 import type { ApiFlags } from './client.ts'
 import { addApiOptions, createApiClient } from './client.ts'
 import { print, table } from './io.ts'
@@ -9,7 +12,7 @@ import type { CommandContext } from './parts.ts'
 type Authority = components['schemas']['Authority']
 
 export function addCa(program: Command, context: CommandContext): void {
-  const ca = program.command('ca').summary('certificate authorities of the running service')
+  const ca = program.command('ca').summary('certificate authorities')
   addApiOptions(ca.command('list'))
     .summary('the hierarchy, with fingerprints and ends of validity')
     .addOption(jsonOption())
@@ -32,6 +35,11 @@ export function addCa(program: Command, context: CommandContext): void {
       )
       print(context.io, flags.json, { id, pem }, () => String(pem).trimEnd())
     })
+
+  addOperations(ca, context)
+  addPublished(ca, context)
+  addCeremony(ca, context)
+  addLocal(ca, context)
 }
 
 function hierarchyTable(items: readonly Authority[]): string {
