@@ -9,10 +9,12 @@ import { createEventHub } from './bus/hub.ts'
 import { authorityAdministration } from './certificates/administration.ts'
 import { contractAdministration } from './certificates/contracts/administration.ts'
 import { createContractService } from './certificates/contracts/service.ts'
+import { DEFAULT_RENEWAL_LIMITS } from './certificates/fleet/renewals.ts'
+import { FleetService } from './certificates/fleet/service.ts'
 import { ForeignRevocation } from './certificates/foreign/foreign-revocation.ts'
 import { foreignStatus } from './certificates/foreign/station-status.ts'
 import { createTrustedIssuers } from './certificates/foreign/trusted-issuers.ts'
-import { createCertificateService } from './certificates/service.ts'
+import { createCertificateService, createLateBus } from './certificates/service.ts'
 import type { Config } from './config.ts'
 import { createPlanSolver } from './energy/plan-solver.ts'
 import { EnergyService } from './energy/service.ts'
@@ -143,7 +145,28 @@ async function start(
     revoke: (fingerprint, reason) => certificates.revoke(fingerprint, reason),
     release: (fingerprint) => certificates.release(fingerprint),
   })
-  const tlsSource = createTlsSource(config, certificates)
+  const lateBus = createLateBus()
+  const fleet = new FleetService({
+    store,
+    bus: lateBus.bus,
+    hub,
+    clock,
+    log,
+    random: (bytes) => randomBytes(bytes),
+    newId: randomUUID,
+    certificates,
+    hashPassword,
+    renewal: { ...DEFAULT_RENEWAL_LIMITS, perHour: config.fleet.renewalsPerHour },
+    acceptFirst: config.fleet.acceptSigningFirst,
+    timing: {
+      nudgeMs: config.fleet.nudgeS * 1000,
+      reconnectMs: config.fleet.reconnectS * 1000,
+      retryMs: config.fleet.retryS * 1000,
+      callDeadlineMs: config.fleet.callDeadlineS * 1000,
+    },
+  })
+  await fleet.open()
+  const tlsSource = createTlsSource(config, certificates, () => fleet.chains.current())
   const pki = await startPkiListeners({
     config,
     certificates,
@@ -163,7 +186,7 @@ async function start(
     hub,
     clock,
     log,
-    certificates: {
+    certificates: fleet.guard({
       ...certificates,
       contracts,
       certificateStatus: async (data) => {
@@ -171,7 +194,7 @@ async function start(
         if (own.status !== 'Failed' || own.reasonCode !== 'UnknownIssuer') return own
         return foreignStatus({ foreign, issuer: trustedIssuers }, data)
       },
-    },
+    }),
     policy,
     // The energy side needs the bus of this server first; nobody asks before both are there.
     plans: {
@@ -193,11 +216,14 @@ async function start(
     solver: solver.solve,
     pushDeadlineMs: PUSH_DEADLINE_MS,
   })
+  lateBus.set(ocpp.bus)
   // The loops know their stations before the first one connects, so that no event is missed.
   await energy.start()
   undo.push(() => energy.stop())
   certificates.start(ocpp.bus)
   undo.push(() => certificates.stop())
+  fleet.start()
+  undo.push(() => fleet.stop())
   contracts.start()
   undo.push(() => contracts.stop())
   const health = createHealth([{ name: 'database', check: () => store.check() }])
@@ -244,7 +270,11 @@ async function start(
     if (wss.enabled) ocpp.reloadTls(material)
     pki.reloadTls(material)
   }
-  if (wss.enabled || pki.urls.est !== undefined) undo.push(keepTlsFresh(tlsSource, reloadTls, log))
+  if (wss.enabled || pki.urls.est !== undefined) {
+    const fresh = keepTlsFresh(tlsSource, reloadTls, log)
+    fleet.chains.onChange(fresh.check)
+    undo.push(async () => fresh.stop())
+  }
   const api = await http.listen({ host: config.http.host, port: config.http.port })
   // Only now: a start that fails before must not have made a key that nobody was shown.
   const firstAdminKey = await ensureFirstAdminKey(store, clock)
@@ -272,12 +302,13 @@ function keepTlsFresh(
   source: TlsSource,
   reload: (material: Awaited<ReturnType<TlsSource['read']>>) => void,
   log: Logger,
-): () => Promise<void> {
+): { check(): Promise<void>; stop(): void } {
   let presented: string | undefined
   const check = async (): Promise<void> => {
     try {
       const material = await source.read()
-      const now = JSON.stringify(material.identities.map((identity) => identity.certificateChainPem))
+      const chains = material.identities.map((identity) => identity.certificateChainPem)
+      const now = JSON.stringify([chains, material.clientAuthoritiesPem])
       if (presented !== undefined && presented !== now) {
         reload(material)
         log.info('The wss listener presents a new certificate; connections stay')
@@ -289,7 +320,7 @@ function keepTlsFresh(
   }
   void check()
   const timer = setInterval(() => void check(), TLS_CHECK_MS)
-  return async () => clearInterval(timer)
+  return { check, stop: () => clearInterval(timer) }
 }
 
 const DAY_MS = 86_400_000

@@ -442,6 +442,98 @@ export const configSchema = {
         },
       },
     },
+    fleet: {
+      type: 'object',
+      description: 'Certificates across the fleet: renewals and campaigns.',
+      properties: {
+        renewalsPerHour: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 100000,
+          default: 500,
+          description: 'Stations that are asked for a new certificate in one hour.',
+        },
+        acceptSigningFirst: {
+          type: 'boolean',
+          default: false,
+          description:
+            'SignCertificate is answered Accepted before the request is judged; what is wrong shows in the security log.',
+        },
+        nudgeS: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 3600,
+          default: 15,
+          description:
+            'A station that has a new certificate and keeps its old connection is disconnected after this long.',
+        },
+        reconnectS: {
+          type: 'integer',
+          minimum: 5,
+          maximum: 86400,
+          default: 300,
+          description: 'How long a station may take to come back after it was disconnected.',
+        },
+        retryS: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 3600,
+          default: 15,
+          description: 'Pause after a failed step; it doubles.',
+        },
+        callDeadlineS: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 600,
+          default: 30,
+          description: 'How long a station may take to answer.',
+        },
+      },
+    },
+    export: {
+      type: 'object',
+      description: 'Where security events are sent to, beside the database.',
+      properties: {
+        webhookUrl: {
+          type: ['string', 'null'],
+          default: null,
+          description: 'An https address that gets security events as JSON, signed with HMAC-SHA256.',
+        },
+        webhookSecretFile: {
+          type: ['string', 'null'],
+          default: null,
+          description: 'File with the secret of the signature, at least 32 characters.',
+        },
+        webhookPrivateAddress: {
+          type: 'boolean',
+          default: false,
+          description: 'Whether the webhook may be on a private or loopback address, and without TLS.',
+        },
+        syslogHost: {
+          type: ['string', 'null'],
+          default: null,
+          description: 'A syslog server that gets security events (RFC 5424 over TCP with octet counting).',
+        },
+        syslogPort: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 65535,
+          default: 6514,
+          description: 'Its port.',
+        },
+        syslogTls: {
+          type: 'boolean',
+          default: true,
+          description: 'TLS (RFC 5425).',
+        },
+        syslogCaFile: {
+          type: ['string', 'null'],
+          default: null,
+          description:
+            'PEM of the authorities that the syslog server is trusted by; those of the system otherwise.',
+        },
+      },
+    },
     log: {
       type: 'object',
       description: 'Structured log on standard error.',

@@ -15,16 +15,26 @@ export interface TlsSource {
 /** Authorities that issue station certificates: hinted to stations, judged elsewhere. */
 const CLIENT_AUTHORITIES = ['station-ca', 'station-root', 'cpo-sub2', 'v2g-root']
 
-export function createTlsSource(config: Config, certificates: CertificateService): TlsSource {
-  const clientAuthoritiesPem = CLIENT_AUTHORITIES.flatMap((line) =>
-    certificates.authorities.generations(line).map(({ certificate }) => certificate.toPem()),
-  )
+/** Which generation of our own authority is shown, and what bridges to it; undefined: the newest. */
+export type PinnedChain = () => Promise<
+  { readonly authorityId: string; readonly bridges: readonly string[] } | undefined
+>
+
+export function createTlsSource(
+  config: Config,
+  certificates: CertificateService,
+  pinnedChain: PinnedChain = async () => undefined,
+): TlsSource {
   return {
     async read() {
+      // Read each time: a new generation is hinted to stations before the first certificate by it.
+      const clientAuthoritiesPem = CLIENT_AUTHORITIES.flatMap((line) =>
+        certificates.authorities.generations(line).map(({ certificate }) => certificate.toPem()),
+      )
       const { certFile, keyFile, rsaCertFile, rsaKeyFile } = config.ocpp.wss
       const primary =
         certFile === null
-          ? await ownIdentity(config, certificates)
+          ? await ownIdentity(config, certificates, pinnedChain)
           : await fromFiles(certFile, keyFile, 'ocpp.wss.certFile')
       const second =
         rsaCertFile === null ? [] : [await fromFiles(rsaCertFile, rsaKeyFile, 'ocpp.wss.rsaCertFile')]
@@ -33,10 +43,14 @@ export function createTlsSource(config: Config, certificates: CertificateService
   }
 }
 
-async function ownIdentity(config: Config, certificates: CertificateService): Promise<TlsIdentity> {
+async function ownIdentity(
+  config: Config,
+  certificates: CertificateService,
+  pinnedChain: PinnedChain,
+): Promise<TlsIdentity> {
   const names = config.pki.serverNames.filter((name) => isIP(name) === 0)
   const addresses = config.pki.serverNames.filter((name) => isIP(name) !== 0).map(addressBytes)
-  const identity = await certificates.serverIdentity(names, addresses)
+  const identity = await certificates.serverIdentity(names, addresses, await pinnedChain())
   return { certificateChainPem: identity.chainPem, privateKeyPem: identity.keyPem }
 }
 

@@ -75,7 +75,7 @@ export async function createCertificateService(
   options: CertificateServiceOptions,
 ): Promise<CertificateService> {
   const { store, clock, log } = options
-  const late = lateBus()
+  const late = createLateBus()
   const issuance = new Issuance(options)
   const authorities = await openHierarchy({ ...options, issuance })
   const ocsp = new OcspStatus({ ...options, authorities, issuance })
@@ -136,7 +136,7 @@ export async function createCertificateService(
 }
 
 /** Passes on to the bus that `start` brings; before that every station is offline. */
-function lateBus(): { readonly bus: StationBus; set(bus: StationBus): void } {
+export function createLateBus(): { readonly bus: StationBus; set(bus: StationBus): void } {
   let bus: StationBus = {
     call: async () => ({ kind: 'offline' }),
     isOnline: () => false,
