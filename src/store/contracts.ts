@@ -57,7 +57,10 @@ export interface ProvisioningAnswer {
   /** SHA-256 over the request as the car sent it, with action and schema; hex. */
   readonly requestHash: string
   readonly contractId: string
-  /** Requests of one car in one ISO 15118 session belong together: that is how several contracts are handed out. */
+  /**
+   * Requests of one car in one ISO 15118-20 session belong together: that is how several contracts are handed out.
+   * Empty for -2, where a car gets one.
+   */
   readonly sessionKey: string
   readonly exiResponse: Uint8Array
   readonly at: string
@@ -116,8 +119,8 @@ export interface ContractStore {
   /** Every contract of an account, terminated ones too. */
   forAccount(emaid: string): Promise<readonly ContractRecord[]>
   /**
-   * Changes what is given. False where the contract is not in one of `from` any more. Leaving for `suspended` or
-   * `terminated` forgets the answers that were kept, and `terminated` the wrapped key.
+   * Changes what is given. False where the contract is not in one of `from` any more. `terminated` forgets the
+   * wrapped key.
    */
   change(
     id: string,
@@ -134,14 +137,18 @@ export interface ContractStore {
    * False, and nothing changed, where the contract was suspended or terminated meanwhile, or its key is used up.
    */
   recordProvisioned(provisioned: Provisioned): Promise<boolean>
-  /** A kept answer that has not expired at `at`. */
+  /** A kept answer that has not expired at `at`, of a contract that is neither suspended nor terminated. */
   answer(requestHash: string, at: string): Promise<ProvisioningAnswer | undefined>
   /** Contracts that were handed out in a session, oldest first. */
   answeredInSession(sessionKey: string, at: string): Promise<readonly string[]>
   pruneAnswers(at: string): Promise<number>
   certificates(contractId: string): Promise<readonly ContractCertificate[]>
   certificate(fingerprint: string): Promise<ContractCertificate | undefined>
-  certificatesBySerial(serialNumber: string): Promise<readonly ContractCertificate[]>
+  /** Of our authority, or imported ones for null. */
+  certificatesBySerial(
+    serialNumber: string,
+    authorityId: string | null,
+  ): Promise<readonly ContractCertificate[]>
   /** False where it was used before. */
   markUsed(fingerprint: string, at: string): Promise<boolean>
   putVehicle(vehicle: VehicleRecord): Promise<{ readonly created: boolean }>

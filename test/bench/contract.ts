@@ -35,7 +35,7 @@ const ROUNDS = 60
 const WARMUP_ROUNDS = 20
 const PER_ROUND = 30
 
-interface Car {
+export interface Car {
   readonly request: EvRequest
   /** What the signature of the request is checked with and over. */
   readonly jwk: { kty: string; crv: string; x: string; y: string }
@@ -103,7 +103,7 @@ function carAt(cars: readonly Car[], index: number): Car {
   return car
 }
 
-function createCar(world: World, number: number): Car {
+export function createCar(world: World, number: number): Car {
   const pcid = `WGKBENCHCAR${String(number).padStart(7, '0')}`
   const credential = provisioningCredential(world, { pcid })
   const request = createEv(world, credential).installationRequest()
@@ -139,7 +139,7 @@ function contextOf(world: World): ProvisioningContext {
  * One installation's worth of cryptography: the car's key imported, its signature and the three of its chain
  * verified, contract and ephemeral key made, one key agreement, derivation and encryption, and two signatures.
  */
-function bareCrypto(world: World): (car: Car) => void {
+export function bareCrypto(world: World): (car: Car) => void {
   const [oemSub2, oemSub1] = world.oemSubs
   const chain = [oemSub2.certificate, oemSub1.certificate].map((certificate, index) => ({
     certificate,

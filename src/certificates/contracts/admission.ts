@@ -3,11 +3,13 @@ import type { ContractPolicy } from './policy.ts'
 /** New times count for a tenth: one slow answer does not shut the door. */
 const WEIGHT = 0.1
 const FIRST_GUESS_MS = 2
+/** Begun per turn of the event loop: enough for their writes to share a commit, few enough for others to get a turn. */
+const PER_TURN = 16
 
 /**
  * A door that knows how long the queue behind it is. Answering a car is computation, so what comes in while the
  * processor is busy waits its turn; whoever would wait too long is turned away at once, while his car can still ask
- * again. Work begins one piece per turn of the event loop, so that other stations' messages get theirs.
+ * again. Work begins a few pieces per turn of the event loop, so that other stations' messages get theirs.
  */
 export class Admission {
   readonly #policy: Pick<ContractPolicy, 'maxInFlight' | 'maxWaitMs'>
@@ -54,7 +56,7 @@ export class Admission {
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
-      this.#waiting.shift()?.()
+      for (const begin of this.#waiting.splice(0, PER_TURN)) begin()
       if (this.#waiting.length > 0) this.#schedule()
     })
   }

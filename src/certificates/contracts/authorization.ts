@@ -148,7 +148,8 @@ async function bind(
 ): Promise<ContractJudgement> {
   const { store, revocations, policy } = options
   const issuerKeyHash = createHash('sha256').update(leaf.issuer.publicKey.keyBits).digest('hex')
-  const same = await store.contracts.certificatesBySerial(leaf.serialHex)
+  const authorityId = revocations.ownAuthorityOf(leaf.issuer) ?? null
+  const same = await store.contracts.certificatesBySerial(leaf.serialHex, authorityId)
   const known = same.find((certificate) => certificate.issuerKeyHash === issuerKeyHash)
   if (known) {
     const contract = await store.contracts.get(known.contractId)
@@ -157,7 +158,7 @@ async function bind(
     return concluded(options, presented, known)
   }
   // Of our own authority every contract is known: this certificate is something else.
-  if (revocations.ownAuthorityOf(leaf.issuer) !== undefined || policy.hashOfUnknownContract === 'reject')
+  if (authorityId !== null || policy.hashOfUnknownContract === 'reject')
     return unverifiable(`Nothing says that the certificate belongs to ${presented.emaid}`)
   await audit(options, presented, { reason: 'hash data of an unknown contract; accepted by policy' })
   return { kind: 'valid' }

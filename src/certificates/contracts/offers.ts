@@ -39,6 +39,7 @@ const RETRY_DAYS = 1
 
 /** Requests of one car in one session; the several contracts of a -20 car are counted by it. */
 export function sessionKeyOf(request: VerifiedRequest): string {
+  if (request.protocol === '15118-2') return ''
   return createHash('sha256')
     .update(`${request.protocol}|${request.pcid?.text ?? request.account?.text ?? ''}|`)
     .update(request.sessionId)

@@ -79,7 +79,8 @@ export function createContractStore(db: Database): ContractStore {
 
     answer: async (requestHash, at) => {
       const row = db.get(
-        'SELECT * FROM provisioning_answers WHERE request_hash = ? AND expires_at > ?',
+        `SELECT answers.* FROM provisioning_answers AS answers JOIN contracts ON contracts.id = contract_id
+         WHERE request_hash = ? AND expires_at > ? AND contracts.state IN ('offered', 'installed', 'updated')`,
         requestHash,
         at,
       )
@@ -89,14 +90,28 @@ export function createContractStore(db: Database): ContractStore {
     answeredInSession: async (sessionKey, at) =>
       db
         .all(
-          'SELECT contract_id FROM provisioning_answers WHERE session_key = ? AND expires_at > ? ORDER BY at LIMIT 100',
+          "SELECT contract_id FROM provisioning_answers WHERE session_key = ? AND session_key <> '' AND expires_at > ? ORDER BY at LIMIT 100",
           sessionKey,
           at,
         )
         .map((row) => text(row, 'contract_id')),
 
-    pruneAnswers: (at) =>
-      db.write(() => db.run('DELETE FROM provisioning_answers WHERE expires_at <= ?', at).changes),
+    // Appended in the order of time, so the oldest come first; a part at a time, so that writes of cars get theirs.
+    pruneAnswers: async (at) => {
+      let removed = 0
+      for (;;) {
+        const part = await db.write(
+          () =>
+            db.run(
+              `DELETE FROM provisioning_answers WHERE expires_at <= ? AND rowid IN
+                 (SELECT rowid FROM provisioning_answers ORDER BY rowid LIMIT ${PRUNED_TOGETHER})`,
+              at,
+            ).changes,
+        )
+        removed += part
+        if (part < PRUNED_TOGETHER) return removed
+      }
+    },
 
     certificates: async (contractId) =>
       db
@@ -111,10 +126,19 @@ export function createContractStore(db: Database): ContractStore {
       return row && toCertificate(row)
     },
 
-    certificatesBySerial: async (serialNumber) =>
-      db
-        .all('SELECT * FROM contract_certificates WHERE serial_number = ? LIMIT 100', serialNumber)
-        .map(toCertificate),
+    certificatesBySerial: async (serialNumber, authorityId) =>
+      (authorityId === null
+        ? db.all(
+            'SELECT * FROM contract_certificates WHERE serial_number = ? AND authority_id IS NULL LIMIT 100',
+            serialNumber,
+          )
+        : db.all(
+            `SELECT * FROM contract_certificates WHERE fingerprint IN
+               (SELECT fingerprint FROM certificates WHERE authority_id = ? AND serial_number = ?)`,
+            authorityId,
+            serialNumber,
+          )
+      ).map(toCertificate),
 
     markUsed: (fingerprint, at) =>
       db.write(
@@ -129,6 +153,8 @@ export function createContractStore(db: Database): ContractStore {
     ...trustQueries(db),
   }
 }
+
+const PRUNED_TOGETHER = 500
 
 /** The check digit of an eMAID adds nothing to its identity. */
 function accountKey(emaid: string): string {
@@ -163,10 +189,7 @@ function changeContract(
     id,
     JSON.stringify(from),
   )
-  if (changes === 0) return false
-  if (state === 'suspended' || state === 'terminated')
-    db.run('DELETE FROM provisioning_answers WHERE contract_id = ?', id)
-  return true
+  return changes > 0
 }
 
 function recordProvisioned(db: Database, provisioned: Provisioned): boolean {

@@ -346,20 +346,20 @@ export const migrations: readonly string[] = [
     used_at TEXT
   ) WITHOUT ROWID;
   CREATE INDEX contract_certificates_by_contract ON contract_certificates (contract_id);
-  CREATE INDEX contract_certificates_by_serial ON contract_certificates (serial_number);
+  -- Those of our own authorities are found by serial number in certificates.
+  CREATE INDEX contract_certificates_by_serial ON contract_certificates (serial_number) WHERE authority_id IS NULL;
 
   -- What a car was answered, so that the same request again gets the same answer. Holds no secret but a sealed one.
   CREATE TABLE provisioning_answers (
     request_hash TEXT PRIMARY KEY,
     contract_id TEXT NOT NULL,
+    -- '' where a car gets one contract per session (-2).
     session_key TEXT NOT NULL,
     exi_response BLOB NOT NULL,
     at TEXT NOT NULL,
     expires_at TEXT NOT NULL
   );
-  CREATE INDEX provisioning_answers_by_contract ON provisioning_answers (contract_id);
-  CREATE INDEX provisioning_answers_by_session ON provisioning_answers (session_key);
-  CREATE INDEX provisioning_answers_by_expiry ON provisioning_answers (expires_at);
+  CREATE INDEX provisioning_answers_by_session ON provisioning_answers (session_key) WHERE session_key <> '';
 
   CREATE TABLE vehicles (
     pcid TEXT PRIMARY KEY,
