@@ -8,6 +8,7 @@ export const SCENARIO_POLICIES = {
     keepForLater: false,
     order: 'laxity',
     caution: 0,
+    turnPeriods: 6,
     laterShare: 1,
   },
   /** Nobody left behind: the less a car has of its request, the more the next kWh counts. */
@@ -27,6 +28,7 @@ export const SCENARIO_POLICIES = {
     keepForLater: false,
     order: 'fulfilment',
     caution: 2,
+    turnPeriods: 1,
     laterShare: 0.85,
   },
   /** Energy at its price: waits for cheaper hours while everyone's energy still fits. */
@@ -35,6 +37,7 @@ export const SCENARIO_POLICIES = {
     keepForLater: true,
     order: 'laxity',
     caution: 0,
+    turnPeriods: 1_000,
     laterShare: 0.8,
   },
 } as const satisfies Record<string, ScenarioPolicy>

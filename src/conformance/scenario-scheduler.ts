@@ -37,6 +37,8 @@ export interface ScenarioPolicy {
   readonly keepForLater: boolean
   /** Who gets a minimum current first when not all fit: least time to spare, or least of its request so far. */
   readonly order: 'laxity' | 'fulfilment'
+  /** Periods that a car charges at least before it may be paused for others. */
+  readonly turnPeriods: number
   /** How many standard deviations below the mean later limits are expected, where limits have moved before. */
   readonly caution: number
   /** Share of later limits to plan with: the rest is for cars that have not come yet. */
@@ -61,6 +63,7 @@ export class ScenarioScheduler implements Scheduler {
   readonly #knownMaxima: ReadonlyMap<string, number>
   readonly #learned = new Map<string, LearnedDraw>()
   readonly #maxima = new Map<string, { wattPerA: number; maximumA: number }>()
+  readonly #runningSince = new Map<string, number>()
   readonly #history = new Map<number, readonly number[]>()
   #site: ScenarioSite = { loads: [], constraints: [] }
   #wired: ScenarioNetwork | null = null
@@ -81,6 +84,7 @@ export class ScenarioScheduler implements Scheduler {
     const wired = this.#wired
     if (!wired) throw new Error('schedule was called before init')
     this.#history.set(view.t, view.limits_a)
+    for (const session of view.sessions) this.#noteRunning(session, view.t)
     const cars = view.sessions
       .filter((session) => session.remaining_kwh > 1e-3)
       .map((session) => this.#car(session, view))
@@ -100,13 +104,25 @@ export class ScenarioScheduler implements Scheduler {
       }
     }
     // A car for which the plan has next to nothing waits: its minimum current would cost others more.
-    const waits = (car: Car) => (planned[car.session.load] ?? 0) < 0.1 * car.minA
+    const waits = (car: Car) =>
+      this.#mayPause(car, view.t) && (planned[car.session.load] ?? 0) < 0.1 * car.minA
     const first = this.#byLoad(cars, (car) =>
       waits(car) ? 0 : Math.max(car.minA, Math.min(planned[car.session.load] ?? 0, car.sureA)),
     )
     const runningSureA = this.#byLoad(cars, (car) => (waits(car) ? 0 : car.sureA))
     const stages = this.#policy.keepForLater ? [first] : [first, runningSureA, sureA, request.maxA]
     return this.#settable(wired, request, allocateInStages(wired.network, request, stages).grantA)
+  }
+
+  /** A car that began to charge keeps its turn for a while: contactors and drivers dislike a change every step. */
+  #mayPause(car: Car, t: number): boolean {
+    const since = this.#runningSince.get(car.session.id)
+    return since === undefined || t - since >= this.#policy.turnPeriods
+  }
+
+  #noteRunning(session: ScenarioSession, t: number): void {
+    if (session.last_draw_a <= 0) this.#runningSince.delete(session.id)
+    else if (!this.#runningSince.has(session.id)) this.#runningSince.set(session.id, t - 1)
   }
 
   #load(index: number): ScenarioSite['loads'][number] {
