@@ -146,7 +146,7 @@ describe('a decision', () => {
 })
 
 describe('the invariant', () => {
-  it.each([1, 2, 3, 4, 5, 6, 7, 8])(
+  it.each([1, 2, 3, 4, 5, 6])(
     'the real load never exceeds a standing limit, whatever stations answer (seed %i)',
     (seed) => {
       const random = randomOf(seed)
@@ -155,7 +155,7 @@ describe('the invariant', () => {
       settle(simulator, 15)
       let transactions = 0
       let worst = 0
-      for (let k = 0; k < 1000; k++) {
+      for (let k = 0; k < 800; k++) {
         const key = `S${1 + Math.floor(random() * 10)}#1`
         const draw = random()
         const truth = simulator.truth.get(key)
@@ -208,7 +208,7 @@ describe('a disturbance', () => {
       { sourceId: 'dso', origin: 'grid', target: 'grid', unit: 'A', envelope: constantEnvelope(25) },
     ]
     const charged = new Set<string>()
-    for (let k = 0; k < 2400; k++) {
+    for (let k = 0; k < 2000; k++) {
       simulator.decide(prompt)
       simulator.advance(1000)
       if (k > 2) expect(Math.max(...simulator.loadA('grid'))).toBeLessThanOrEqual(25)
