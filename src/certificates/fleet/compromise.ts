@@ -3,6 +3,7 @@
 import { audit, type FleetContext, securityEvent } from './context.ts'
 import type { Leaves } from './leaves.ts'
 import type { Passwords } from './passwords.ts'
+import { SECC_LEAF, STATION_LEAF } from './profiles.ts'
 
 export interface CompromiseReport {
   readonly stationId: string
@@ -22,7 +23,7 @@ export interface CompromiseOrder {
   readonly block: boolean
 }
 
-const PROFILES = ['station-client', 'secc-leaf']
+const PROFILES = [STATION_LEAF, SECC_LEAF]
 
 export async function respondToCompromise(
   context: FleetContext,

@@ -4,6 +4,7 @@ import type { IssuedCertificate, SigningOrder } from '../../store/certificates.t
 import type { Station } from '../../store/stations.ts'
 import { audit, type FleetContext, isoAt, securityEvent } from './context.ts'
 import { type StepOutcome, troubleOf } from './outcome.ts'
+import { STATION_LEAF } from './profiles.ts'
 
 export type LeafUse = 'ChargingStationCertificate' | 'V2GCertificate'
 export type Evidence = Readonly<Record<string, string>>
@@ -16,7 +17,6 @@ export interface Memory {
 
 const WAIT_MS = 1_000
 const TRIGGERS = 3
-const STATION_PROFILE = 'station-client'
 
 export class Leaves {
   readonly #context: FleetContext
@@ -163,9 +163,9 @@ export class Leaves {
   async supersede(stationId: string, fingerprint: string): Promise<readonly string[]> {
     const { store, certificates } = this.#context
     const used = await store.certificates.byFingerprint(fingerprint)
-    if (used === undefined || used.stationId !== stationId || used.profile !== STATION_PROFILE) return []
+    if (used === undefined || used.stationId !== stationId || used.profile !== STATION_LEAF) return []
     const older = (
-      await store.certificates.list({ stationId, profile: STATION_PROFILE, revoked: false, limit: 1000 })
+      await store.certificates.list({ stationId, profile: STATION_LEAF, revoked: false, limit: 1000 })
     ).filter((one) => one.fingerprint !== fingerprint && isOlder(one, used))
     for (const one of older) {
       // It is known to be out of use: the connection with its successor stays.

@@ -8,6 +8,7 @@ import { namesRoot } from './anchors.ts'
 import type { FleetContext } from './context.ts'
 import type { Vouched } from './drift.ts'
 import { type Candidate, type PlannedStation, preflight } from './plan.ts'
+import { STATION_LEAF } from './profiles.ts'
 
 const PAGE = 1000
 
@@ -158,7 +159,7 @@ async function skewOf(store: Store, stationId: string): Promise<number | undefin
 async function hasLeaf({ store, clock }: FleetContext, stationId: string): Promise<boolean> {
   const leaves = await store.certificates.list({
     stationId,
-    profile: 'station-client',
+    profile: STATION_LEAF,
     revoked: false,
     limit: 10,
   })

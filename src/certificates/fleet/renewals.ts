@@ -6,6 +6,7 @@
 import { jitterOf, renewalState } from '../../../pki/index.ts'
 import type { IssuedCertificate } from '../../store/certificates.ts'
 import { audit, type FleetContext, isoAt, securityEvent } from './context.ts'
+import { SECC_LEAF, STATION_LEAF } from './profiles.ts'
 
 export interface RenewalLimits {
   readonly perHour: number
@@ -15,7 +16,7 @@ export interface RenewalLimits {
 
 export const DEFAULT_RENEWAL_LIMITS: RenewalLimits = { perHour: 500, pauseMs: 6 * 3_600_000 }
 
-const PROFILES = ['station-client', 'secc-leaf'] as const
+const PROFILES = [STATION_LEAF, SECC_LEAF]
 const HOUR_MS = 3_600_000
 const PAGE = 1000
 const MAX_PAUSES = 50_000
@@ -45,7 +46,7 @@ export class Renewals {
   }
 
   /** The newest certificate of each station and subject, where its time has come. */
-  async #due(profile: (typeof PROFILES)[number]): Promise<IssuedCertificate[]> {
+  async #due(profile: string): Promise<IssuedCertificate[]> {
     const { store, clock } = this.#context
     const expiresBefore = isoAt(clock.now() + HORIZON_MS)
     const newest = new Map<string, IssuedCertificate>()
@@ -87,7 +88,7 @@ export class Renewals {
     if (open.length > 0) return false
     if (this.#triggered.size > MAX_PAUSES) this.#triggered.clear()
     this.#triggered.set(key, nowMs)
-    const isStation = certificate.profile === 'station-client'
+    const isStation = certificate.profile === STATION_LEAF
     const outcome = await bus.call(
       stationId,
       'TriggerMessage',

@@ -4,6 +4,7 @@ import { Certificate } from '../../../pki/index.ts'
 import type { Authorities } from '../authorities.ts'
 import { audit, type FleetContext } from './context.ts'
 import type { Vouched } from './drift.ts'
+import { CROSS } from './profiles.ts'
 
 const SETTING = 'server-chain'
 const LINE = 'csms-ca'
@@ -28,7 +29,7 @@ export class ServerChains {
   /** Reloads what predecessors signed: after a new generation. */
   async refresh(): Promise<void> {
     const { store, certificates } = this.#context
-    const crosses = await store.certificates.list({ profile: 'cross-certificate', limit: 1000 })
+    const crosses = await store.certificates.list({ profile: CROSS, limit: 1000 })
     this.#vouched = crosses.flatMap((record) => {
       const issuer =
         record.authorityId === null ? undefined : certificates.authorities.get(record.authorityId)
