@@ -235,6 +235,7 @@ function createClients() {
   return {
     ask: (command: Command): Promise<unknown> =>
       new Promise((resolve, reject) => {
+        worker.removeAllListeners()
         worker.once('message', resolve)
         worker.once('error', reject)
         worker.postMessage(command)

@@ -3,6 +3,8 @@ import type { ContractPolicy } from './policy.ts'
 /** New times count for a tenth: one slow answer does not shut the door. */
 const WEIGHT = 0.1
 const FIRST_GUESS_MS = 2
+/** Longer gaps are waits for somebody else (a responder, a provider), during which the processor is free. */
+const LONGEST_SAMPLE_MS = 20
 /** Begun per turn of the event loop: enough for their writes to share a commit, few enough for others to get a turn. */
 const PER_TURN = 16
 
@@ -15,7 +17,9 @@ export class Admission {
   readonly #policy: Pick<ContractPolicy, 'maxInFlight' | 'maxWaitMs'>
   readonly #waiting: (() => void)[] = []
   #inFlight = 0
-  #averageMs = FIRST_GUESS_MS
+  /** Between one piece of work done and the next, while there is any: what the one behind has to wait for each. */
+  #intervalMs = FIRST_GUESS_MS
+  #doneMs: number | undefined
   #scheduled = false
 
   constructor(policy: Pick<ContractPolicy, 'maxInFlight' | 'maxWaitMs'>) {
@@ -29,7 +33,7 @@ export class Admission {
   /** Undefined where there is no room; otherwise resolves with the outcome of the work. */
   run<T>(work: () => Promise<T>): Promise<T> | undefined {
     const { maxInFlight, maxWaitMs } = this.#policy
-    if (this.#inFlight >= maxInFlight || this.#waiting.length * this.#averageMs > maxWaitMs) return undefined
+    if (this.#inFlight >= maxInFlight || this.#inFlight * this.#intervalMs > maxWaitMs) return undefined
     this.#inFlight += 1
     return this.#work(work)
   }
@@ -43,12 +47,18 @@ export class Admission {
       return await work()
     } finally {
       this.#inFlight -= 1
+      this.#done()
     }
   }
 
-  /** What one piece of work took of the processor. */
-  took(ms: number): void {
-    this.#averageMs += (ms - this.#averageMs) * WEIGHT
+  #done(): void {
+    const nowMs = performance.now()
+    if (this.#doneMs !== undefined) {
+      const sampleMs = Math.min(nowMs - this.#doneMs, LONGEST_SAMPLE_MS)
+      this.#intervalMs += (sampleMs - this.#intervalMs) * WEIGHT
+    }
+    // What comes after a pause says nothing about how fast the work is.
+    this.#doneMs = this.#inFlight > 0 ? nowMs : undefined
   }
 
   #schedule(): void {

@@ -100,9 +100,7 @@ export class ContractProvisioning {
   }
 
   async #locally(stationId: string, request: CarRequest): Promise<RoutedOutcome> {
-    const begin = performance.now()
     const { result, contractId, fingerprint, unchecked } = await provisionLocally(this.#options, request)
-    this.#admission.took(performance.now() - begin)
     const who = result.request?.pcid?.text ?? result.request?.account?.text ?? 'unknown'
     const verdict: Verdict = {
       outcome: result.outcome,

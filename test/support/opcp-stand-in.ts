@@ -1,0 +1,158 @@
+/** A hosted contract pool as OPCP describes it, on loopback: its answers come from our own CPS over a pool of its own. */
+
+import { randomBytes } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { decodeV2gMessage, protocolOf } from '../../pki/index.ts'
+import type { PncWorld } from './pnc.ts'
+
+export const CLIENT = { clientId: 'gridkeep', clientSecret: 'a secret of the provider' }
+
+export interface OpcpStandIn {
+  readonly url: string
+  readonly tokenUrl: string
+  /** What happened, e.g. `POST /v1/ccp/signedContractData`. */
+  readonly seen: string[]
+  connections: number
+  /** Applied to contract requests: wait, fail so many times, or answer this instead. */
+  faults: { delayMs: number; failures: number; drops: number; instead: object | undefined }
+  /** Every token given out so far is refused from now on. */
+  expireTokens(): void
+  close(): Promise<void>
+}
+
+export async function startOpcpStandIn(
+  world: PncWorld,
+  tokenEncoding: 'json' | 'form' = 'json',
+): Promise<OpcpStandIn> {
+  const tokens = new Set<string>()
+  const sockets = new Set<Socket>()
+  const state = {
+    seen: [] as string[],
+    connections: 0,
+    faults: { delayMs: 0, failures: 0, drops: 0, instead: undefined as object | undefined },
+  }
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<undefined> {
+    const url = new URL(request.url ?? '/', 'http://stand.in')
+    state.seen.push(`${request.method} ${url.pathname}`)
+    const body = await read(request)
+    if (url.pathname === '/oauth/token') return token(body, request, response)
+    const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? ''
+    if (!tokens.has(bearer)) return send(response, 401, { error: 'invalid_token' })
+    if (url.pathname === '/v1/ccp/signedContractData') return contract(JSON.parse(body), request, response)
+    if (url.pathname === '/v1/root/rootCerts') return roots(url.searchParams.get('rootType'), response)
+    if (url.pathname.startsWith('/v1/oem/provCerts/')) return provisioning(response)
+    return send(response, 404, { errorMessages: ['no such resource'], traceId: '1' })
+  }
+
+  function token(body: string, request: IncomingMessage, response: ServerResponse): undefined {
+    const isForm = request.headers['content-type'] === 'application/x-www-form-urlencoded'
+    if (isForm !== (tokenEncoding === 'form')) return send(response, 400, { error: 'invalid_request' })
+    const fields = isForm ? Object.fromEntries(new URLSearchParams(body)) : JSON.parse(body)
+    if (fields.client_id !== CLIENT.clientId || fields.client_secret !== CLIENT.clientSecret)
+      return send(response, 401, { error: 'invalid_client', error_description: 'unknown client' })
+    if (fields.grant_type !== 'client_credentials')
+      return send(response, 400, { error: 'unsupported_grant_type' })
+    const value = randomBytes(16).toString('hex')
+    tokens.add(value)
+    send(response, 200, { access_token: value, token_type: 'Bearer', expires_in: 3600, scope: 'ccp' })
+  }
+
+  async function contract(
+    body: { certificateInstallationReq: string; xsdMsgDefNamespace: string },
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<undefined> {
+    const { faults } = state
+    if (faults.drops > 0) {
+      faults.drops--
+      request.socket.destroy()
+      return undefined
+    }
+    if (faults.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, faults.delayMs))
+    if (faults.failures > 0) {
+      faults.failures--
+      return send(response, 503, { errorMessages: ['busy'], traceId: '2' })
+    }
+    if (faults.instead) return send(response, 200, faults.instead)
+    const answer = await world.contracts.provide('opcp', {
+      action: 'Install',
+      iso15118SchemaVersion: body.xsdMsgDefNamespace,
+      exiRequest: body.certificateInstallationReq,
+    })
+    if (answer.status === 'Failed')
+      return send(response, 400, { errorMessages: [answer.detail ?? 'unreadable'], traceId: '3' })
+    const definition = {
+      certificateInstallationRes: answer.exiResponse,
+      ...accountOf(answer.exiResponse, body),
+    }
+    const content = { CCPResponse: { emaidContent: [{ messageDef: definition }] } }
+    if ('emaid' in definition) return send(response, 200, content)
+    const wantsExi = request.headers.alwaysreturnexi === 'true'
+    send(response, 404, { errorMessages: ['no contract'], traceId: '4', ...(wantsExi ? content : {}) })
+  }
+
+  function roots(type: string | null, response: ServerResponse): undefined {
+    const lines = type === 'v2g' ? ['v2g-root'] : type === 'mo' ? ['mo-root'] : []
+    const certificates =
+      type === 'oem'
+        ? [world.oem['15118-2'].root.certificate]
+        : lines
+            .flatMap((line) => world.certificates.authorities.generations(line))
+            .map(({ certificate }) => certificate)
+    const rootCertificates = certificates.map((certificate) => ({
+      rootCertificateId: certificate.fingerprint.slice(0, 16),
+      distinguishedName: certificate.subjectText,
+      rootType: type,
+      caCertificate: Buffer.from(certificate.der).toString('base64'),
+    }))
+    send(response, 200, { RootCertificateCollection: { rootCertificates } })
+  }
+
+  function provisioning(response: ServerResponse): undefined {
+    send(response, 404, { errorMessages: ['no such vehicle'], traceId: '5' })
+  }
+
+  const server = createServer((request, response) => {
+    handle(request, response).catch(() => response.destroy())
+  })
+  server.on('connection', (socket) => {
+    state.connections++
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return Object.assign(state, {
+    url,
+    tokenUrl: `${url}/oauth/token`,
+    expireTokens: () => tokens.clear(),
+    async close() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  })
+}
+
+/** The account of a successful answer; nothing for a refusal in the car's language. */
+function accountOf(
+  exiResponse: string,
+  { xsdMsgDefNamespace }: { xsdMsgDefNamespace: string },
+): { emaid?: string } {
+  if (protocolOf(xsdMsgDefNamespace) !== '15118-2') return {}
+  const { Body } = decodeV2gMessage(Buffer.from(exiResponse, 'base64'))
+  if (!('CertificateInstallationRes' in Body)) return {}
+  const { ResponseCode, eMAID } = Body.CertificateInstallationRes
+  return ResponseCode === 'OK' ? { emaid: eMAID.value } : {}
+}
+
+async function read(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function send(response: ServerResponse, status: number, body: object): undefined {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}
