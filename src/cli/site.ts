@@ -11,6 +11,7 @@ import type { CommandContext } from './parts.ts'
 
 type Site = components['schemas']['Site']
 type SiteStatus = components['schemas']['SiteStatus']
+type SiteReplay = components['schemas']['SiteReplay']
 
 interface LimitFlags extends ApiFlags {
   readonly json: boolean
@@ -26,6 +27,7 @@ export function addSite(program: Command, context: CommandContext): void {
   addSiteStatus(site, context)
   addSitePut(site, context)
   addSiteLimit(site, context)
+  addSiteReplay(site, context)
 }
 
 function addSiteList(site: Command, context: CommandContext): void {
@@ -151,4 +153,29 @@ function addSiteLimit(site: Command, context: CommandContext): void {
         () => `${node} of ${id} is limited to ${value} ${unit}${until ? ` until ${until}` : ''}.`,
       )
     })
+}
+
+function addSiteReplay(site: Command, context: CommandContext): void {
+  addApiOptions(site.command('replay <id>'))
+    .summary('a decision of the last hours, decided again from what it came from')
+    .requiredOption('--at <time>', 'the decision at or last before this time, e.g. 2026-12-31T20:00:00Z')
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  $ gridkeep site replay depot --at 2026-12-31T20:00:00Z')
+    .action(async (id: string, flags: ApiFlags & { json: boolean; at: string }) => {
+      if (Number.isNaN(Date.parse(flags.at)))
+        throw new CliFailure('cli.usage', `${flags.at} is no time; write it like 2026-12-31T20:00:00Z.`, 2)
+      const at = encodeURIComponent(new Date(flags.at).toISOString())
+      const path = `sites/${encodeURIComponent(id)}/replay?at=${at}`
+      // The service keeps to the contract that this type comes from.
+      const played = (await createApiClient(flags, context.io).request('GET', path)) as SiteReplay
+      print(context.io, flags.json, played, () => replayText(played))
+    })
+}
+
+function replayText(played: SiteReplay): string {
+  const verdict = played.same
+    ? 'This version decides the same.'
+    : 'This version decides otherwise than the one that recorded it.'
+  const alarms = played.status.alarms.map((alarm) => `${alarm.code} ${alarm.where}: ${alarm.detail}`)
+  return [`Policy ${played.policy}. ${verdict}`, ...alarms, '', statusText(played.status)].join('\n')
 }

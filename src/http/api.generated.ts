@@ -2029,6 +2029,12 @@ export interface components {
             at: string;
             nodes: components["schemas"]["SiteNodeStatus"][];
             evses: components["schemas"]["SiteEvseStatus"][];
+            alarms: {
+                code: string;
+                /** @description A node, an EVSE (`stationId#evseId`) or a limit source. */
+                where: string;
+                detail: string;
+            }[];
         };
         LimitInForce: {
             sourceId: string;

@@ -28,12 +28,13 @@ export function createEnergyStateStore(db: Database): EnergyStateStore {
         db.run('DELETE FROM site_snapshots WHERE site_id = ? AND at_ms < ?', siteId, keepFromMs)
         // From the newest back: whatever is older than the budget reaches.
         db.run(
-          `DELETE FROM site_snapshots WHERE site_id = ?1 AND at_ms <= (
+          `DELETE FROM site_snapshots WHERE site_id = ? AND at_ms <= (
              SELECT at_ms FROM (
                SELECT at_ms, sum(bytes) OVER (ORDER BY at_ms DESC) AS total
-               FROM site_snapshots WHERE site_id = ?1
-             ) WHERE total > ?2 ORDER BY at_ms DESC LIMIT 1
+               FROM site_snapshots WHERE site_id = ?
+             ) WHERE total > ? ORDER BY at_ms DESC LIMIT 1
            )`,
+          siteId,
           siteId,
           keepBytes,
         )

@@ -1,0 +1,128 @@
+import { describe, expect, test } from 'vitest'
+import { DEFAULT_SETTINGS, decide, openSite, type SiteSpec } from '../../../profiles/index.ts'
+import { Compliance } from '../../../src/energy/compliance.ts'
+import { readJson, replay, SnapshotRecorder, writeJson } from '../../../src/energy/snapshots.ts'
+import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
+
+const T0 = Date.parse('2026-11-22T10:00:00Z')
+const spec: SiteSpec = {
+  id: 'depot',
+  voltageV: 230,
+  root: {
+    kind: 'circuit',
+    id: 'grid',
+    limitA: 20,
+    children: ['A', 'B'].map((id) => ({
+      kind: 'station' as const,
+      id,
+      evses: [{ evseId: 1, supply: { kind: 'ac' as const, rotation: [1, 2, 3], maxA: 32 } }],
+    })),
+  },
+}
+const opened = openSite(spec)
+if (!opened.ok) throw new Error('The site of this test is refused')
+const { site } = opened
+
+function snapshotAt(nowMs: number, limitA: number) {
+  return {
+    nowMs,
+    limits: [
+      {
+        sourceId: 'cut',
+        origin: 'operator' as const,
+        target: 'grid',
+        unit: 'A' as const,
+        envelope: [{ fromMs: Number.NEGATIVE_INFINITY, value: limitA }],
+      },
+    ],
+    baseLoads: [],
+    evses: [],
+    policy: 'fair' as const,
+    settings: DEFAULT_SETTINGS,
+  }
+}
+
+describe('the record for replays', () => {
+  test('gives back the decision that was in force at a time, and comes to the same', async () => {
+    const store = createSqliteStore(':memory:')
+    const recorder = new SnapshotRecorder({ store, spec })
+    for (const [second, limitA] of [
+      [0, 18],
+      [10, 15],
+      [20, 12],
+    ] as const) {
+      const snapshot = snapshotAt(T0 + second * 1000, limitA)
+      await recorder.observe(snapshot, decide({ ...snapshot, site }))
+    }
+    const played = await replay(store, 'depot', T0 + 19_000)
+    expect(played?.at).toBe('2026-11-22T10:00:10.000Z')
+    expect(played?.same).toBe(true)
+    expect(played?.decision.nodes[0]).toMatchObject({ nodeId: 'grid', limitA: 15 })
+    expect(await replay(store, 'depot', T0 - 1)).toBeUndefined()
+    expect(await replay(store, 'elsewhere', T0 + 19_000)).toBeUndefined()
+    await store.close()
+  })
+
+  test('is bounded in size: the newest stay', async () => {
+    const store = createSqliteStore(':memory:')
+    const bounds = { keepFromMs: 0, keepBytes: 250 }
+    for (let index = 0; index < 5; index++)
+      await store.energy.keepSnapshot('depot', { atMs: index, data: new Uint8Array(100) }, bounds)
+    expect((await store.energy.snapshotAt('depot', 2))?.atMs).toBeUndefined()
+    expect((await store.energy.snapshotAt('depot', 3))?.atMs).toBe(3)
+    expect((await store.energy.snapshotAt('depot', 99))?.atMs).toBe(4)
+    await store.close()
+  })
+
+  test('infinite limits survive it', () => {
+    const value = { a: Number.POSITIVE_INFINITY, b: [Number.NEGATIVE_INFINITY, 1, null, 'x'] }
+    expect(readJson(writeJson(value))).toEqual(value)
+  })
+})
+
+describe('the compliance record', () => {
+  test('holds what was measured against what was allowed, per node and minute', () => {
+    const compliance = new Compliance(site)
+    const decision = decide({ ...snapshotAt(T0, 18), site })
+    const node = decision.nodes.find((report) => report.nodeId === 'grid')
+    if (!node) throw new Error('The grid connection has a limit')
+    const with18 = { ...decision, nodes: [{ ...node, phase: 1 as const, limitA: 18, measuredA: 20 }] }
+    const below = { ...decision, nodes: [{ ...node, phase: 1 as const, limitA: 18, measuredA: 10 }] }
+    const evseA = [
+      [10, 10, 10],
+      [0, 0, 0],
+    ] as const
+    for (let second = 0; second < 60; second++) {
+      const now = second < 3 ? with18 : below
+      const atMs = T0 + second * 1000
+      expect(compliance.observe({ decision: { ...now, atMs }, evseA, pricePerKwh: 0.5 })).toEqual([])
+    }
+    const done = compliance.observe({ decision: { ...below, atMs: T0 + 60_000 }, evseA })
+    expect(done).toHaveLength(1)
+    expect(done[0]).toMatchObject({
+      nodeId: 'grid',
+      minuteMs: T0,
+      limitA: [18, null, null],
+      highestA: [20, 0, 0],
+      msAbove: 3000,
+      longestExcursionMs: 3000,
+      ampereSecondsAbove: 6,
+    })
+    expect(done[0]?.meanA[0]).toBeCloseTo(10.5)
+    expect(done[0]?.deliveredWh).toBeCloseTo(115, 1)
+    expect(done[0]?.cost).toBeCloseTo(0.0575, 3)
+  })
+
+  test('a gap without decisions is not filled with what was measured before it', () => {
+    const compliance = new Compliance(site)
+    const decision = decide({ ...snapshotAt(T0, 18), site })
+    const evseA = [
+      [10, 10, 10],
+      [0, 0, 0],
+    ] as const
+    compliance.observe({ decision, evseA })
+    compliance.observe({ decision: { ...decision, atMs: T0 + 50_000 }, evseA })
+    const [grid] = compliance.current()
+    expect(grid?.deliveredWh).toBeLessThan(10)
+  })
+})
