@@ -106,7 +106,6 @@ function estService({ config, certificates, store, clock }: PkiListenerOptions):
     orders: certificates.orders,
     organisation: config.pki.organisation,
     v2gAuthority: certificates.v2gAuthority,
-    verifyPassword: async (stationId, password, hash) =>
-      (await credentials.verify(stationId, hash, password)) === 'match',
+    verifyPassword: (stationId, password, hash) => credentials.verify(stationId, hash, password),
   })
 }

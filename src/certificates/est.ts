@@ -27,7 +27,8 @@ export interface EstOptions {
   readonly orders: SigningOrders
   readonly organisation: string
   readonly v2gAuthority?: ExternalAuthority | undefined
-  verifyPassword(stationId: string, password: string, hash: string): Promise<boolean>
+  /** `busy`: nobody knows now; the caller comes back. */
+  verifyPassword(stationId: string, password: string, hash: string): Promise<'match' | 'mismatch' | 'busy'>
 }
 
 export interface EstCaller {
@@ -79,12 +80,13 @@ export class EstService {
     return verdict.ok ? { stationId: station.id, certificateDer: leafDer } : undefined
   }
 
-  async authenticatePassword(stationId: string, password: string): Promise<EstCaller | undefined> {
+  async authenticatePassword(stationId: string, password: string): Promise<EstCaller | 'busy' | undefined> {
     const station = await this.#activeStation(stationId)
     // A station of security profile 3 has a certificate, and a leftover password must not get it another one.
     if (!station?.passwordHash || station.securityProfile === 3) return undefined
-    const ok = await this.#options.verifyPassword(station.id, password, station.passwordHash)
-    return ok ? { stationId: station.id, certificateDer: undefined } : undefined
+    const verdict = await this.#options.verifyPassword(station.id, password, station.passwordHash)
+    if (verdict === 'busy') return 'busy'
+    return verdict === 'match' ? { stationId: station.id, certificateDer: undefined } : undefined
   }
 
   async #activeStation(id: string): Promise<Station | undefined> {

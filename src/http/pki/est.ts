@@ -54,6 +54,8 @@ function addRoutes(
       const label = labelOf(request.params.label)
       if (!label) return noSuchLabel(reply)
       const caller = await authenticate(services, request, failures)
+      if (caller === 'busy')
+        return reply.code(503).header('retry-after', 1).type('text/plain').send('Busy; try again\n')
       if (caller === 'blocked') return wait(reply, failures.blockedForMs(request.ip))
       if (!caller) {
         return reply
@@ -90,7 +92,7 @@ async function authenticate(
   services: EstServices,
   request: FastifyRequest,
   failures: FailedAttempts,
-): Promise<EstCaller | 'blocked' | undefined> {
+): Promise<EstCaller | 'blocked' | 'busy' | undefined> {
   const chain = presentedChain(request)
   const byCertificate = chain.length > 0 ? await services.authenticateCertificate(chain) : undefined
   if (byCertificate) return byCertificate

@@ -58,7 +58,8 @@ export type EstGeneratedKey =
 export interface EstServices {
   /** By TLS client certificate, leaf first. */
   authenticateCertificate(chainDer: readonly Uint8Array[]): Promise<EstCaller | undefined>
-  authenticatePassword(stationId: string, password: string): Promise<EstCaller | undefined>
+  /** `busy`: too many passwords are being checked; nobody knows yet. */
+  authenticatePassword(stationId: string, password: string): Promise<EstCaller | 'busy' | undefined>
   /** Certs-only CMS with the authorities of a label. */
   caCertificates(label: EstLabel): Promise<Uint8Array>
   csrAttributes(label: EstLabel): Uint8Array

@@ -35,7 +35,7 @@ async function gridkeep(...args: string[]): Promise<number> {
 test('a ceremony by files: init and sign on the offline machine, request and accept on the other', async () => {
   const offline = ['--data-dir', file('offline'), '--set', 'pki.organisation=Example CPO']
   expect(await gridkeep('ca', 'ceremony', 'init', 'v2g-root', ...offline), output.join('')).toBe(0)
-  const root = Certificate.parse(output.join('').match(/-----BEGIN[^]*END CERTIFICATE-----/)?.[0] ?? '')
+  const root = Certificate.parse(output.join('').match(/-----BEGIN[\s\S]*END CERTIFICATE-----/)?.[0] ?? '')
   expect(root.subjectText).toContain('V2G Root CA')
 
   const online = await createTestCertificates({ offlineLines: ['v2g-root'], startMs: Date.now() + 60_000 })
