@@ -30,6 +30,8 @@ const MAX_PRESIGNED = 20_000
 const MAX_CACHED = 50_000
 /** Beyond it a request is unusual (signed, or with extensions) and not worth a place in the cache. */
 const MAX_CACHED_REQUEST_BYTES = 512
+/** A revocation in this process shows at once; this bounds how long one by another process may stay unseen. */
+const STATUS_LIFE_MS = 30_000
 /** Presigning pauses after this many, so that requests are answered in between. */
 const PRESIGN_BATCH = 50
 
@@ -62,6 +64,8 @@ export interface OcspResponderState {
 export class OcspStatus {
   readonly #options: OcspStatusOptions
   readonly #cache = new OcspCache(MAX_CACHED)
+  /** Read from the store a moment ago: for answers with a nonce, which nothing else can be kept of. */
+  readonly #statuses = new Map<string, { readonly status: CertificateStatus; readonly untilMs: number }>()
   readonly #issuers = new Map<string, OwnIssuer>()
   /** By hash of issuer name and key, for every hash algorithm a request may use. */
   readonly #byCertId = new Map<string, OwnIssuer>()
@@ -134,7 +138,9 @@ export class OcspStatus {
 
   /** The status of a certificate changed: what was signed about it is not sent any more. */
   invalidate(authorityId: string, serialHex: string): void {
-    this.#cache.forget(`${authorityId}/${serialHex}`)
+    const key = `${authorityId}/${serialHex}`
+    this.#cache.forget(key)
+    this.#statuses.delete(key)
   }
 
   /** GetCertificateStatus (M06): `Failed` where the certificate's issuer is not ours. */
@@ -228,13 +234,23 @@ export class OcspStatus {
   }
 
   async #status(issuer: OwnIssuer, certId: CertId): Promise<CertificateStatus> {
-    const found = await this.#options.store.certificates.revocation(
-      issuer.authority.record.id,
-      certId.serialHex,
-    )
+    const { store, clock } = this.#options
+    const authorityId = issuer.authority.record.id
+    const key = `${authorityId}/${certId.serialHex}`
+    const nowMs = clock.now()
+    const known = this.#statuses.get(key)
+    if (known && nowMs < known.untilMs) return known.status
+    const { epoch } = this.#cache
+    const found = await store.certificates.revocation(authorityId, certId.serialHex)
+    // What was never issued may be in a moment.
     if (found === undefined) return UNKNOWN
-    if (found === null) return { kind: 'good' }
-    return { kind: 'revoked', atMs: Date.parse(found.revokedAt), reason: toReason(found.revocationReason) }
+    const status: CertificateStatus =
+      found === null
+        ? GOOD
+        : { kind: 'revoked', atMs: Date.parse(found.revokedAt), reason: toReason(found.revocationReason) }
+    if (this.#statuses.size >= MAX_CACHED) this.#statuses.clear()
+    if (epoch === this.#cache.epoch) this.#statuses.set(key, { status, untilMs: nowMs + STATUS_LIFE_MS })
+    return status
   }
 
   /** Signs the usual question about every living certificate ahead of the first who asks; again at half an answer's life. */
@@ -267,6 +283,7 @@ export class OcspStatus {
 }
 
 const UNKNOWN: CertificateStatus = { kind: 'unknown' }
+const GOOD: CertificateStatus = { kind: 'good' }
 
 function failure(error: OcspError): OcspHttpAnswer {
   return { der: ocspErrorResponse(error), caching: undefined }
