@@ -25,9 +25,14 @@ export function createPlot(element: HTMLElement, { lines, unit, height, data }: 
       width: element.clientWidth || 600,
       height,
       cursor: { y: false },
+      legend: { live: false },
       scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, (high ?? 1) * 1.08)] } },
       axes: [
-        { ...axis, values: (_plot, splits) => splits.map((second) => clock(second)) },
+        {
+          ...axis,
+          values: (_plot, splits) =>
+            splits.map((second) => clock(second, (splits.at(-1) ?? 0) - (splits[0] ?? 0) < 300)),
+        },
         { ...axis, size: 52, values: (_plot, splits) => splits.map((value) => `${value} ${unit}`) },
       ],
       series: [

@@ -1,3 +1,87 @@
+/** What happens, as it happens. */
+
+import { useState } from 'preact/hooks'
+import { dateTime } from '../format.ts'
+import { type LiveEvent, recentEvents } from '../live.ts'
+import { Badge, Empty, Heading, Panel, Scroll } from '../parts/basics.tsx'
+import { Choice, download, matches, Search, Toolbar, useFilters } from '../parts/filters.tsx'
+import { href } from '../router.ts'
+import { useSignal } from '../signal.ts'
+
+const SHOWN = 200
+
 export function view() {
-  return null
+  const live = useSignal(recentEvents)
+  const [held, setHeld] = useState<readonly LiveEvent[]>()
+  const filters = useFilters()
+  const { text, kind } = filters.query
+  const events = held ?? live
+  const kinds = [...new Set(live.map((one) => one.kind))].sort()
+  const shown = events.filter((one) => matches(text, JSON.stringify(one)) && (!kind || one.kind === kind))
+  return (
+    <div class="screen">
+      <Heading title="Live events" note="Since this page was opened, newest first; the latest 500 are kept.">
+        <button
+          type="button"
+          aria-pressed={held !== undefined}
+          onClick={() => setHeld(held === undefined ? live : undefined)}
+        >
+          {held === undefined ? 'Pause' : 'Go on'}
+        </button>
+        <button type="button" onClick={() => download('events.json', JSON.stringify(shown, null, 2))}>
+          Export
+        </button>
+      </Heading>
+      <Toolbar>
+        <Search filters={filters} name="text" label="Search" hint="station, type, anything in an event" />
+        <Choice filters={filters} name="kind" label="Kind" options={kinds.map((one) => [one, one])} />
+      </Toolbar>
+      <Panel flush>
+        {shown.length === 0 ? (
+          <Empty>Nothing has happened yet.</Empty>
+        ) : (
+          <Table events={shown.slice(0, SHOWN)} />
+        )}
+      </Panel>
+    </div>
+  )
+}
+
+function Table({ events }: { readonly events: readonly LiveEvent[] }) {
+  return (
+    <Scroll label="Events">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">When</th>
+            <th scope="col">Event</th>
+            <th scope="col">Station</th>
+            <th scope="col">More</th>
+          </tr>
+        </thead>
+        <tbody>
+          {events.map((event) => {
+            const { kind, at, stationId, ...more } = event
+            return (
+              <tr key={JSON.stringify(event)}>
+                <td class="fit">{dateTime(at)}</td>
+                <td class="fit">{event.critical === true ? <Badge tone="bad">{kind}</Badge> : kind}</td>
+                <td class="fit">
+                  {stationId === undefined ? '' : <a href={href(['stations', stationId])}>{stationId}</a>}
+                </td>
+                <td class="small">{moreText(more)}</td>
+              </tr>
+            )
+          })}
+        </tbody>
+      </table>
+    </Scroll>
+  )
+}
+
+function moreText(more: Readonly<Record<string, unknown>>): string {
+  return Object.entries(more)
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
+    .join(', ')
 }

@@ -15,7 +15,7 @@ export function EvseTable({ status, site }: { readonly status: SiteStatus; reado
   )
   return (
     <Scroll label="Charging points">
-      <table>
+      <table class="blocks">
         <thead>
           <tr>
             <th scope="col">Charging point</th>
@@ -68,8 +68,10 @@ function Row({ evse, maxA }: { readonly evse: EvseStatus; readonly maxA: number 
           </>
         )}
       </th>
-      <td class="num">{transactionId === null ? <span class="soft">no car</span> : amperes(drawsA)}</td>
-      <td class="num">
+      <td class="num" data-name="draws">
+        {transactionId === null ? <span class="soft">no car</span> : amperes(drawsA)}
+      </td>
+      <td class="num" data-name="granted">
         {amperes(grantedA)}
         {confirmedA !== null && Math.abs(confirmedA - grantedA) > 0.05 && (
           <div class="soft small">station has {amperes(confirmedA)}</div>
