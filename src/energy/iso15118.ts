@@ -122,5 +122,6 @@ export function judgeSchedule(options: {
     const whileLeased = untilMs > nowMs && step.fromMs < leaseEndMs
     return whileLeased && step.limitA > allowedA
   })
-  return { accepted: lease !== null && !exceeds, plan: { transactionId, steps, untilMs: endMs } }
+  const plan = { transactionId, steps, untilMs: endMs, allowedA: lease?.limitA ?? 0 }
+  return { accepted: lease !== null && !exceeds, plan }
 }

@@ -44,6 +44,8 @@ export interface EvPlan {
   readonly transactionId: string
   readonly steps: readonly { readonly fromMs: number; readonly limitA: number }[]
   readonly untilMs: number
+  /** What it was allowed when it chose: a plan that takes all of it says nothing of what the car could take. */
+  readonly allowedA: number
 }
 
 /**
@@ -203,6 +205,7 @@ export class LiveSite {
     const next = evPlan.steps.find((one) => one.fromMs > nowMs && one.fromMs <= nowMs + PLAN_LOOKAHEAD_MS)
     if (!step) return {}
     const plannedA = Math.max(step.limitA, next?.limitA ?? 0)
+    if (plannedA > evPlan.allowedA - PLAN_HEADROOM_A) return {}
     return { maxA: Math.max(evse.minA, plannedA + PLAN_HEADROOM_A) }
   }
 

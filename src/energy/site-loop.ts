@@ -194,11 +194,12 @@ export class SiteLoop {
     })
   }
 
-  /** Resolves when no turn runs or is asked for. */
+  /** Resolves when no turn runs or is asked for, nothing is under way and all is kept. */
   async idle(): Promise<void> {
-    while (this.#turn || this.#desk.busy) {
+    while (this.#turn || this.#desk.busy || this.#keeping) {
       await this.#turn
       await this.#desk.idle()
+      await this.#keeping
     }
   }
 

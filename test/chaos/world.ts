@@ -136,6 +136,11 @@ export class World {
   }
 
   async api(method: string, path: string, body?: object): Promise<unknown> {
+    const text = await this.text(path, method, body)
+    return text === '' ? undefined : JSON.parse(text)
+  }
+
+  async text(path: string, method = 'GET', body?: object): Promise<string> {
     const response = await fetch(`${this.#service.apiUrl}${path}`, {
       method,
       headers: {
@@ -147,7 +152,7 @@ export class World {
     })
     const text = await response.text()
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
-    return text === '' ? undefined : JSON.parse(text)
+    return text
   }
 
   #readMeters(): void {

@@ -39,7 +39,16 @@ class Stations implements StationBus {
   /** Called after every accepted profile: the invariant is looked at then. */
   onHeld: () => void = () => undefined
 
+  /** The most calls that were under way to one station at a time. */
+  mostAtOnce = 0
+  readonly #underWay = new Map<string, number>()
+
   call: StationBus['call'] = async (stationId, action, payload) => {
+    const now = (this.#underWay.get(stationId) ?? 0) + 1
+    this.#underWay.set(stationId, now)
+    this.mostAtOnce = Math.max(this.mostAtOnce, now)
+    await new Promise((resolve) => setImmediate(resolve))
+    this.#underWay.set(stationId, now - 1)
     if (!this.online.has(stationId)) return { kind: 'offline' }
     if (action !== 'SetChargingProfile') return { kind: 'answered', payload: { status: 'Accepted' } as never }
     const request = payload as SetChargingProfileRequest
@@ -354,6 +363,38 @@ test('a station that starts again must accept its safe default anew before it co
   expect(stations.log.find((one) => one.stationId === 'A')?.profile.chargingProfilePurpose).toBe(
     'TxDefaultProfile',
   )
+})
+
+test('no station is ever sent a second call before it has answered the first', async () => {
+  await connect('A')
+  await connect('B')
+  await transaction('A', 'Started', 0)
+  await transaction('B', 'Started', 0)
+  await settle()
+  expect(stations.log.length).toBeGreaterThanOrEqual(4)
+  expect(stations.mostAtOnce).toBe(1)
+})
+
+test('a profile that is refused again and again is given up, reported once, and counted at its worst', async () => {
+  await connect('A')
+  await connect('B')
+  await settle()
+  stations.answer = (id) =>
+    id === 'A'
+      ? { kind: 'answered', payload: { status: 'Rejected' } }
+      : { kind: 'answered', payload: { status: 'Accepted' } }
+  await transaction('A', 'Started', 0)
+  for (let round = 0; round < 12; round++) {
+    await turn()
+    nowMs += 10_000
+  }
+  const alarms = (await energy.status('depot'))?.alarms ?? []
+  expect(alarms).toContainEqual(expect.objectContaining({ code: 'lease-refused', where: 'A#1' }))
+  const events = await store.events.list({ stationId: 'A', kind: 'energy' })
+  expect(events.filter((event) => event.type === 'lease-refused')).toHaveLength(1)
+  await transaction('B', 'Started', 0)
+  await settle()
+  expect(stations.allowedA('B', true, nowMs) + 6).toBeLessThanOrEqual(limitA)
 })
 
 test('a station cannot be part of two sites, and a configuration that cannot be safe is refused with its node', async () => {

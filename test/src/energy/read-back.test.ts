@@ -1,0 +1,140 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { NO_BELIEF, openSite, profileIds } from '../../../profiles/index.ts'
+import type { StationBus } from '../../../src/bus/ports.ts'
+import { DemandBook } from '../../../src/energy/demand-book.ts'
+import { LiveSite } from '../../../src/energy/live-site.ts'
+import { readBack } from '../../../src/energy/read-back.ts'
+import type { ChargingProfileType } from '../../../src/ocpp/v201/messages.generated.ts'
+import type { Store } from '../../../src/store/ports.ts'
+import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
+
+const T0 = Date.parse('2026-11-22T10:00:00Z')
+const opened = openSite({
+  id: 'depot',
+  voltageV: 230,
+  root: {
+    kind: 'circuit',
+    id: 'grid',
+    limitA: 63,
+    children: [
+      {
+        kind: 'station',
+        id: 'A',
+        evses: [{ evseId: 1, supply: { kind: 'ac', rotation: [1, 2, 3], maxA: 32 } }],
+      },
+    ],
+  },
+})
+if (!opened.ok) throw new Error('The site of this test is refused')
+const { site } = opened
+const SAFE = { stationId: 'A', evseKey: 'A#1', slot: 'safe' } as const
+const HOLD = { stationId: 'A', evseKey: 'A#1', slot: 'hold' } as const
+
+let store: Store
+let live: LiveSite
+let held: ChargingProfileType[]
+let cleared: number[]
+let silent: boolean
+
+function profile(id: number, limit: number): ChargingProfileType {
+  return {
+    id,
+    stackLevel: 0,
+    chargingProfilePurpose: 'TxDefaultProfile',
+    chargingProfileKind: 'Absolute',
+    chargingSchedule: [{ id: 1, chargingRateUnit: 'A', chargingSchedulePeriod: [{ startPeriod: 0, limit }] }],
+  }
+}
+
+/** A station that reports what it holds in two parts, as stations with many profiles do. */
+const bus: StationBus = {
+  call: async (stationId, action, payload) => {
+    if (silent) return { kind: 'unanswered', reason: 'deadline' }
+    if (action === 'ClearChargingProfile') {
+      cleared.push((payload as { chargingProfileId: number }).chargingProfileId)
+      return { kind: 'answered', payload: { status: 'Accepted' } as never }
+    }
+    const { requestId } = payload as { requestId: number }
+    if (held.length === 0) return { kind: 'answered', payload: { status: 'NoProfiles' } as never }
+    const at = new Date(T0).toISOString()
+    for (const [index, one] of held.entries()) {
+      const detail = {
+        requestId,
+        chargingLimitSource: 'CSO',
+        evseId: 1,
+        chargingProfile: [one],
+        tbc: index < held.length - 1,
+      }
+      await store.events.record({
+        stationId,
+        kind: 'ReportChargingProfiles',
+        type: 'CSO',
+        at,
+        receivedAt: at,
+        critical: false,
+        detail,
+      })
+    }
+    return { kind: 'answered', payload: { status: 'Accepted' } as never }
+  },
+  isOnline: () => true,
+  onlineStations: () => ['A'],
+  disconnect: () => undefined,
+}
+
+const ask = () =>
+  readBack({ site, live, bus, store, deadlineMs: 1000, nowMs: T0, reported: async () => undefined }, 'A')
+
+beforeEach(async () => {
+  store = createSqliteStore(':memory:')
+  live = new LiveSite({ site, store, bus, demands: new DemandBook(store) })
+  held = []
+  cleared = []
+  silent = false
+  const ids = profileIds(1)
+  const acked = { profileId: ids.safe, limitA: 6, expiresAtMs: null, sentAtMs: T0, unit: 'A' as const }
+  await live.setSlot(SAFE, { ...NO_BELIEF, acked })
+})
+
+describe('asking a station what it holds', () => {
+  test('finds nothing where it holds what we believe, or less', async () => {
+    held = [profile(profileIds(1).safe, 6)]
+    expect(await ask()).toEqual({ result: 'kept', findings: [] })
+    held = [profile(profileIds(1).safe, 5)]
+    expect((await ask()).result).toBe('kept')
+    expect(live.slot(SAFE).acked?.limitA).toBe(6)
+  })
+
+  test('drops the belief in a profile that is gone, so that the EVSE counts at its worst', async () => {
+    expect((await ask()).result).toBe('differs')
+    expect(live.slot(SAFE)).toEqual(NO_BELIEF)
+  })
+
+  test('drops the belief in a profile that allows more than we wrote', async () => {
+    held = [profile(profileIds(1).safe, 16)]
+    expect((await ask()).findings).toEqual(['A#1: the safe profile says 16 A instead of 6 A'])
+    expect(live.slot(SAFE)).toEqual(NO_BELIEF)
+  })
+
+  test('a profile that has run out may be gone', async () => {
+    held = [profile(profileIds(1).safe, 6)]
+    const ids = profileIds(1)
+    const acked = { profileId: ids.hold, limitA: 0, expiresAtMs: T0 - 1, sentAtMs: T0, unit: 'A' as const }
+    await live.setSlot(HOLD, { ...NO_BELIEF, acked })
+    expect((await ask()).result).toBe('kept')
+    await live.setSlot(HOLD, { ...NO_BELIEF, acked: { ...acked, expiresAtMs: T0 + 1000 } })
+    expect((await ask()).result).toBe('differs')
+  })
+
+  test('clears profiles that are not ours', async () => {
+    held = [profile(profileIds(1).safe, 6), profile(4711, 32)]
+    expect((await ask()).findings).toEqual(['profile 4711 is not ours and was cleared'])
+    expect(cleared).toEqual([4711])
+  })
+
+  test('learns nothing from silence', async () => {
+    silent = true
+    expect(await ask()).toEqual({ result: 'unanswered', findings: [] })
+    expect(live.slot(SAFE).acked?.limitA).toBe(6)
+  })
+})
