@@ -255,6 +255,7 @@ async function start(
       contracts: contractAdministration(contracts),
       authorities: authorityAdministration(certificates, store),
       orders: ocpp.orders,
+      fleet: fleet.api(),
       localLists: ocpp.localLists,
       hashPassword,
     },

@@ -10,7 +10,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const kernel = [
   /^src\/store\/[\w-]+\.ts$/,
   /^src\/bus\/(ports|hub)\.ts$/,
-  /^src\/[\w-]+\/ports\.ts$/,
+  /^src\/[\w-]+\/(fleet\/)?ports\.ts$/,
   /^src\/ocpp\/v201\/messages\.generated\.ts$/,
   /^src\/observe\/clock\.ts$/,
   /^src\/config\.ts$/,

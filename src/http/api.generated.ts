@@ -1369,10 +1369,425 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/trust/anchors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Roots that stations may be given */
+        get: operations["listTrustAnchors"];
+        put?: never;
+        /** Add a root; only a valid self-signed CA is taken */
+        post: operations["createTrustAnchor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/trust/anchors/{use}/{fingerprint}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                use: components["schemas"]["RootUse"];
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forget a root that no policy names */
+        delete: operations["deleteTrustAnchor"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/trust/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which stations should hold which roots */
+        get: operations["listTrustPolicies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/trust/policies/{policyId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policyId: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Say which roots the stations of a scope should hold */
+        put: operations["putTrustPolicy"];
+        post?: never;
+        /** Forget a policy; what stations hold stays */
+        delete: operations["deleteTrustPolicy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/trust/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where stations hold something else than they should */
+        get: operations["listTrustDrift"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/stations/{stationId}/installed-certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        /** What the station said it holds */
+        get: operations["listInstalledCertificates"];
+        put?: never;
+        /** Ask the station what it holds */
+        post: operations["createStationInventory"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/stations/{stationId}/compromise": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The keys of a station are in wrong hands; revoke, block, report */
+        post: operations["createCompromiseResponse"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/stations/{stationId}/firmware-updates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signed firmware, its certificate checked before the station is asked (L01) */
+        post: operations["createFirmwareUpdate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/campaigns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Campaigns, newest first */
+        get: operations["listCampaigns"];
+        put?: never;
+        /** Plan a campaign; nothing is sent before it is started */
+        post: operations["createCampaign"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/campaigns/{campaignId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                campaignId: string;
+            };
+            cookie?: never;
+        };
+        /** A campaign, how far it is, and everyone who is not done */
+        get: operations["getCampaign"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/campaigns/{campaignId}/stations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                campaignId: string;
+            };
+            cookie?: never;
+        };
+        /** The stations of a campaign with their wave, step and reason */
+        get: operations["listCampaignStations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/campaigns/{campaignId}/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                campaignId: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start, pause, resume, roll back or cancel */
+        post: operations["createCampaignAction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @enum {string} */
+        RootUse: "V2GRootCertificate" | "MORootCertificate" | "CSMSRootCertificate" | "ManufacturerRootCertificate";
+        TrustAnchorOrder: {
+            use: components["schemas"]["RootUse"];
+            pem: string;
+        };
+        TrustAnchor: {
+            fingerprint: string;
+            use: components["schemas"]["RootUse"];
+            subject: string;
+            /** Format: date-time */
+            notBefore: string;
+            /** Format: date-time */
+            notAfter: string;
+            /** Format: date-time */
+            createdAt: string;
+        };
+        TrustPolicyOrder: {
+            /** @enum {string} */
+            scope: "all" | "site" | "group" | "station";
+            /** @default  */
+            scopeId: string;
+            use: components["schemas"]["RootUse"];
+            fingerprints: string[];
+            /** @enum {string} */
+            repair: "report" | "install" | "exact";
+        };
+        TrustPolicy: {
+            id: string;
+            /** @enum {string} */
+            scope: "all" | "site" | "group" | "station";
+            scopeId: string;
+            use: components["schemas"]["RootUse"];
+            fingerprints: string[];
+            /** @enum {string} */
+            repair: "report" | "install" | "exact";
+            setBy: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        TrustDrift: {
+            stationId: string;
+            /** @enum {string} */
+            kind: "missing" | "unknown" | "expired" | "wrong-generation" | "not-reported";
+            use: string | null;
+            certificate: string | null;
+            subject: string | null;
+        };
+        InstalledCertificate: {
+            use: string;
+            hashAlgorithm: string;
+            issuerNameHash: string;
+            issuerKeyHash: string;
+            serialNumber: string;
+            parentKey: string | null;
+            /** Format: date-time */
+            reportedAt: string;
+        };
+        StationInventory: {
+            /** @description null where the station never said or something was changed since. */
+            inventoryAt: string | null;
+            detail: string | null;
+            items: components["schemas"]["InstalledCertificate"][];
+            drift: components["schemas"]["TrustDrift"][];
+        };
+        CompromiseOrder: {
+            /** @default true */
+            block: boolean;
+        };
+        CompromiseReport: {
+            stationId: string;
+            revoked: string[];
+            alreadyRevoked: string[];
+            blocked: boolean;
+            /** @enum {string} */
+            rekey: "blocked" | "password-needed" | "enrol-again";
+            nextSteps: string[];
+        };
+        FirmwareOrder: {
+            location: string;
+            /** Format: date-time */
+            retrieveDateTime: string;
+            /** Format: date-time */
+            installDateTime?: string;
+            signingCertificate: string;
+            signature: string;
+        };
+        FirmwareAnswer: {
+            orderId: string;
+            state: string;
+            outcome: string | null;
+        };
+        /** @enum {string} */
+        CampaignKind: "roots" | "csms-root-rollover" | "station-leaf" | "secc-leaf" | "basic-auth-password" | "security-profile";
+        AnchorName: {
+            use: components["schemas"]["RootUse"];
+            fingerprint: string;
+        };
+        CampaignOrder: {
+            kind: components["schemas"]["CampaignKind"];
+            name: string;
+            targets: {
+                all?: boolean;
+                sites?: string[];
+                groups?: string[];
+                stations?: string[];
+            };
+            parameters?: {
+                install?: components["schemas"]["AnchorName"][];
+                remove?: components["schemas"]["AnchorName"][];
+                allowProfile1?: boolean;
+                /** @enum {integer} */
+                toProfile?: 2 | 3;
+                url?: string;
+                slot?: number;
+                holdBeforeCutover?: boolean;
+                revertOnHalt?: boolean;
+                keepOldRoot?: boolean;
+            };
+            limits?: {
+                waves?: {
+                    stations?: number;
+                    percent?: number;
+                }[];
+                perSite?: number;
+                perHour?: number;
+                atOnce?: number;
+                maxFailures?: number;
+                soakS?: number;
+                offlineGraceS?: number;
+            };
+            /** Format: date-time */
+            deadline?: string;
+        };
+        Campaign: {
+            id: string;
+            kind: components["schemas"]["CampaignKind"];
+            name: string;
+            /** @enum {string} */
+            state: "planned" | "running" | "paused" | "halted" | "rolling-back" | "finished" | "rolled-back" | "cancelled";
+            phase: string;
+            wave: number;
+            waves: number;
+            detail: string | null;
+            createdBy: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+            deadline: string | null;
+            parameters: {
+                [key: string]: unknown;
+            };
+            limits: {
+                [key: string]: unknown;
+            };
+        };
+        CampaignStation: {
+            stationId: string;
+            siteId: string;
+            wave: number;
+            /** @enum {string} */
+            state: "excluded" | "pending" | "running" | "deferred" | "done" | "failed" | "straggler" | "rolled-back";
+            step: string;
+            reason: string | null;
+            attempts: number;
+            startedAt: string | null;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        CampaignReport: {
+            campaign: components["schemas"]["Campaign"];
+            counts: {
+                [key: string]: number;
+            };
+            rest: {
+                stationId: string;
+                state: string;
+                step: string;
+                reason: string | null;
+                attempts: number;
+            }[];
+        };
+        CampaignAction: {
+            /** @enum {string} */
+            action: "start" | "pause" | "resume" | "rollback" | "cancel";
+        };
         Problem: {
             type: string;
             title: string;
@@ -5168,6 +5583,403 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listTrustAnchors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The anchors. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["TrustAnchor"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createTrustAnchor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrustAnchorOrder"];
+            };
+        };
+        responses: {
+            /** @description Added, or there before. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustAnchor"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteTrustAnchor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                use: components["schemas"]["RootUse"];
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forgotten. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listTrustPolicies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policies. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["TrustPolicy"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putTrustPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policyId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrustPolicyOrder"];
+            };
+        };
+        responses: {
+            /** @description The policy. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustPolicy"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteTrustPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policyId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forgotten. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listTrustDrift: {
+        parameters: {
+            query?: {
+                stationId?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Missing, unknown, expired, of a wrong generation, or never reported. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["TrustDrift"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listInstalledCertificates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One row per certificate, sub-CAs with their parent. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StationInventory"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createStationInventory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What it said. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StationInventory"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createCompromiseResponse: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompromiseOrder"];
+            };
+        };
+        responses: {
+            /** @description What was done and what is left to do. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompromiseReport"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createFirmwareUpdate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FirmwareOrder"];
+            };
+        };
+        responses: {
+            /** @description The order that follows the update to its end. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FirmwareAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listCampaigns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The campaigns. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Campaign"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createCampaign: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CampaignOrder"];
+            };
+        };
+        responses: {
+            /** @description The plan. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CampaignReport"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getCampaign: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                campaignId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CampaignReport"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listCampaignStations: {
+        parameters: {
+            query?: {
+                after?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                campaignId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stations. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["CampaignStation"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createCampaignAction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                campaignId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CampaignAction"];
+            };
+        };
+        responses: {
+            /** @description The campaign. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Campaign"];
+                };
             };
             default: components["responses"]["Problem"];
         };

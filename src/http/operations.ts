@@ -6,6 +6,7 @@ import { callOperations } from './resources/calls.ts'
 import { certificateOperations } from './resources/certificates.ts'
 import { contractOperations } from './resources/contracts.ts'
 import { energyOperations } from './resources/energy.ts'
+import { campaignOperations, fleetOperations } from './resources/fleet.ts'
 import { limitSourceOperations } from './resources/limit-sources.ts'
 import { limitOperations } from './resources/limits.ts'
 import { localListOperations } from './resources/local-lists.ts'
@@ -34,6 +35,8 @@ export function createOperations(
     ...sessionOperations(services),
     ...tokenOperations(services),
     ...certificateOperations(services),
+    ...fleetOperations(services),
+    ...campaignOperations(services),
     ...authorityOperations(services),
     ...contractOperations(services),
     ...vehicleOperations(services),

@@ -1,6 +1,7 @@
 /** What the API asks of the rest of the service. The composition root satisfies it. */
 
 import type { CallOutcome, EventHub, StationBus } from '../bus/ports.ts'
+import type { FleetApi } from '../certificates/fleet/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { Action, Requests } from '../ocpp/v201/messages.generated.ts'
 import type { AuthorityOperation, CrlRecord } from '../store/certificates.ts'
@@ -10,6 +11,8 @@ import type { StationOrder } from '../store/orders.ts'
 import type { Store } from '../store/ports.ts'
 import type { LimitRecord, SiteRecord } from '../store/sites.ts'
 import type { components } from './api.generated.ts'
+
+export type { FleetApi } from '../certificates/fleet/ports.ts'
 
 export type SiteConfig = components['schemas']['SiteConfig']
 export type SiteStatus = components['schemas']['SiteStatus']
@@ -231,6 +234,8 @@ export interface ApiServices {
   readonly authorities?: AuthorityAdministration
   /** Left out: the service has no contract pool. */
   readonly contracts?: ContractAdministration
+  /** Left out: nobody looks after what stations trust. */
+  readonly fleet?: FleetApi
   /** Left out: the service offers plain calls only. */
   readonly orders?: OrderService
   readonly localLists?: LocalListService

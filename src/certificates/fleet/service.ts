@@ -6,10 +6,12 @@ import { inspectAnchor, toAnchor } from './anchors.ts'
 import { Campaigns } from './campaigns.ts'
 import { type CompromiseReport, respondToCompromise } from './compromise.ts'
 import { audit, DEFAULT_TIMING, type FleetContext, type FleetTiming, isoAt } from './context.ts'
+import { checkFirmware } from './firmware.ts'
 import { Inventory } from './inventory.ts'
 import type { KindServices } from './kinds.ts'
 import { Leaves } from './leaves.ts'
 import { Passwords } from './passwords.ts'
+import type { FleetApi } from './ports.ts'
 import { ProfileUpgrades } from './profile-upgrades.ts'
 import { Reconciler } from './reconciler.ts'
 import { DEFAULT_RENEWAL_LIMITS, type RenewalLimits, Renewals } from './renewals.ts'
@@ -150,6 +152,21 @@ export class FleetService {
       { leaves: this.#leaves, passwords: this.#passwords },
       { stationId, ...options },
     )
+  }
+
+  /** What the operator API asks for. */
+  api(): FleetApi {
+    return {
+      addAnchor: (use, pem, actor) => this.addAnchor(use, pem, actor),
+      policiesChanged: () => this.reconciler.lookAtAll(),
+      drift: (filter) => this.reconciler.drift(filter),
+      refreshInventory: async (stationId) => (await this.inventory.refresh(stationId))?.why,
+      compromise: (stationId, options) => this.compromise(stationId, options),
+      checkFirmware: (firmware) => checkFirmware(this.context, firmware),
+      planCampaign: (order, actor) => this.campaigns.create(order, actor),
+      actOnCampaign: (id, action, actor) => this.campaigns.act(id, action, actor),
+      campaignReport: (id) => this.campaigns.report(id),
+    }
   }
 
   /** The certificate port of the OCPP side, with what the fleet learns and decides at the door. */

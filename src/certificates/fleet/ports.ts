@@ -1,0 +1,33 @@
+/** Port: what the operator API asks of the fleet's certificates. */
+
+import type { RootUse } from '../../../pki/index.ts'
+import type { Campaign, TrustAnchor } from '../../store/fleet.ts'
+import type { CampaignAction, CampaignOrder, CampaignReport } from './campaigns.ts'
+import type { CompromiseReport } from './compromise.ts'
+import type { Drift } from './drift.ts'
+import type { FirmwareVerdict, SignedFirmware } from './firmware.ts'
+
+export type { CampaignAction, CampaignOrder, CampaignReport } from './campaigns.ts'
+
+export interface FleetApi {
+  addAnchor(
+    use: RootUse,
+    pem: string,
+    actor: string,
+  ): Promise<
+    { readonly ok: true; readonly anchor: TrustAnchor } | { readonly ok: false; readonly message: string }
+  >
+  policiesChanged(): void
+  drift(filter: { readonly stationId?: string; readonly limit?: number }): Promise<Drift[]>
+  /** Undefined where the station answered; otherwise why not. */
+  refreshInventory(stationId: string): Promise<string | undefined>
+  compromise(
+    stationId: string,
+    options: { readonly actor: string; readonly block: boolean },
+  ): Promise<CompromiseReport | undefined>
+  checkFirmware(firmware: SignedFirmware): Promise<FirmwareVerdict>
+  /** Throws with a `code` (campaign.unknown, campaign.invalid, campaign.conflict) where it is refused. */
+  planCampaign(order: CampaignOrder, actor: string): Promise<Campaign>
+  actOnCampaign(id: string, action: CampaignAction, actor: string): Promise<Campaign>
+  campaignReport(id: string): Promise<CampaignReport>
+}
