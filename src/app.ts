@@ -18,6 +18,8 @@ import { createCertificateService, createLateBus } from './certificates/service.
 import type { Config } from './config.ts'
 import { createPlanSolver } from './energy/plan-solver.ts'
 import { EnergyService } from './energy/service.ts'
+import { createEventSinks } from './event-sinks.ts'
+import { Exporter } from './export/exporter.ts'
 import { createExternalAuthority } from './external-authority.ts'
 import { createHttpServer, ensureFirstAdminKey } from './http/index.ts'
 import { openWrappedKeys } from './keys/wrapped.ts'
@@ -48,6 +50,8 @@ const FOREIGN_REFRESH_MS = 60_000
 /** A plan that takes longer is not worth waiting for: the next one comes in minutes. */
 const PLAN_TIME_LIMIT_S = 20
 const ORDER_SWEEP_MS = 5_000
+/** Security events leave within this time. */
+const EXPORT_SWEEP_MS = 1_000
 
 export interface Gridkeep {
   readonly urls: {
@@ -222,6 +226,15 @@ async function start(
   undo.push(() => energy.stop())
   certificates.start(ocpp.bus)
   undo.push(() => certificates.stop())
+  const exporter = new Exporter({
+    events: store.events,
+    fleet: store.fleet,
+    sinks: await createEventSinks(config.export, clock),
+    log,
+    sweepMs: EXPORT_SWEEP_MS,
+  })
+  exporter.start()
+  undo.push(() => exporter.stop())
   fleet.start()
   undo.push(() => fleet.stop())
   contracts.start()

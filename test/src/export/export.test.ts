@@ -1,0 +1,178 @@
+import { createServer } from 'node:http'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { pino } from 'pino'
+import { afterEach, describe, expect, it } from 'vitest'
+import { exchange } from '../../../src/certificates/outbound.ts'
+import { Exporter, type Sink } from '../../../src/export/exporter.ts'
+import { toSyslog } from '../../../src/export/message.ts'
+import { refusePrivate } from '../../../src/export/private-address.ts'
+import { createSyslog } from '../../../src/export/syslog.ts'
+import { createWebhook, sign } from '../../../src/export/webhook.ts'
+import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
+
+const clock = { now: () => Date.parse('2026-11-22T10:00:00Z') }
+const at = '2026-11-22T10:00:00.000Z'
+const event = {
+  stationId: 'CS-1',
+  kind: 'security',
+  type: 'TamperDetectionActivated',
+  at,
+  receivedAt: at,
+  critical: true,
+  detail: { techInfo: 'lid' },
+}
+const message = {
+  id: 7,
+  source: 'station',
+  stationId: 'CS-1',
+  type: 'TamperDetectionActivated',
+  severity: 'alarm',
+  at,
+  receivedAt: at,
+  detail: {},
+} as const
+const close: (() => void)[] = []
+afterEach(() => {
+  for (const one of close.splice(0)) one()
+})
+
+describe('Security events', () => {
+  it('A04.FR.02: reach every sink in order and at least once, also after failures and a restart', async () => {
+    const store = createSqliteStore(':memory:')
+    for (const type of ['A', 'B', 'C']) await store.events.record({ ...event, type })
+    await store.events.record({ ...event, kind: 'monitoring', type: 'no security event' })
+    const got: string[] = []
+    let fails = 2
+    const sink: Sink = {
+      name: 'test',
+      async send(messages) {
+        if (fails-- > 0) throw new Error('not now')
+        got.push(...messages.map(({ type }) => type))
+      },
+      async close() {},
+    }
+    const make = () =>
+      new Exporter({
+        events: store.events,
+        fleet: store.fleet,
+        sinks: [sink],
+        log: pino({ level: 'silent' }),
+        sweepMs: 1e6,
+      })
+    const first = make()
+    await first.advance(0)
+    await first.advance(500)
+    expect(fails).toBe(1)
+    await first.advance(1_000)
+    await first.advance(10_000)
+    expect(got).toEqual(['A', 'B', 'C'])
+    await store.events.record({ ...event, type: 'D' })
+    await make().advance(0)
+    expect(got).toEqual(['A', 'B', 'C', 'D'])
+    await store.close()
+  })
+
+  it('are posted with a signature that the receiver can check', async () => {
+    const seen: { signature: string; body: string }[] = []
+    const server = createServer((request, response) => {
+      let body = ''
+      request.on('data', (chunk: Buffer) => {
+        body += chunk.toString()
+      })
+      request.on('end', () => {
+        seen.push({ signature: String(request.headers['x-gridkeep-signature']), body })
+        response.writeHead(seen.length === 1 ? 204 : 302, { location: 'http://169.254.169.254/' })
+        response.end()
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    close.push(() => server.close())
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`
+    const secret = 'a secret of thirty-two characters'
+    const sink = createWebhook({
+      url,
+      secret: async () => secret,
+      allowPrivate: true,
+      refuseAddress: refusePrivate,
+      exchange,
+      clock,
+    })
+    await sink.send([message])
+    const seconds = clock.now() / 1000
+    expect(seen[0]?.signature).toBe(`t=${seconds},v1=${sign(secret, seconds, seen[0]?.body ?? '')}`)
+    await expect(sink.send([message])).rejects.toThrow('302')
+  })
+
+  it('are never posted in the clear, with credentials in the address, or to a private address', async () => {
+    const base = {
+      secret: async () => 'x',
+      refuseAddress: refusePrivate,
+      exchange,
+      clock,
+      allowPrivate: false,
+    }
+    expect(() => createWebhook({ ...base, url: 'http://example.com/' })).toThrow('https')
+    expect(() => createWebhook({ ...base, url: 'https://a:b@example.com/' })).toThrow('credentials')
+    for (const host of [
+      '127.0.0.1',
+      '10.1.2.3',
+      '169.254.169.254',
+      '[::1]',
+      '[fd00::1]',
+      '[::ffff:10.0.0.1]',
+      '0.0.0.0',
+      'localhost',
+    ])
+      await expect(createWebhook({ ...base, url: `https://${host}/` }).send([message])).rejects.toThrow(
+        /private address/,
+      )
+    for (const address of ['8.8.8.8', '2606:4700::1111']) expect(refusePrivate(address)).toBeUndefined()
+    for (const address of [
+      '100.64.0.1',
+      '192.168.1.1',
+      '172.31.255.255',
+      'fe80::1%eth0',
+      '64:ff9b::a00:1',
+      'nonsense',
+    ])
+      expect(refusePrivate(address)).toBeDefined()
+  })
+
+  it('go to syslog as RFC 5424 with octet counting; nothing in them can look like another message', async () => {
+    const received: Buffer[] = []
+    const server = createTcpServer((socket) => socket.on('data', (chunk) => received.push(chunk)))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    close.push(() => server.close())
+    const sink = createSyslog({
+      host: '127.0.0.1',
+      port: (server.address() as AddressInfo).port,
+      tls: undefined,
+      ownName: 'csms 1',
+    })
+    const hostile = { ...message, stationId: 'x"]\n<1>1', detail: { techInfo: 'line\nbreak é' } }
+    await sink.send([message, hostile])
+    await expect.poll(() => Buffer.concat(received).toString('utf8')).toContain('break')
+    let rest = Buffer.concat(received)
+    const texts: string[] = []
+    while (rest.length > 0) {
+      const space = rest.indexOf(0x20)
+      const length = Number(rest.subarray(0, space))
+      texts.push(rest.subarray(space + 1, space + 1 + length).toString('utf8'))
+      rest = rest.subarray(space + 1 + length)
+    }
+    await sink.close()
+    expect(texts).toHaveLength(2)
+    expect(texts[0]).toMatch(
+      /^<105>1 2026-11-22T10:00:00\.000Z csms1 gridkeep - TamperDetectionActivated \[gridkeep@32473 id="7" source="station" station="CS-1" type="TamperDetectionActivated"\] \uFEFF\{\}$/,
+    )
+    expect(texts[1]).toContain('station="x\\"\\] <1>1"')
+    expect(texts.join('')).not.toContain('\n')
+  })
+
+  it('are cut to a size that servers take, never within a character', () => {
+    const text = toSyslog({ ...message, severity: 'notice', detail: { text: 'é'.repeat(9000) } }, '')
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(8192)
+    expect(text).toMatch(/^<109>1 \S+ - gridkeep/)
+    expect(text.endsWith('\uFFFD')).toBe(false)
+  })
+})
