@@ -49,10 +49,14 @@ export class ContractChanged extends Error {
   readonly code = 'contract-changed'
 }
 
-/** Answers from our own pool. What is on offer leaves only after certificate, contract and answer are on disk. */
+/**
+ * Answers from our own pool. What is on offer leaves only after certificate, contract and answer are on disk; what
+ * `note` writes about it (the audit trail) is part of the same wait.
+ */
 export async function provisionLocally(
   options: LocalProvisioningOptions,
   request: CarRequest,
+  note: (outcome: LocalOutcome) => Promise<unknown>,
 ): Promise<LocalOutcome> {
   const { clock, random, trust, identity, revocations, policy } = options
   const atMs = clock.now()
@@ -88,12 +92,20 @@ export async function provisionLocally(
       },
     )
     const contractId = chosen?.contract.id
-    if (result.outcome === 'refused' || !chosen)
-      return { result, contractId, fingerprint: undefined, unchecked }
+    if (result.outcome === 'refused' || !chosen) {
+      const outcome = { result, contractId, fingerprint: undefined, unchecked }
+      await note(outcome)
+      return outcome
+    }
     const provisioned = toProvisioned(options, request, { result, chosen, atMs })
-    if (!(await options.store.contracts.recordProvisioned(provisioned)))
-      throw new ContractChanged(`The contract ${contractId} changed while its answer was made`)
-    return { result, contractId, fingerprint: provisioned.certificate.fingerprint, unchecked }
+    const { fingerprint } = provisioned.certificate
+    const outcome = { result, contractId, fingerprint, unchecked }
+    const [isRecorded] = await Promise.all([
+      options.store.contracts.recordProvisioned(provisioned),
+      note(outcome),
+    ])
+    if (!isRecorded) throw new ContractChanged(`The contract ${contractId} changed while its answer was made`)
+    return outcome
   } finally {
     chosen?.wipe()
   }

@@ -8,6 +8,7 @@ import { Admission } from './admission.ts'
 import {
   type CarRequest,
   ContractChanged,
+  type LocalOutcome,
   type LocalProvisioningOptions,
   provisionLocally,
 } from './local-provisioning.ts'
@@ -100,31 +101,30 @@ export class ContractProvisioning {
   }
 
   async #locally(stationId: string, request: CarRequest): Promise<RoutedOutcome> {
-    const { result, contractId, fingerprint, unchecked } = await provisionLocally(this.#options, request)
-    const who = result.request?.pcid?.text ?? result.request?.account?.text ?? 'unknown'
-    const verdict: Verdict = {
-      outcome: result.outcome,
-      responseCode: result.responseCode ?? null,
-      ...(contractId === undefined ? {} : { contractId }),
-      ...(fingerprint === undefined ? {} : { fingerprint }),
-      ...(unchecked.length === 0 ? {} : { unchecked }),
-      ...(result.outcome === 'refused' ? { code: result.refusal.code, reason: result.refusal.reason } : {}),
-    }
-    if (result.outcome === 'refused' && result.ocppStatus === 'Failed')
+    const { requestHash } = request
+    const { result, ...made } = await provisionLocally(this.#options, request, (outcome) =>
+      this.#audit(stationId, subjectOf(outcome), { ...verdictOf(outcome), by: 'local', requestHash }),
+    )
+    const verdict = verdictOf({ result, ...made })
+    if (result.ocppStatus === 'Failed')
       this.#options.log.warn({ stationId, ...verdict }, 'A car got no contract for a reason of ours')
-    return {
-      by: 'local',
-      subject: who,
-      verdict,
-      refusal: result.outcome === 'refused' ? result.refusal.code : undefined,
-      answer:
-        result.ocppStatus === 'Accepted' && result.exiResponse !== undefined
-          ? accepted(result.exiResponse)
-          : failed(
-              result.outcome === 'refused' ? reasonCode(result.refusal.code) : 'Failed',
-              result.outcome === 'refused' ? result.refusal.reason : '',
-            ),
-    }
+    const subject = subjectOf({ result, ...made })
+    const by = 'local'
+    if (result.outcome === 'provisioned')
+      return {
+        by,
+        subject,
+        verdict,
+        isAudited: true,
+        refusal: undefined,
+        answer: accepted(result.exiResponse),
+      }
+    const { refusal, ocppStatus, exiResponse } = result
+    const answer =
+      ocppStatus === 'Accepted' && exiResponse !== undefined
+        ? accepted(exiResponse)
+        : failed(reasonCode(refusal.code), refusal.reason)
+    return { by, subject, verdict, isAudited: true, refusal: refusal.code, answer }
   }
 
   async #conclude(
@@ -132,15 +132,16 @@ export class ContractProvisioning {
     request: CarRequest,
     outcome: RoutedOutcome,
   ): Promise<EvCertificateAnswer> {
-    const { answer, by, subject, verdict } = outcome
+    const { answer, by, subject, verdict, isAudited = false } = outcome
     const { requestHash, maxResponseCharacters } = request
     const tooLong = answer.exiResponse.length > maxResponseCharacters
-    await this.#audit(stationId, subject, {
-      ...verdict,
-      ...(tooLong ? { outcome: 'refused', code: 'response-too-large' } : {}),
-      by,
-      requestHash,
-    })
+    if (!isAudited || tooLong)
+      await this.#audit(stationId, subject, {
+        ...verdict,
+        ...(tooLong ? { outcome: 'refused', code: 'response-too-large' } : {}),
+        by,
+        requestHash,
+      })
     if (!tooLong) return answer
     this.#options.log.warn(
       { stationId, characters: answer.exiResponse.length, limit: maxResponseCharacters },
@@ -186,6 +187,22 @@ export class ContractProvisioning {
       subject,
       detail,
     })
+  }
+}
+
+/** PCID or eMAID, once the car has proved it. */
+function subjectOf({ result: { request } }: LocalOutcome): string {
+  return request?.pcid?.text ?? request?.account?.text ?? 'unknown'
+}
+
+function verdictOf({ result, contractId, fingerprint, unchecked }: LocalOutcome): Verdict {
+  return {
+    outcome: result.outcome,
+    responseCode: result.responseCode ?? null,
+    ...(contractId === undefined ? {} : { contractId }),
+    ...(fingerprint === undefined ? {} : { fingerprint }),
+    ...(unchecked.length === 0 ? {} : { unchecked }),
+    ...(result.outcome === 'refused' ? { code: result.refusal.code, reason: result.refusal.reason } : {}),
   }
 }
 

@@ -22,6 +22,8 @@ export interface RoutedOutcome {
   /** Undefined where the car gets a certificate. */
   readonly refusal: RefusalCode | 'provider-none' | 'provider-refused' | 'provider-unreachable' | undefined
   readonly answer: EvCertificateAnswer
+  /** The audit trail has it already. */
+  readonly isAudited?: boolean
 }
 
 export interface RoutableRequest {

@@ -61,11 +61,11 @@ describe('a car of somebody else', () => {
     await hosted.contract(PCID, EMAID)
     const { verdict } = await ask(hosted.car(PCID))
     expect(verdict).toMatchObject({ ok: true, contract: { emaid: EMAID } })
-    const [entry] = await ours.store.audit.list({ action: 'contract.provision' })
-    expect(entry).toMatchObject({
-      subject: PCID,
-      detail: { by: 'hosted', outcome: 'provisioned', emaid: EMAID },
-    })
+    const entries = await ours.store.audit.list({ action: 'contract.provision' })
+    expect(entries).toMatchObject([
+      { detail: { by: 'local', outcome: 'refused', code: 'chain-invalid' } },
+      { subject: PCID, detail: { by: 'hosted', outcome: 'provisioned', emaid: EMAID } },
+    ])
   })
 
   test('hears from the provider in its own language that there is none', async () => {
