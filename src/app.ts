@@ -17,6 +17,7 @@ import { createTrustedIssuers } from './certificates/foreign/trusted-issuers.ts'
 import { createCertificateService, createLateBus } from './certificates/service.ts'
 import type { Config } from './config.ts'
 import { createPlanSolver } from './energy/plan-solver.ts'
+import { createContractProviders } from './contract-providers.ts'
 import { EnergyService } from './energy/service.ts'
 import { createEventSinks } from './event-sinks.ts'
 import { Exporter } from './export/exporter.ts'
@@ -135,8 +136,11 @@ async function start(
   const trustedIssuers = createTrustedIssuers(store, clock)
   const refreshing = setInterval(() => void foreign.refresh(), FOREIGN_REFRESH_MS)
   undo.push(async () => clearInterval(refreshing))
+  const { provider: _, routes: __, ...contractPolicy } = config.contracts
   const contracts = await createContractService({
     external: foreign,
+    ...(await createContractProviders(config.contracts, clock)),
+    policy: contractPolicy,
     store,
     keys,
     clock,
