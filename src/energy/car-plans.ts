@@ -1,4 +1,4 @@
-import type { Decision, Push, Site } from '../../profiles/index.ts'
+import { type Decision, type Push, retryAtMs, type Site } from '../../profiles/index.ts'
 import type { Clock } from '../observe/clock.ts'
 import type {
   NotifyEVChargingNeedsRequest,
@@ -26,7 +26,8 @@ const PENDING_MS = 120_000
 export class CarPlans {
   readonly #options: CarPlansOptions
   readonly #tuples = new Map<string, number | null>()
-  readonly #promised = new Set<string>()
+  /** Cars that wait for a profile. `heard`: the needs are not in the sessions of a turn yet; a push: that one answers. */
+  readonly #promised = new Map<string, 'heard' | 'open' | Push>()
   readonly #pending = new Map<string, { request: NotifyEVChargingNeedsRequest; atMs: number }>()
 
   constructor(options: CarPlansOptions) {
@@ -66,7 +67,7 @@ export class CarPlans {
     const lease = inFlight && (!acked || inFlight.limitA > acked.limitA) ? inFlight : acked
     const judged = judgeSchedule({ evse, request, transactionId, lease, nowMs: clock.now() })
     live.setEvPlan(key, judged.accepted ? judged.plan : null)
-    if (!judged.accepted) this.#promised.add(key)
+    if (!judged.accepted) this.#promised.set(key, 'heard')
     live.demandChanged(stationId)
     return judged.accepted ? 'Accepted' : 'Rejected'
   }
@@ -91,7 +92,12 @@ export class CarPlans {
     // A car that asks anew has no plan until it has chosen again.
     live.setEvPlan(key, null)
     live.demandChanged(evse.stationId)
-    this.#promised.add(key)
+    this.#promised.set(key, 'heard')
+  }
+
+  /** What was heard until now is in what this turn reads: a profile that is sent from now on answers it. */
+  beginTurn(): void {
+    for (const [key, state] of this.#promised) if (state === 'heard') this.#promised.set(key, 'open')
   }
 
   /** Leases to send once more, for cars that were promised one and for which nothing changed. */
@@ -100,9 +106,9 @@ export class CarPlans {
     const changing = new Set(
       decision.pushes.filter((push) => push.slot === 'lease').map((push) => push.evseKey),
     )
-    return [...this.#promised].flatMap((key) => {
+    return [...this.#promised].flatMap(([key, state]) => {
       const evse = site.evseByKey.get(key)
-      if (!evse || changing.has(key)) return []
+      if (!evse || state === 'heard' || changing.has(key)) return []
       const { session, slots } = live.evse(key)
       if (!session) {
         this.#promised.delete(key)
@@ -110,6 +116,7 @@ export class CarPlans {
       }
       const held = slots.lease.acked
       const alive = held?.expiresAtMs != null && held.expiresAtMs > nowMs && !slots.lease.inFlight
+      if (nowMs < retryAtMs(slots.lease)) return []
       if (!held || !alive || held.transactionId !== session.transactionId) return []
       const device = live.device(evse.stationId)
       const { transactionId } = session
@@ -120,8 +127,16 @@ export class CarPlans {
     })
   }
 
-  /** Adds the slower schedule to a lease of a car that said what it needs and takes more than one. */
+  /** A lease as it goes to a car that said what it needs. */
   dress(push: Push): Push {
+    const dressed = this.#withSlower(push)
+    if (push.slot === 'lease' && push.evseKey !== null && this.#promised.get(push.evseKey) === 'open')
+      this.#promised.set(push.evseKey, dressed)
+    return dressed
+  }
+
+  /** Adds the slower schedule for a car that takes more than one. */
+  #withSlower(push: Push): Push {
     const { site, live, clock } = this.#options
     if (push.action !== 'SetChargingProfile' || push.slot !== 'lease' || push.evseKey === null) return push
     const evse = site.evseByKey.get(push.evseKey)
@@ -141,8 +156,11 @@ export class CarPlans {
     })
   }
 
-  fulfilled(push: Push): void {
-    if (push.slot === 'lease' && push.evseKey !== null) this.#promised.delete(push.evseKey)
+  /** The promise is kept by the push that was sent after it, once the station has accepted that one. */
+  settled(push: Push, accepted: boolean): void {
+    if (push.evseKey === null || this.#promised.get(push.evseKey) !== push) return
+    if (accepted) this.#promised.delete(push.evseKey)
+    else this.#promised.set(push.evseKey, 'open')
   }
 
   async #session(stationId: string, evseId: number): Promise<Session | undefined> {

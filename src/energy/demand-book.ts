@@ -21,7 +21,7 @@ export interface SessionDemand {
   readonly updatedAt: string
 }
 
-interface Entry {
+export interface DemandEntry {
   /** From the operator or the API: stands above what the car said. */
   readonly told: SessionDemand | null
   /** From NotifyEVChargingNeeds. */
@@ -34,7 +34,7 @@ const MAX_ENTRIES = 20_000
 /** Who wants what by when: from the API and from the cars themselves. Kept over restarts. */
 export class DemandBook {
   readonly #store: Store
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries = new Map<string, DemandEntry>()
 
   constructor(store: Store) {
     this.#store = store
@@ -42,10 +42,10 @@ export class DemandBook {
 
   async restore(): Promise<void> {
     for (const [key, entry] of await this.#store.energy.list('demand/'))
-      this.#entries.set(key.slice('demand/'.length), entry as Entry)
+      this.#entries.set(key.slice('demand/'.length), entry as DemandEntry)
   }
 
-  get(stationId: string, transactionId: string): Entry | undefined {
+  get(stationId: string, transactionId: string): DemandEntry | undefined {
     return this.#entries.get(keyOf(stationId, transactionId))
   }
 
@@ -92,11 +92,11 @@ export class DemandBook {
     }
   }
 
-  #of(session: Session): Entry | undefined {
+  #of(session: Session): DemandEntry | undefined {
     return this.#entries.get(keyOf(session.stationId, session.transactionId))
   }
 
-  async #put(session: Session, entry: Entry): Promise<boolean> {
+  async #put(session: Session, entry: DemandEntry): Promise<boolean> {
     const key = keyOf(session.stationId, session.transactionId)
     if (!this.#entries.has(key) && this.#entries.size >= MAX_ENTRIES) return false
     this.#entries.set(key, entry)

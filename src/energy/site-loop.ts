@@ -103,7 +103,7 @@ export class SiteLoop {
       dress: (push) => this.cars.dress(push),
       // Others may wait for this one: decide again with what was learned.
       onSettled: (push, accepted) => {
-        if (accepted) this.cars.fulfilled(push)
+        this.cars.settled(push, accepted)
         this.poke()
       },
     })
@@ -224,6 +224,7 @@ export class SiteLoop {
     const { clock, log } = this.#options
     try {
       await this.#gap()
+      this.cars.beginTurn()
       await this.live.refresh(clock.now())
       await this.cars.applyPending()
       const snapshot = this.snapshot(clock.now())
