@@ -59,7 +59,7 @@ export class Campaigns {
   async create(order: CampaignOrder, actor: string): Promise<Campaign> {
     const { context, chains } = this.#services
     const { store, clock, newId } = context
-    await chains.refresh()
+    await this.#services.refresh()
     const parameters = await this.#completed(order)
     const named = async (list: CampaignParameters['install'] = []) => {
       const found: { use: RootUse; certificate: Certificate }[] = []

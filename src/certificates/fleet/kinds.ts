@@ -43,6 +43,8 @@ export interface KindServices {
   readonly passwords: Passwords
   readonly upgrades: ProfileUpgrades
   anchor(use: RootUse, fingerprint: string): Promise<Certificate | undefined>
+  /** Takes in generations that were made a moment ago. */
+  refresh(): Promise<void>
 }
 
 export interface Work {

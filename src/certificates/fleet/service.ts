@@ -69,6 +69,7 @@ export class FleetService {
       leaves: this.#leaves,
       passwords: this.#passwords,
       upgrades: new ProfileUpgrades(context),
+      refresh: () => this.refreshAuthorities(),
       anchor: async (use, fingerprint) => {
         const anchor = (await context.store.fleet.anchors()).find(
           (one) => one.use === use && one.fingerprint === fingerprint,
