@@ -73,7 +73,7 @@ describe('a site of real stations', () => {
     // What it chose from a small first lease must not keep it small.
     await eventually(async () => (await evse(station)).grantedA > 24)
     const [fast, slow] = leaseOf(station)?.chargingSchedule ?? []
-    expect(slow?.chargingSchedulePeriod[0].limit).toBeLessThan(fast?.chargingSchedulePeriod[0].limit ?? 0)
+    expect(slow?.chargingSchedulePeriod[0]?.limit).toBeLessThan(fast?.chargingSchedulePeriod[0]?.limit ?? 0)
   }, 60_000)
 
   test('a limit that someone sets at the station is obeyed, shown with who set it, and gone when it is cleared', async () => {

@@ -3,6 +3,7 @@ import pino from 'pino'
 import { expect } from 'vitest'
 import { createEventHub } from '../../../src/bus/hub.ts'
 import type { CallOutcome, EventHub, StationBus } from '../../../src/bus/ports.ts'
+import { EnergyService } from '../../../src/energy/service.ts'
 import { BASE_PATH } from '../../../src/http/base-path.ts'
 import { loadContract } from '../../../src/http/contract.ts'
 import { createKey } from '../../../src/http/keys.ts'
@@ -146,7 +147,7 @@ function createServices(
       },
       remove: (id) => store.sites.removeSite(id),
       status: async (siteId) =>
-        (await store.sites.getSite(siteId)) && { siteId, at: at(), nodes: [], evses: [] },
+        (await store.sites.getSite(siteId)) && { siteId, at: at(), nodes: [], evses: [], alarms: [] },
     },
     limits: {
       put: async (limit) => {
@@ -157,7 +158,19 @@ function createServices(
       },
       remove: (siteId, id) => store.sites.removeLimit(siteId, id),
     },
-    energy: { readMeter: (_siteId, nodeId) => nodeId === 'grid' },
+    energy: Object.assign(
+      new EnergyService({
+        store,
+        bus,
+        hub,
+        clock,
+        log: pino({ level: 'silent' }),
+        intervalMs: 1_000_000,
+        pushDeadlineMs: 1000,
+      }),
+      // Sites are the test's here, so the real service knows none of their meters.
+      { readMeter: (_siteId: string, nodeId: string) => nodeId === 'grid' },
+    ),
     certificates: {
       revoke: async (fingerprint, reason) => {
         const found = await store.certificates.byFingerprint(fingerprint)
