@@ -56,7 +56,7 @@ export function operationRoute(context: RouteContext, operationId: string): Rout
       }
       const outcome: Outcome = await handler(toCall(request, principal))
       if (outcome.audit) await context.audit({ actor: principal.name, ...outcome.audit })
-      return send(reply, outcome, operation)
+      return send(reply, outcome, (status) => textType(contract, operation, status))
     },
   }
 }
@@ -95,16 +95,18 @@ function toCall(request: FastifyRequest, principal: Principal): never {
   return call as never
 }
 
-function send(reply: FastifyReply, outcome: Outcome, operation: ContractOperation): FastifyReply {
+function send(reply: FastifyReply, outcome: Outcome, typeOf: (status: number) => string): FastifyReply {
   if ('problem' in outcome) throw outcome.problem
   reply.code(outcome.status).headers(outcome.headers ?? {})
-  if (typeof outcome.body === 'string')
-    return reply.type(textType(operation, outcome.status)).send(outcome.body)
+  if (typeof outcome.body === 'string') return reply.type(typeOf(outcome.status)).send(outcome.body)
   return outcome.body === undefined ? reply.send() : reply.send(outcome.body)
 }
 
 /** What is not JSON has the one media type that the contract names for it. */
-function textType({ object }: ContractOperation, status: number): string {
-  const [mediaType] = Object.keys(object.responses[String(status)]?.content ?? {})
+function textType(contract: Contract, { object }: ContractOperation, status: number): string {
+  const response = object.responses[String(status)]
+  const shared = response?.$ref === undefined ? undefined : response.$ref.split('/').at(-1)
+  const named = shared === undefined ? response : contract.document.components.responses[shared]
+  const [mediaType] = Object.keys(named?.content ?? {})
   return mediaType ?? 'text/plain'
 }
