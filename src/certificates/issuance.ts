@@ -3,10 +3,12 @@ import {
   type AltNames,
   type Certificate,
   type CertificateDraft,
+  type CertificateKind,
   type CertificateProfile,
   createSoftwareSigner,
   draftCertificate,
   draftRoot,
+  type Issuer,
   PkiError,
   type PublicKey,
   type SignatureAlgorithmName,
@@ -101,7 +103,7 @@ export class Issuance {
     const { authority, publicKey } = request
     const order = { ...this.#order(request), publicKey }
     let tooLarge: unknown
-    for (const issuer of [authority.issuer, ...authority.leanIssuers]) {
+    for (const issuer of issuersFor(authority, order.profile.kind)) {
       try {
         return draftCertificate({ ...order, issuer })
       } catch (error) {
@@ -160,6 +162,25 @@ export class Issuance {
     this.#throwAways.set(algorithm, signer)
     return signer
   }
+}
+
+/**
+ * What travels to a car beside its contract: the answer has to fit into one field of OCPP, and the car asks nobody
+ * about these. They name no addresses, so that the contract itself can name its OCSP responder.
+ */
+const BESIDE_CONTRACTS: readonly CertificateKind[] = [
+  'cps-sub1',
+  'cps-sub2',
+  'cps-leaf',
+  'mo-sub1',
+  'mo-sub2',
+]
+
+/** From most addresses to none. */
+function issuersFor({ issuer, leanIssuers }: SigningAuthority, kind: CertificateKind): readonly Issuer[] {
+  const all = [issuer, ...leanIssuers]
+  if (BESIDE_CONTRACTS.includes(kind)) return all.slice(-1)
+  return kind === 'contract' ? all.slice(-2) : all
 }
 
 const withoutZeros = (hex: string): string => hex.replace(/^0+(?=.)/, '')

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Crl } from '../../pki/index.ts'
-import { type PkiTestService, startPkiService } from './support/pki-service.ts'
+import { Crl, certificateProfile } from '../../pki/index.ts'
+import { ORGANISATION, type PkiTestService, startPkiService } from './support/pki-service.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -135,6 +135,20 @@ describe('certificates', () => {
     expect(stdout).toContain('URI:http://pki.example.com/ocsp')
     expect(stdout).toContain('URI:http://pki.example.com/crl/cpo-sub2.crl')
     expect(stdout).toContain('CA Issuers - URI:http://pki.example.com/ca/cpo-sub2.cer')
+  })
+
+  test('of contracts name OCSP only and their sub-CAs nothing, because answers to cars have to stay small', async () => {
+    const authority = service.certificates.authorities.signing('mo-sub2')
+    expect(authority.certificate.ocspUrls).toEqual([])
+    expect(authority.certificate.crlUrls).toEqual([])
+    const contract = await service.certificates.issuance.issue({
+      authority,
+      profile: certificateProfile('contract'),
+      subject: { commonName: 'DE8AA1A2B3C4D59', organization: ORGANISATION },
+      publicKey: authority.certificate.spki,
+    })
+    expect(contract.ocspUrls).toEqual(['http://pki.example.com/ocsp'])
+    expect(contract.caIssuerUrls).toEqual([])
   })
 
   test('leave addresses out rather than grow beyond the 800 octets of ISO 15118-2', async () => {
