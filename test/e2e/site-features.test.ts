@@ -88,6 +88,40 @@ describe('a site of real stations', () => {
     await eventually(async () => (await evse(station)).grantedA > 12)
   }, 60_000)
 
+  test('a weekly schedule and a grid source bind as soon as they are there, and are named as the reason', async () => {
+    const [, station] = stations
+    const days = [1, 2, 3, 4, 5, 6, 7]
+    const windows = [{ days, from: '00:00', to: '24:00', value: 30 }]
+    const schedule = { nodeId: 'grid', unit: 'A', timeZone: 'Europe/Berlin', windows }
+    await world.api('PUT', `/sites/${SITE_ID}/schedules/always`, schedule)
+    const gridOf = async () => (await get<Schemas['SiteStatus']>(`/sites/${SITE_ID}/status`)).nodes[0]
+    await eventually(async () => (await gridOf())?.binding?.limitId === 'always')
+    expect((await gridOf())?.limitA).toEqual([30, 30, 30])
+    await expect(
+      world.api('PUT', `/sites/${SITE_ID}/schedules/x`, { ...schedule, timeZone: 'Nowhere' }),
+    ).rejects.toThrow('422')
+
+    const source = { nodeId: 'grid', unit: 'A', failsafeValue: 14 }
+    await world.api('PUT', `/sites/${SITE_ID}/sources/dso`, source)
+    await eventually(async () => (await gridOf())?.limitA[0] === 14)
+    await eventually(async () => (await evse(station)).grantedA <= 14)
+    expect((await get<Schemas['SiteStatus']>(`/sites/${SITE_ID}/status`)).alarms).toContainEqual(
+      expect.objectContaining({ code: 'source-failsafe', where: 'dso' }),
+    )
+    await world.api('PUT', `/sites/${SITE_ID}/sources/dso/signal`, { active: true, value: 25 })
+    await eventually(async () => (await gridOf())?.limitA[0] === 25)
+    await world.api('PUT', `/sites/${SITE_ID}/sources/dso/signal`, { active: false })
+    await eventually(async () => (await gridOf())?.limitA[0] === 30)
+    const kept = await get<{ items: { id: string }[] }>(`/sites/${SITE_ID}/sources`)
+    expect(kept.items).toMatchObject([{ id: 'dso', heartbeatTimeoutS: 120, afterFailsafe: 'hold' }])
+    expect((await get<{ items: object[] }>(`/sites/${SITE_ID}/schedules`)).items).toHaveLength(1)
+
+    await world.api('DELETE', `/sites/${SITE_ID}/sources/dso`)
+    await world.api('DELETE', `/sites/${SITE_ID}/schedules/always`)
+    await expect(world.api('DELETE', `/sites/${SITE_ID}/sources/dso`)).rejects.toThrow('404')
+    await eventually(async () => (await gridOf())?.limitA[0] === 80)
+  }, 60_000)
+
   test('what an operator wishes for a session is kept, and the priority policy serves it first', async () => {
     const [first, second] = stations
     const { transactionId } = await evse(second)
@@ -121,6 +155,7 @@ describe('a site of real stations', () => {
         { from: hour(4), to: hour(12), pricePerKwh: 0.1 },
       ],
     })
+    expect((await get<Schemas['Steering']>(`/sites/${SITE_ID}/steering`)).policy).toBe('cost')
     await eventually(async () => {
       const { grantedA, reason } = await evse(station)
       return grantedA === 0 && reason?.code === 'plan'
