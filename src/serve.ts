@@ -13,11 +13,12 @@ import { createSqliteStore } from './store/sqlite/index.ts'
 export async function runServe(config: Config, io: CliIo): Promise<void> {
   const gridkeep = await startGridkeep({ config, env: io.env, log: createLog({ level: config.log.level }) })
   for (const warning of gridkeep.warnings) io.err(`warning: ${warning}\n`)
-  const { api, ws, wss, pki } = gridkeep.urls
+  const { api, ws, wss, pki, est } = gridkeep.urls
   const lines = [
     `API        ${api}/api/v1`,
     ...(wss === undefined ? [] : [`stations   ${wss}/<station id>`]),
     ...(ws === undefined ? [] : [`stations   ${ws}/<station id>  (no TLS)`]),
+    ...(est === undefined ? [] : [`EST        ${est}`]),
     ...(pki === undefined ? [] : [`PKI        ${pki}`]),
   ]
   if (gridkeep.firstAdminKey) {
