@@ -45,6 +45,8 @@ const rules: Record<string, { files: readonly RegExp[]; packages: readonly (stri
     ],
   },
   'src/observe/': { files: [], packages: [/^node:/, 'pino', 'prom-client'] },
+  // In the browser: nothing of the service but the types of its API.
+  'src/web/': { files: [/^src\/http\/api\.generated\.ts$/], packages: ['preact', 'uplot'] },
   'src/simulator/': {
     files: [/^src\/ocpp\/(frame|errors|schemas|actions)\.ts$/, /^(pki|profiles)\/index\.ts$/],
     packages: [/^node:/, 'ws', 'ajv', 'ajv-formats', 'ocpp-rpc'],
@@ -54,7 +56,7 @@ const rules: Record<string, { files: readonly RegExp[]; packages: readonly (stri
 function sources(folder: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true, recursive: true })
     .filter(
-      (entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.parentPath.includes('node_modules'),
+      (entry) => entry.isFile() && /\.tsx?$/.test(entry.name) && !entry.parentPath.includes('node_modules'),
     )
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
 }
@@ -92,8 +94,8 @@ function breaches(file: string): string[] {
     }
     const target = relative(root, join(root, dirname(file), specifier))
     if (target.startsWith(folder)) return false
-    const inCore = folder === 'pki/' || folder === 'profiles/'
-    return ![...rule.files, ...(inCore ? [] : kernel)].some((allowed) => allowed.test(target))
+    const isApart = folder === 'pki/' || folder === 'profiles/' || folder === 'src/web/'
+    return ![...rule.files, ...(isApart ? [] : kernel)].some((allowed) => allowed.test(target))
   })
 }
 

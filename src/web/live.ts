@@ -38,7 +38,7 @@ export type Connection = 'connecting' | 'live' | 'lost'
 export const connection = createSignal<Connection>('connecting')
 /** Grows whenever events may have been missed: what is shown must be read again. */
 export const generation = createSignal(0)
-/** The latest events but the decisions of the sites, newest first. */
+/** The latest events but the routine ones, newest first. */
 export const recentEvents = createSignal<readonly LiveEvent[]>([])
 
 type Listener = (event: LiveEvent) => void
@@ -72,6 +72,11 @@ export function closeLive(): void {
 }
 
 function receive(event: LiveEvent): void {
-  if (event.kind !== 'site.updated') recentEvents.set([event, ...recentEvents.get().slice(0, REMEMBERED - 1)])
+  if (!isRoutine(event)) recentEvents.set([event, ...recentEvents.get().slice(0, REMEMBERED - 1)])
   for (const listener of [...listeners]) listener(event)
+}
+
+/** What comes every second from everything that is well would push out what is worth reading. */
+function isRoutine(event: LiveEvent): boolean {
+  return event.kind === 'site.updated' || (event.kind === 'session.updated' && event.eventType === 'Updated')
 }

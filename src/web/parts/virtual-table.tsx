@@ -28,6 +28,8 @@ export function VirtualTable<T>({ label, columns, rows, keyOf }: VirtualTablePro
   useEffect(() => {
     const element = box.current
     if (!element) return
+    // What scrolls must be reachable by keyboard, also where no row has a link.
+    element.tabIndex = 0
     const observer = new ResizeObserver(() => setHeightPx(element.clientHeight))
     observer.observe(element)
     return () => observer.disconnect()

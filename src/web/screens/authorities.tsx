@@ -5,7 +5,7 @@ import { useLoaded, useNow } from '../data.ts'
 import { commonName, date, duration } from '../format.ts'
 import { Badge, Empty, Heading, Panel, Scroll, When } from '../parts/basics.tsx'
 import { download } from '../parts/filters.tsx'
-import { Validity } from './certificate-table.tsx'
+import { kindText, Validity } from './certificate-table.tsx'
 
 type Authority = Schemas['Authority']
 
@@ -82,7 +82,7 @@ function Node({ authority }: { readonly authority: Authority }) {
       <div>
         <strong>{commonName(authority.subject)}</strong>
         <div class="soft small">
-          {authority.profile}, generation {authority.generation}, {keyText(authority)}
+          {kindText(authority.profile)}, generation {authority.generation}, {keyText(authority)}
         </div>
       </div>
       <div class="row">

@@ -14,7 +14,7 @@ export function CertificateTable({ certificates }: { readonly certificates: read
       name: 'Subject',
       cell: (one) => <a href={href(['certificates', one.fingerprint])}>{commonName(one.subject)}</a>,
     },
-    { name: 'Kind', width: '17%', cell: (one) => one.profile },
+    { name: 'Kind', width: '22%', cell: (one) => kindText(one.profile) },
     {
       name: 'Station',
       width: '16%',
@@ -37,6 +37,12 @@ export function CertificateTable({ certificates }: { readonly certificates: read
       keyOf={(one) => one.fingerprint}
     />
   )
+}
+
+/** `ocsp-responder/iso15118-2` -> `ocsp responder, ISO 15118-2` */
+export function kindText(profile: string): string {
+  const [kind = '', standard] = profile.split('/')
+  return standard === undefined ? kind : `${kind.replaceAll('-', ' ')}, ${standard.replace('iso', 'ISO ')}`
 }
 
 interface Dated {

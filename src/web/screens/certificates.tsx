@@ -7,7 +7,7 @@ import { Choice, download, matches, Search, Toolbar, toCsv, useFilters } from '.
 import { toast } from '../parts/toasts.tsx'
 import { href } from '../router.ts'
 import { may } from '../signed-in.ts'
-import { CertificateTable, Validity } from './certificate-table.tsx'
+import { CertificateTable, kindText, Validity } from './certificate-table.tsx'
 
 type Certificate = Schemas['Certificate']
 
@@ -63,7 +63,12 @@ function List({
     <>
       <Toolbar>
         <Search filters={filters} name="text" label="Search" hint="subject, serial number, station" />
-        <Choice filters={filters} name="profile" label="Kind" options={profiles.map((one) => [one, one])} />
+        <Choice
+          filters={filters}
+          name="profile"
+          label="Kind"
+          options={profiles.map((one) => [one, kindText(one)])}
+        />
         <Choice
           filters={filters}
           name="expiry"
@@ -148,7 +153,7 @@ function Detail({ fingerprint }: { readonly fingerprint: string }) {
               <Panel title="Certificate">
                 <Facts
                   items={[
-                    ['Kind', certificate.profile],
+                    ['Kind', kindText(certificate.profile)],
                     ['Subject', certificate.subject],
                     [
                       'Station',
@@ -216,12 +221,12 @@ function Chain({ certificate, authorities, nowMs }: ChainProps) {
     notBefore: string
     notAfter: string
     revokedAt?: string | null
-  }[] = [{ ...certificate, id: certificate.fingerprint, note: certificate.profile }]
+  }[] = [{ ...certificate, id: certificate.fingerprint, note: kindText(certificate.profile) }]
   let next = certificate.authorityId
   while (next !== null && links.length < 10) {
     const authority = authorities.find((one) => one.id === next)
     if (!authority) break
-    links.push({ ...authority, note: authority.profile })
+    links.push({ ...authority, note: kindText(authority.profile) })
     next = authority.issuerId
   }
   return (

@@ -20,7 +20,10 @@ export function view() {
   const shown = events.filter((one) => matches(text, JSON.stringify(one)) && (!kind || one.kind === kind))
   return (
     <div class="screen">
-      <Heading title="Live events" note="Since this page was opened, newest first; the latest 500 are kept.">
+      <Heading
+        title="Live events"
+        note="Since this page was opened, newest first. Meter readings and decisions of sites are left out."
+      >
         <button
           type="button"
           aria-pressed={held !== undefined}
