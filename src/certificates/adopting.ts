@@ -45,7 +45,7 @@ export async function adoptAuthority(
   const { id, generation } = nextGeneration(authorities, plan)
   const keyName = await keepKey(options, order, `authority/${id}/${generation}`)
   const at = new Date(nowMs).toISOString()
-  const profile = certificateProfile(plan.kind)
+  const profile = certificateProfile(plan.kind, plan.variant)
   const record: AuthorityRecord = {
     id,
     line,

@@ -1,5 +1,5 @@
 import { type CertificateKind, certificateProfile, type ProfileVariant } from '../../pki/index.ts'
-import { type KeyStore, openOrCreate } from '../keys/ports.ts'
+import { type KeyKind, type KeyStore, openOrCreate } from '../keys/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { AuthorityRecord } from '../store/certificates.ts'
 import type { Store } from '../store/ports.ts'
@@ -48,6 +48,11 @@ function plan20(
   commonName: string,
 ): AuthorityPlan {
   return { line, kind, issuerLine, commonName, variant: 'iso15118-20' }
+}
+
+/** -2 has P-256 keys, -20 P-521. */
+export function keyKindOf({ variant }: AuthorityPlan): KeyKind {
+  return variant === 'iso15118-20' ? 'P-521' : 'P-256'
 }
 
 export function planOf(line: string): AuthorityPlan | undefined {
@@ -110,7 +115,7 @@ export async function createGeneration(
   const { store, keys, issuance, organisation } = options
   const { id, generation, commonName } = nextGeneration(authorities, plan)
   const keyName = `authority/${id}/${generation}`
-  const signer = await openOrCreate(keys, keyName, plan.variant === 'iso15118-20' ? 'P-521' : 'P-256')
+  const signer = await openOrCreate(keys, keyName, keyKindOf(plan))
   const wanted = {
     profile: certificateProfile(plan.kind, plan.variant),
     subject: { commonName: `${organisation} ${commonName}`, organization: organisation },

@@ -3,7 +3,7 @@ import type { AuthorityOperation } from '../../store/certificates.ts'
 import { adoptAuthority } from '../adopting.ts'
 import { type Authorities, type Authority, openAuthority } from '../authorities.ts'
 import { AuthorityRefusal } from '../authority-refusal.ts'
-import { type HierarchyOptions, nextGeneration, planOf } from '../hierarchy.ts'
+import { type HierarchyOptions, keyKindOf, nextGeneration, planOf } from '../hierarchy.ts'
 import { toIssuedRecord } from '../issued.ts'
 import { delegateProfile } from '../ocsp-delegates.ts'
 import {
@@ -69,7 +69,7 @@ export class Ceremonies {
         `${plan.issuerLine} is not known here: import its certificate first (gridkeep ca import)`,
       )
     const { commonName } = nextGeneration(this.#authorities, plan)
-    const signer = await this.#options.keys.create(`authority/${line}/${base.id}`, 'P-256')
+    const signer = await this.#options.keys.create(`authority/${line}/${base.id}`, keyKindOf(plan))
     return proven(
       {
         ...base,

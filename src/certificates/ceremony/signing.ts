@@ -86,7 +86,12 @@ async function makeCertificate(
       'authority.conflict',
       `${authority.record.line} does not sign ${request.subject}`,
     )
-  return issuance.issue({ authority, publicKey, subject, profile: certificateProfile(plan.kind) })
+  return issuance.issue({
+    authority,
+    publicKey,
+    subject,
+    profile: certificateProfile(plan.kind, plan.variant),
+  })
 }
 
 async function makeCrl(
