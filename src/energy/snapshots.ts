@@ -30,13 +30,15 @@ export interface Replay {
 }
 
 const EVERY_MS = 10_000
+const MAX_EVERY_MS = 50_000
+const ALARM_GAP_MS = 5_000
 const KEEP_MS = 6 * 3_600_000
 const KEEP_BYTES = 64 * 1024 * 1024
 
 const pack = promisify(gzip)
 const unpack = promisify(gunzip)
 
-/** Decisions on disk: one every ten seconds and one whenever alarms change, six hours back, within 64 MiB a site. */
+/** Decisions on disk: one every ten to fifty seconds by size, sooner when alarms change, six hours back, within 64 MiB a site. */
 export class SnapshotRecorder {
   readonly #store: Store
   readonly #spec: SiteSpec
@@ -52,7 +54,10 @@ export class SnapshotRecorder {
   /** Resolves when the snapshot is kept, or was not due. */
   async observe(snapshot: RecordedSnapshot, decision: Decision): Promise<void> {
     const alarms = decision.alarms.map((alarm) => `${alarm.code} ${alarm.where}`).join(';')
-    const due = snapshot.nowMs - this.#lastMs >= EVERY_MS || alarms !== this.#lastAlarms
+    const agoMs = snapshot.nowMs - this.#lastMs
+    // Writing a large site down takes the loop's own time: it is done less often, but every minute.
+    const everyMs = Math.min(MAX_EVERY_MS, EVERY_MS * Math.max(1, snapshot.evses.length / 200))
+    const due = agoMs >= everyMs || (alarms !== this.#lastAlarms && agoMs >= ALARM_GAP_MS)
     if (!due || this.#writing) return
     this.#lastMs = snapshot.nowMs
     this.#lastAlarms = alarms
