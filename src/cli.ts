@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import { addAudit } from './cli/audit.ts'
 import { addCa } from './cli/ca.ts'
+import { addCampaign } from './cli/campaign.ts'
 import { addCompletion } from './cli/completion.ts'
 import { addConfig } from './cli/config.ts'
 import { addContract } from './cli/contract.ts'
@@ -25,6 +26,7 @@ import { readContractText } from './http/contract.ts'
 const COMMANDS = [
   addServe,
   addDemo,
+  addCampaign,
   addSimulate,
   addConfig,
   addDoctor,

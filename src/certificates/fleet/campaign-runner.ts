@@ -194,7 +194,14 @@ export class CampaignRunner {
         return { ...row, state, step: campaign.phase, reason: null, notBefore: null, attempts: 0 }
       }
       case 'next':
-        return { ...row, step: outcome.step, reason: null, notBefore: null, attempts: 0 }
+        // Looking again is no progress: what failed before the look goes on counting.
+        return {
+          ...row,
+          step: outcome.step,
+          reason: null,
+          notBefore: null,
+          ...(outcome.step === 'inventory' ? {} : { attempts: 0 }),
+        }
       case 'wait':
         return this.#waiting(
           campaign,

@@ -23,11 +23,9 @@ export class Passwords {
     const { evidence } = memory
     if (evidence.accepted !== undefined) return this.#proven(station, evidence.accepted, memory)
     const password = Buffer.from(random(OCTETS)).toString('base64url')
+    if (evidence.sent) return this.#undecided(station, memory)
     // On disk before it is sent: where the answer is lost, the station may come back with either (A01.FR.03, FR.04).
-    const before = await store.fleet.trust(station.id)
-    if (before?.passwordCandidate == null || !evidence.sent)
-      await store.fleet.updateTrust(station.id, { passwordCandidate: await this.#hash(password) })
-    else return this.#undecided(station, memory)
+    await store.fleet.updateTrust(station.id, { passwordCandidate: await this.#hash(password) })
     await memory.remember({ sent: isoAt(clock.now()) })
     const outcome = await bus.call(
       station.id,

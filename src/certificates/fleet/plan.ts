@@ -76,6 +76,7 @@ export function preflight(
     reasons.push(...rootReasons(kind, one, want.allowProfile1 === true))
   if ((kind === 'roots' || kind === 'csms-root-rollover') && !one.isInventoryKnown)
     warnings.push('inventory-unknown')
+  if (kind === 'security-profile' && !one.isInventoryKnown) warnings.push('inventory-unknown')
   if (kind === 'station-leaf' && one.securityProfile !== 3) reasons.push('no-client-certificate')
   if (kind === 'secc-leaf' && one.seccs === 0) reasons.push('no-iso15118')
   if (kind === 'basic-auth-password' && one.securityProfile === 3) reasons.push('uses-certificate')
@@ -100,7 +101,7 @@ function profileReasons(one: Candidate, to: number): string[] {
   if (one.securityProfile >= to) return ['nothing-to-do']
   const reasons: string[] = []
   // A05.FR.02 and FR.03: the station refuses otherwise; a downgrade is never offered.
-  if (!one.hasCsmsRoot) reasons.push('no-csms-root')
+  if (one.isInventoryKnown && !one.hasCsmsRoot) reasons.push('no-csms-root')
   if (to === 3 && !one.hasStationLeaf) reasons.push('no-station-certificate')
   return reasons
 }

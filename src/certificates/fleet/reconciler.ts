@@ -115,6 +115,8 @@ export class Reconciler {
 
   async #record(stationId: string, outcome: StepOutcome): Promise<void> {
     const { store, clock, timing } = this.#context
+    // Looking again is no progress: what failed before the look goes on counting.
+    if (outcome.kind === 'next' && outcome.step === 'inventory') return
     if (outcome.kind === 'next' || outcome.kind === 'done') {
       await store.fleet.updateTrust(stationId, { attempts: 0, notBefore: null, detail: null })
       return

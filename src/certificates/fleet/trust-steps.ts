@@ -139,6 +139,8 @@ export class TrustSteps {
       detail: { ...detail, why },
       critical: false,
     })
+    // It said no: what it holds is asked again now, because nobody may come back to this station for long.
+    await this.#inventory.refresh(station.id)
     if (outcome.payload.status === 'Failed') return { kind: 'retry', step: 'install', why }
     const trust = await store.fleet.trust(station.id)
     const refused = [...new Set([...(trust?.refused ?? []), root.certificate.fingerprint])].slice(-50)

@@ -192,6 +192,13 @@ class FaultRun {
       async () => (await this.#ordersIn('delivered')) >= faults.size,
       SLOW_MS,
     )
+    await inBatches([...faults.keys()], 20, (id) =>
+      until(
+        `${id} said what it holds`,
+        async () => isReported(await this.api('GET', `/stations/${id}/installed-certificates`)),
+        SLOW_MS,
+      ),
+    )
     say(`${faults.size} stations have a leaf`)
     const upgrade = await this.campaign('security-profile', { toProfile: 3, url: this.#wssUrl })
     await this.#finish(upgrade)
@@ -292,11 +299,11 @@ class FaultRun {
       targets: { all: true },
       parameters,
       limits: {
-        waves: [{ percent: 5 }, { percent: 50 }],
+        waves: [{ percent: 50 }],
         perSite: 1000,
         perHour: 1_000_000,
         atOnce: 60,
-        maxFailures: 0.5,
+        maxFailures: 0.9,
         soakS: 0,
         offlineGraceS: 20,
       },
@@ -386,6 +393,9 @@ class FaultRun {
     return text.startsWith('{') ? JSON.parse(text) : text
   }
 }
+
+const isReported = (answer: unknown): boolean =>
+  (answer as { inventoryAt: string | null }).inventoryAt !== null
 
 const ended = ({ campaign }: CampaignAnswer): boolean => !['planned', 'running'].includes(campaign.state)
 

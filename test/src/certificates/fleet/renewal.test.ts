@@ -1,0 +1,204 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { STATION_LEAF } from '../../../../src/certificates/fleet/profiles.ts'
+import { writeCsr } from '../../../../src/simulator/index.ts'
+import { ORGANISATION } from '../support.ts'
+import { answered, createFleetBench, type FleetBench, ID } from './support.ts'
+
+let bench: FleetBench
+beforeEach(async () => {
+  bench = await createFleetBench()
+})
+afterEach(() => bench.close())
+
+const csr = (): string =>
+  writeCsr(
+    { commonName: ID, organization: ORGANISATION },
+    generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
+  )
+const sent = (action: string) => bench.station.calls.filter((call) => call.action === action)
+const leaves = (revoked: boolean) =>
+  bench.pki.store.certificates.list({ stationId: ID, profile: STATION_LEAF, revoked })
+
+/** The station asks, our authority signs; the fleet's guard is the door. */
+async function enrol(): Promise<string> {
+  const station = await bench.pki.store.stations.get(ID)
+  if (station === undefined) throw new Error('no station')
+  const before = new Set((await leaves(false)).map(({ fingerprint }) => fingerprint))
+  const result = await bench.pki.service.orders.enrol(station, csr(), 'ChargingStationCertificate')
+  expect(result.kind).toBe('issued')
+  return (await leaves(false)).find(({ fingerprint }) => !before.has(fingerprint))?.fingerprint ?? ''
+}
+
+async function present(fingerprint: string): Promise<boolean> {
+  const station = await bench.pki.store.stations.get(ID)
+  const record = await bench.pki.store.certificates.byFingerprint(fingerprint)
+  if (station === undefined || record === undefined) throw new Error('nothing to present')
+  return (await bench.fleet.guard(bench.pki.service).verifyStationCertificate(station, [record.der])).ok
+}
+
+describe('Renewal', () => {
+  it('A02.FR.01: is triggered at two thirds of the life, once, and not for a station that is offline', async () => {
+    await bench.register({ securityProfile: 3 })
+    await enrol()
+    expect(await bench.fleet.renewals.sweep()).toBe(0)
+    const [leaf] = await leaves(false)
+    const life = Date.parse(leaf?.notAfter ?? '') - Date.parse(leaf?.notBefore ?? '')
+    bench.pki.clock.advance(Math.ceil((life * 2) / 3))
+    bench.station.online = false
+    expect(await bench.fleet.renewals.sweep()).toBe(0)
+    bench.station.online = true
+    expect(await bench.fleet.renewals.sweep()).toBe(1)
+    expect(await bench.fleet.renewals.sweep()).toBe(0)
+    expect(sent('TriggerMessage')).toMatchObject([
+      { payload: { requestedMessage: 'SignChargingStationCertificate' } },
+    ])
+  })
+
+  it('A02.FR.10: both leaves are good until the new one was shown; then the old one is not, on a resumed session either', async () => {
+    await bench.register({ securityProfile: 3 })
+    const old = await enrol()
+    expect(await present(old)).toBe(true)
+    bench.pki.clock.advance(60_000)
+    const fresh = await enrol()
+    expect(await present(old)).toBe(true)
+    expect(await present(fresh)).toBe(true)
+    await expect.poll(async () => (await leaves(true)).map(({ fingerprint }) => fingerprint)).toEqual([old])
+    expect(await present(old)).toBe(false)
+    expect(bench.station.disconnects).toBe(0)
+  })
+
+  it('A02.FR.17: a slow authority makes the station wait longer before it asks again', async () => {
+    const station = await bench.pki.store.stations.get(ID)
+    if (station === undefined) throw new Error('no station')
+    await bench.pki.service.requestSigning(station, {
+      csr: csr(),
+      certificateType: 'ChargingStationCertificate',
+    })
+    bench.pki.clock.advance(25_000)
+    await bench.fleet.renewals.patience()
+    await bench.fleet.renewals.patience()
+    expect(sent('SetVariables')).toMatchObject([
+      {
+        payload: {
+          setVariableData: [{ variable: { name: 'CertSigningWaitMinimum' }, attributeValue: '60' }],
+        },
+      },
+    ])
+  })
+
+  it('A02.FR.12: a request that is no good is rejected at once, or accepted first where policy says so', async () => {
+    const station = await bench.pki.store.stations.get(ID)
+    if (station === undefined) throw new Error('no station')
+    const bad = { csr: 'nonsense', certificateType: 'ChargingStationCertificate' } as const
+    expect((await bench.fleet.guard(bench.pki.service).requestSigning(station, bad)).status).toBe('Rejected')
+    const lenient = await createFleetBench({ acceptFirst: true })
+    expect((await lenient.fleet.guard(lenient.pki.service).requestSigning(station, bad)).status).toBe(
+      'Accepted',
+    )
+    await expect
+      .poll(async () => (await lenient.pki.store.events.list({ stationId: ID })).map(({ type }) => type))
+      .toContain('CsrRejected')
+    await lenient.close()
+  })
+})
+
+describe('A compromised station', () => {
+  it('is shut out, its certificates are revoked, what is under way is stopped, and the report says how it comes back', async () => {
+    await bench.register({ securityProfile: 3 })
+    const leaf = await enrol()
+    const report = await bench.fleet.compromise(ID, { actor: 'alice', block: true })
+    expect(report).toMatchObject({ revoked: [leaf], blocked: true, rekey: 'blocked' })
+    expect(report?.nextSteps.length).toBeGreaterThan(1)
+    expect(await present(leaf)).toBe(false)
+    expect(await bench.pki.store.stations.get(ID)).toMatchObject({ enrolment: 'blocked', passwordHash: null })
+    expect(bench.station.disconnects).toBeGreaterThan(0)
+    expect(await bench.fleet.compromise(ID, { actor: 'alice', block: true })).toMatchObject({
+      revoked: [],
+      alreadyRevoked: [leaf],
+    })
+    expect(await bench.fleet.compromise('nobody', { actor: 'alice', block: true })).toBeUndefined()
+  })
+})
+
+describe('A password campaign', () => {
+  const LIMITS = {
+    waves: [],
+    perSite: 10,
+    perHour: 100,
+    atOnce: 10,
+    maxFailures: 1,
+    soakS: 0,
+    offlineGraceS: 60,
+  }
+  const plan = async () => {
+    const campaign = await bench.fleet.campaigns.create(
+      { kind: 'basic-auth-password', name: 'p', targets: { all: true }, limits: LIMITS },
+      'alice',
+    )
+    await bench.fleet.campaigns.act(campaign.id, 'start', 'alice')
+    return campaign.id
+  }
+  const row = (id: string) => bench.pki.store.fleet.campaignStation(id, ID)
+
+  it('A01.FR.02: sends a random password of 40 characters, and is done when the station has come back with it', async () => {
+    const id = await plan()
+    await bench.advance()
+    const data = sent('SetVariables')[0]?.payload.setVariableData as { attributeValue: string }[]
+    expect(data[0]?.attributeValue).toMatch(/^[A-Za-z0-9_-]{40}$/)
+    expect((await row(id))?.state).toBe('running')
+    bench.pki.clock.advance(5_000)
+    await bench.pki.store.fleet.recordLinks([
+      { stationId: ID, at: new Date(bench.pki.clock.now()).toISOString() },
+    ])
+    await bench.advance()
+    await bench.advance()
+    expect((await row(id))?.state).toBe('done')
+    const everything = JSON.stringify([
+      await row(id),
+      await bench.pki.store.audit.list({ limit: 1000 }),
+      await bench.pki.store.events.list({}),
+    ])
+    expect(everything).not.toContain(data[0]?.attributeValue)
+  })
+
+  it('A01.FR.04: keeps the old one where the station refuses', async () => {
+    bench.station.answer = (action) =>
+      action === 'SetVariables'
+        ? answered({
+            setVariableResult: [
+              {
+                attributeStatus: 'Rejected',
+                component: { name: 'SecurityCtrlr' },
+                variable: { name: 'BasicAuthPassword' },
+              },
+            ],
+          })
+        : undefined
+    const id = await plan()
+    await bench.advance()
+    expect(await row(id)).toMatchObject({ state: 'failed', reason: 'Rejected' })
+    expect(await bench.fleet.guard(bench.pki.service).passwordCandidate?.(ID)).toBeUndefined()
+    expect((await bench.pki.store.stations.get(ID))?.passwordHash).toBe('old hash')
+  })
+
+  it('A01.FR.03: takes either where the answer was lost, until the station shows which one it uses', async () => {
+    bench.station.answer = (action) =>
+      action === 'SetVariables' ? { kind: 'unanswered', reason: 'disconnected' } : undefined
+    const id = await plan()
+    await bench.advance()
+    const guard = bench.fleet.guard(bench.pki.service)
+    const candidate = await guard.passwordCandidate?.(ID)
+    expect(candidate).toMatch(/^hash of /)
+    await guard.adoptPassword?.(ID)
+    expect((await bench.pki.store.stations.get(ID))?.passwordHash).toBe(candidate)
+    expect(await guard.passwordCandidate?.(ID)).toBeUndefined()
+    bench.pki.clock.advance(5_000)
+    await bench.pki.store.fleet.recordLinks([
+      { stationId: ID, at: new Date(bench.pki.clock.now()).toISOString() },
+    ])
+    await bench.advance()
+    await bench.advance()
+    expect((await row(id))?.state).toBe('done')
+  })
+})
