@@ -5619,6 +5619,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "use": "V2GRootCertificate",
+                 *       "pem": "-----BEGIN CERTIFICATE-----\nMIIBqzCCAVGgAwIBAgIUC6hnR3ip4iFSFJ58wNmr\n-----END CERTIFICATE-----\n"
+                 *     }
+                 */
                 "application/json": components["schemas"]["TrustAnchorOrder"];
             };
         };
@@ -5691,6 +5697,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "scope": "group",
+                 *       "scopeId": "north",
+                 *       "use": "V2GRootCertificate",
+                 *       "fingerprints": [
+                 *         "3f79bb7b435b05321651daefd374cdc681dc06faa65e374e38337b88ca046dea"
+                 *       ],
+                 *       "repair": "install"
+                 *     }
+                 */
                 "application/json": components["schemas"]["TrustPolicyOrder"];
             };
         };
@@ -5814,6 +5831,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "block": true
+                 *     }
+                 */
                 "application/json": components["schemas"]["CompromiseOrder"];
             };
         };
@@ -5842,6 +5864,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "location": "https://firmware.example.com/2.4.0.bin",
+                 *       "retrieveDateTime": "2026-03-01T22:00:00Z",
+                 *       "installDateTime": "2026-03-02T01:00:00Z",
+                 *       "signingCertificate": "-----BEGIN CERTIFICATE-----\nMIIBqzCCAVGgAwIBAgIUC6hnR3ip4iFSFJ58wNmr\n-----END CERTIFICATE-----\n",
+                 *       "signature": "MEUCIQDjk1lZN5WTJaL+D4RXxSp5EO/viEfjFjGi4lcIHEzm4QIgHAHPdQHjbaCfdaHdvSlybqC7vQUZb/gw2Alfd4M1Bng="
+                 *     }
+                 */
                 "application/json": components["schemas"]["FirmwareOrder"];
             };
         };
@@ -5890,6 +5921,33 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "kind": "csms-root-rollover",
+                 *       "name": "CSMS root 2026",
+                 *       "targets": {
+                 *         "groups": [
+                 *           "north"
+                 *         ]
+                 *       },
+                 *       "parameters": {
+                 *         "holdBeforeCutover": true
+                 *       },
+                 *       "limits": {
+                 *         "waves": [
+                 *           {
+                 *             "stations": 3
+                 *           },
+                 *           {
+                 *             "percent": 10
+                 *           }
+                 *         ],
+                 *         "maxFailures": 0.02,
+                 *         "soakS": 3600
+                 *       },
+                 *       "deadline": "2026-06-01T00:00:00Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CampaignOrder"];
             };
         };
@@ -5968,6 +6026,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "action": "start"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CampaignAction"];
             };
         };
