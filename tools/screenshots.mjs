@@ -1,0 +1,97 @@
+// Makes the screenshots of the documentation from a running demo, in a headless Chromium.
+//
+//   npm run build && node tools/screenshots.mjs [--chromium /usr/bin/chromium] [--out docs/screenshots]
+import { spawn } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { chromium } from 'playwright-core'
+
+const { values } = parseArgs({
+  options: {
+    chromium: { type: 'string', default: '/usr/bin/chromium' },
+    out: { type: 'string', default: 'docs/screenshots' },
+  },
+})
+/** Until cars have come, charged and filled the site. */
+const WARM_UP_MS = 45_000
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+const SHOTS = [
+  { name: 'overview', hash: '' },
+  { name: 'site', hash: 'sites/demo', height: 1240 },
+  { name: 'site-dark-phone', hash: 'sites/demo', width: 390, height: 844, scheme: 'dark' },
+  { name: 'session', hash: 'SESSION', height: 820 },
+  { name: 'station', hash: 'stations/DEMO-002' },
+  { name: 'call', hash: 'stations/DEMO-002?tab=call' },
+  { name: 'certificates', hash: 'certificates' },
+  { name: 'authorities', hash: 'authorities', scheme: 'dark' },
+  { name: 'audit', hash: 'audit' },
+]
+
+const demo = spawn(process.execPath, ['dist/src/main.js', 'demo', '--http-port', '0', '--seed', '5'], {
+  stdio: ['ignore', 'ignore', 'pipe'],
+})
+try {
+  const { url, key } = await started()
+  await shoot(url, key)
+} finally {
+  demo.kill('SIGINT')
+}
+
+async function started() {
+  let text = ''
+  for await (const chunk of demo.stderr) {
+    text += chunk
+    const found = /Dashboard +(\S+) +\(sign in with (\S+)\)/.exec(text)
+    if (!found) continue
+    demo.stderr.on('data', () => {})
+    return { url: found[1], key: found[2] }
+  }
+  throw new Error('The demo ended before it said where it is')
+}
+
+async function shoot(url, key) {
+  mkdirSync(values.out, { recursive: true })
+  const browser = await chromium.launch({ executablePath: values.chromium, args: FLAGS })
+  try {
+    const page = await browser.newPage()
+    await page.goto(url)
+    await page.getByLabel('API key').fill(key)
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'Overview' }).waitFor()
+    // On this screen the history of the site grows, which its chart shows.
+    await page.goto(`${url}#/sites/demo`)
+    await sleep(WARM_UP_MS)
+    for (const { name, hash, width = 1280, height = 860, scheme = 'light' } of SHOTS) {
+      await page.emulateMedia({ colorScheme: scheme })
+      await page.setViewportSize({ width, height })
+      await page.goto(`${url}#/${hash === 'SESSION' ? await runningSession(page) : hash}`)
+      await sleep(2_500)
+      await page.screenshot({ path: join(values.out, `${name}.png`) })
+      console.log(join(values.out, `${name}.png`))
+    }
+  } finally {
+    await browser.close()
+  }
+}
+
+/** One that is held back, because there its screen has the most to say. */
+async function runningSession(page) {
+  return page.evaluate(async () => {
+    const { evses } = await (await fetch('/api/v1/sites/demo/status')).json()
+    const charging = evses.filter((evse) => evse.transactionId !== null)
+    const { stationId, transactionId } =
+      charging.find((evse) => evse.reason?.code === 'node-limit') ?? charging[0]
+    return `sessions/${stationId}/${transactionId}`
+  })
+}
