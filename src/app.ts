@@ -168,6 +168,7 @@ async function start(
     acceptFirst: config.fleet.acceptSigningFirst,
     timing: {
       nudgeMs: config.fleet.nudgeS * 1000,
+      triggerWaitMs: config.fleet.triggerS * 1000,
       reconnectMs: config.fleet.reconnectS * 1000,
       retryMs: config.fleet.retryS * 1000,
       callDeadlineMs: config.fleet.callDeadlineS * 1000,

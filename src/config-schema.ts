@@ -551,6 +551,13 @@ export const configSchema = {
           description:
             'A station that has a new certificate and keeps its old connection is disconnected after this long.',
         },
+        triggerS: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 86400,
+          default: 120,
+          description: 'A station that was triggered and sent no request by then is triggered again.',
+        },
         reconnectS: {
           type: 'integer',
           minimum: 5,

@@ -153,6 +153,7 @@ class FaultRun {
       'ocpp.wss.port': String(port),
       'pki.organisation': 'Example CPO',
       'fleet.nudgeS': '5',
+      'fleet.triggerS': '15',
       'fleet.retryS': '1',
       'fleet.callDeadlineS': '10',
       'fleet.reconnectS': '120',

@@ -22,6 +22,7 @@ export interface ScriptedStation {
 export interface FleetBench {
   readonly pki: TestCertificates
   readonly fleet: FleetService
+  readonly bus: StationBus
   readonly station: ScriptedStation
   readonly root: (line: string) => Certificate
   register(change?: Partial<StationRegistration>): Promise<void>
@@ -108,6 +109,7 @@ export async function createFleetBench(options: { acceptFirst?: boolean } = {}):
   const bench: FleetBench = {
     pki,
     fleet,
+    bus,
     station,
     root: (line) => {
       const authority = pki.service.authorities.current(line)
