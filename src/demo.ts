@@ -11,6 +11,7 @@ import type { DemoOptions } from './cli/parts.ts'
 import { loadConfig } from './config.ts'
 import { Operator } from './demo/operator.ts'
 import { PlugAndChargeCars } from './demo/plug-and-charge.ts'
+import { type RolloverResult, rollOver } from './demo/rollover.ts'
 import { Screen } from './demo/screen.ts'
 import {
   type DemoStation,
@@ -33,6 +34,8 @@ import {
 } from './simulator/index.ts'
 
 const STEP_MS = 1_000
+const ROLLOVER_AFTER_MS = 20_000
+const ROLLOVER_PATIENCE_MS = 60_000
 const STANDING_EVERY_MS = 5_000
 const ORGANISATION = 'Gridkeep Demo'
 const MEAN_ARRIVAL_MS = 3_000
@@ -116,6 +119,8 @@ class Demo {
   readonly #upgrades: Promise<void>[] = []
   readonly #contractCars: PlugAndChargeCars
   #arrivals: Arrivals | undefined
+  #rollover: Promise<void> | undefined
+  #rolledOver: RolloverResult | undefined
 
   constructor(options: DemoOptions, io: CliIo, gridkeep: Gridkeep) {
     const key = gridkeep.firstAdminKey
@@ -169,6 +174,7 @@ class Demo {
       tokens: [FIRST_TOKEN, ...MORE_TOKENS],
     })
     this.#contractCars.start()
+    if (this.#options.rollover) this.#rollover = this.#rollOver()
     const endMs = durationMs === null ? Number.POSITIVE_INFINITY : this.#startedMs + durationMs
     let standingAtMs = Date.now() + STANDING_EVERY_MS
     while (!this.#io.signal.aborted && Date.now() < endMs) {
@@ -182,8 +188,27 @@ class Demo {
     }
   }
 
+  /** Once the stations have their certificates and cars charge. */
+  async #rollOver(): Promise<void> {
+    try {
+      await sleep(ROLLOVER_AFTER_MS, undefined, { signal: this.#io.signal })
+      await Promise.allSettled(this.#upgrades)
+      this.#rolledOver = await rollOver({
+        operator: this.#operator,
+        signal: this.#io.signal,
+        say: (text) => this.#screen.event(Date.now(), text),
+        charging: () =>
+          this.#fleet.stations.filter((station) => station.evse(1).transaction !== undefined).length,
+      })
+    } catch (error) {
+      if (!this.#io.signal.aborted)
+        this.#problems.push(`rollover: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+
   /** The cars leave, their transactions end, the stations close their connections. */
   async stop(): Promise<void> {
+    await Promise.race([this.#rollover, sleep(ROLLOVER_PATIENCE_MS, undefined, { ref: false })])
     this.#arrivals?.stop()
     await this.#contractCars.stop()
     for (const station of this.#fleet.stations) station.unplug(1)
@@ -202,6 +227,13 @@ class Demo {
 
   conclude(): 0 | 1 {
     const summary = this.#summary()
+    if (this.#rolledOver !== undefined) {
+      const { state, stations, done, charging, rest } = this.#rolledOver
+      this.#io.err(
+        `rollover ${state}: ${done} of ${stations} stations on the new root, up to ${charging} cars charging meanwhile\n`,
+      )
+      for (const line of rest) this.#io.err(`  ${line}\n`)
+    }
     const failed = summary.errors > 0 || summary.secondsAboveLimit > 0
     for (const problem of this.#problems.slice(0, 20)) this.#io.err(`problem: ${problem}\n`)
     if (this.#options.json) this.#io.out(`${JSON.stringify(summary)}\n`)

@@ -8,6 +8,7 @@ interface DemoFlags {
   readonly httpPort: number
   readonly seed: number
   readonly stations: number
+  readonly rollover: boolean
 }
 
 export function addDemo(program: Command, context: CommandContext): void {
@@ -26,6 +27,7 @@ export function addDemo(program: Command, context: CommandContext): void {
     )
     .option('--seed <number>', 'same seed, same cars', wholeNumber({ min: 0, max: 2 ** 31 - 1 }), 7)
     .option('--stations <number>', 'simulated stations', wholeNumber({ min: 1, max: 200 }), 12)
+    .option('--rollover', 'rotate the CSMS root of the fleet while cars charge', false)
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -33,6 +35,7 @@ export function addDemo(program: Command, context: CommandContext): void {
 Examples:
   $ gridkeep demo
   $ gridkeep demo --duration 60s --json
+  $ gridkeep demo --rollover --duration 120s
 
 With --json the last line is the summary. Exit status 1: the limit was exceeded or something failed.`,
     )

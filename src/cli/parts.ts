@@ -11,6 +11,8 @@ export interface DemoOptions {
   readonly httpPort: number
   readonly seed: number
   readonly stations: number
+  /** Rotate the CSMS root once the stations are there. */
+  readonly rollover: boolean
 }
 
 export interface SimulateOptions {
