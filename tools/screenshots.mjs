@@ -48,16 +48,16 @@ try {
   demo.kill('SIGINT')
 }
 
-async function started() {
-  let text = ''
-  for await (const chunk of demo.stderr) {
-    text += chunk
-    const found = /Dashboard +(\S+) +\(sign in with (\S+)\)/.exec(text)
-    if (!found) continue
-    demo.stderr.on('data', () => {})
-    return { url: found[1], key: found[2] }
-  }
-  throw new Error('The demo ended before it said where it is')
+function started() {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    demo.stderr.on('data', (chunk) => {
+      text = (text + chunk).slice(-4000)
+      const found = /Dashboard +(\S+) +\(sign in with (\S+)\)/.exec(text)
+      if (found) resolve({ url: found[1], key: found[2] })
+    })
+    demo.once('exit', () => reject(new Error(`The demo ended before it said where it is: ${text}`)))
+  })
 }
 
 async function shoot(url, key) {

@@ -4,9 +4,8 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import type { ApiError } from '../api.ts'
 import type { Loaded } from '../data.ts'
+import type { Tone } from '../tone.ts'
 import { Icon } from './icons.tsx'
-
-export type Tone = 'ok' | 'warn' | 'bad' | 'none'
 
 export function Badge({ tone, children }: { readonly tone: Tone; readonly children: ComponentChildren }) {
   return (

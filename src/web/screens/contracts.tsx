@@ -1,11 +1,12 @@
 import { read, readAll, type Schemas } from '../api.ts'
 import { useLoaded } from '../data.ts'
 import { date, plural } from '../format.ts'
-import { Badge, Empty, Heading, Panel, type Tone, When } from '../parts/basics.tsx'
+import { Badge, Empty, Heading, Panel, When } from '../parts/basics.tsx'
 import { matches, Search, Toolbar, useFilters } from '../parts/filters.tsx'
 import { type Column, VirtualTable } from '../parts/virtual-table.tsx'
 import { href } from '../router.ts'
 import { may } from '../signed-in.ts'
+import type { Tone } from '../tone.ts'
 
 type Contract = Schemas['Contract']
 

@@ -3,11 +3,12 @@
 import { change, read, type Schemas } from '../api.ts'
 import { useLoaded, useNow } from '../data.ts'
 import { dateTime, plural, since } from '../format.ts'
-import { Badge, Empty, Heading, Panel, Scroll, type Tone, When } from '../parts/basics.tsx'
+import { Badge, Empty, Heading, Panel, Scroll, When } from '../parts/basics.tsx'
 import { Choice, matches, Search, Toolbar, useFilters } from '../parts/filters.tsx'
 import { toast } from '../parts/toasts.tsx'
 import { href } from '../router.ts'
 import { may, self } from '../signed-in.ts'
+import type { Tone } from '../tone.ts'
 
 const TONE: Readonly<Record<Schemas['OrderState'], Tone>> = {
   requested: 'none',

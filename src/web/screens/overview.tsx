@@ -2,8 +2,9 @@
 
 import { useLoaded, useNow } from '../data.ts'
 import { useSiteStatuses } from '../live-sites.ts'
-import { Badge, Empty, Heading, Panel, type Tone, When } from '../parts/basics.tsx'
+import { Badge, Empty, Heading, Panel, When } from '../parts/basics.tsx'
 import { href } from '../router.ts'
+import type { Tone } from '../tone.ts'
 import { judge, type Verdict } from '../verdicts/judge.ts'
 import { concernsOverview, type Facts, readFacts } from '../verdicts/read.ts'
 

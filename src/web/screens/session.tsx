@@ -82,7 +82,7 @@ export function SessionDetail({
             <Panel title="Current as the station measured it">
               <Currents values={values} />
             </Panel>
-            <Panel title="What the station reported" flush>
+            <Panel title="What the station reported, beside its meter" flush>
               <Events events={events} />
             </Panel>
           </>
@@ -242,7 +242,8 @@ function Events({ events }: { readonly events: Awaited<ReturnType<typeof readSes
         </tr>
       </thead>
       <tbody>
-        {[...events]
+        {events
+          .filter(({ event }) => event.triggerReason !== 'MeterValuePeriodic')
           .reverse()
           .slice(0, 100)
           .map(({ seqNo, receivedAt, event }) => (

@@ -20,6 +20,7 @@ import {
   troubled,
 } from '../site-facts.ts'
 import { historyOf, remember } from '../site-history.ts'
+import { SiteDay } from './site-day.tsx'
 import { EvseTable } from './site-evses.tsx'
 import { Limits } from './site-limits.tsx'
 
@@ -108,6 +109,7 @@ function Live({ status, site, limits, reload }: LiveProps) {
       <Panel title="Charging points" aside={`${plural(heldBack(status).length, 'car')} held back`} flush>
         <EvseTable status={status} site={site} />
       </Panel>
+      <SiteDay siteId={status.siteId} nodeId={grid.nodeId} />
     </>
   )
 }

@@ -1,7 +1,8 @@
 import { read, type Schemas } from '../api.ts'
 import { useLoaded } from '../data.ts'
 import { dateTime } from '../format.ts'
-import { Badge, Empty, Panel, Scroll, type Tone, When } from '../parts/basics.tsx'
+import { Badge, Empty, Panel, Scroll, When } from '../parts/basics.tsx'
+import type { Tone } from '../tone.ts'
 
 const TONE: Readonly<Record<Schemas['StationOrderState'], Tone>> = {
   sending: 'none',

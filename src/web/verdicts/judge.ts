@@ -1,9 +1,9 @@
 /** From facts to three sentences. Pure, so that every sentence can be tested. */
 
 import { commonName, DAY_MS, duration, plural, since } from '../format.ts'
-import type { Tone } from '../parts/basics.tsx'
 import { href } from '../router.ts'
 import { gridOf, headroom, heldBack, isAbove, troubled } from '../site-facts.ts'
+import type { Tone } from '../tone.ts'
 import type { Facts } from './read.ts'
 
 export interface Attention {
