@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { type FaultReport, runFaults, SCHEDULE } from './support/fleet-faults.ts'
 
 /** FLEET_STATIONS=2000 for the large run; the schedule and the seed are the same. */
-const STATIONS = Number(process.env.FLEET_STATIONS ?? 24)
+const STATIONS = Number(process.env.FLEET_STATIONS ?? 12)
 const SEED = Number(process.env.FLEET_SEED ?? 11)
 
 describe(`A fleet of ${STATIONS} with faults (seed ${SEED}), the service killed in every phase`, () => {
