@@ -16,6 +16,7 @@ for (const [address, bits] of [
   ['224.0.0.0', 3],
 ] as const)
   PRIVATE.addSubnet(address, bits, 'ipv4')
+// IPv4-mapped addresses are judged by the rules for IPv4.
 for (const [address, bits] of [
   ['::', 96],
   ['64:ff9b::', 96],
@@ -26,7 +27,6 @@ for (const [address, bits] of [
   ['fe80::', 9],
   ['ff00::', 8],
 ] as const)
-  // IPv4-mapped addresses are judged by the rules for IPv4.
   PRIVATE.addSubnet(address, bits, 'ipv6')
 
 /** Why this address is not connected to; undefined lets it. */

@@ -134,3 +134,53 @@ describe('A fleet from profile 2 to a new CSMS root and new leaves', () => {
     expect(fleet.online()).toBe(IDS.length)
   }, 90_000)
 })
+
+describe('Stations that cannot have the new root', () => {
+  let world: FleetWorld
+  beforeAll(async () => {
+    world = await startFleetWorld()
+  }, 30_000)
+  afterAll(() => world.close())
+
+  it('M05.FR.12 M05.FR.14: reach the new chain by the root they have; those that check roots take it as the old one signed it', async () => {
+    const fleet = await world.stations([
+      { id: 'REFUSES' },
+      { id: 'CHECKS', variables: { 'SecurityCtrlr.AdditionalRootCertificateCheck': 'true' } },
+      { id: 'PLAIN' },
+    ])
+    fleet.station('REFUSES').faults.set({ reject: ['InstallCertificate'] })
+    fleet.start()
+    await until('all online', () => fleet.online() === 3)
+    await world.ocpp.bus.call('CHECKS', 'GetVariables', {
+      getVariableData: [
+        { component: { name: 'SecurityCtrlr' }, variable: { name: 'AdditionalRootCertificateCheck' } },
+      ],
+    })
+    await world.certificates.operations.submit({ kind: 'new-generation', line: 'csms-root' }, 'test')
+    const { id } = await world.fleetService.campaigns.create(
+      {
+        kind: 'csms-root-rollover',
+        name: 'r',
+        targets: { all: true },
+        limits: { ...LIMITS, waves: [], maxFailures: 0.5 },
+      },
+      'test',
+    )
+    await world.fleetService.campaigns.act(id, 'start', 'test')
+    await until('campaign ends', async () => (await world.campaign(id)).state !== 'running', 40_000)
+    const report = await world.fleetService.campaigns.report(id)
+    expect(report).toMatchObject({ campaign: { state: 'finished' }, counts: { done: 2, failed: 1 } })
+    expect(report.rest).toMatchObject([{ stationId: 'REFUSES', step: 'install' }])
+    expect((await world.fleetService.chains.current())?.authorityId).toBe('csms-ca-g2')
+    // Made to reconnect, each of them finds its way by the root it has.
+    const before = (await world.store.fleet.trust('REFUSES'))?.connectedAt ?? ''
+    for (const stationId of ['REFUSES', 'CHECKS', 'PLAIN']) world.ocpp.bus.disconnect(stationId, 'test')
+    await until(
+      'REFUSES is back',
+      async () => ((await world.store.fleet.trust('REFUSES'))?.connectedAt ?? '') > before,
+    )
+    await until('all online again', () => fleet.online() === 3)
+    expect(fleet.station('CHECKS').certificates.roots('CSMSRootCertificate')).toHaveLength(2)
+    expect(fleet.station('PLAIN').certificates.roots('CSMSRootCertificate')).toHaveLength(1)
+  }, 90_000)
+})

@@ -88,7 +88,7 @@ export class CertificateStore {
       .filter((root) => wanted(root.use))
       .map((root) => ({
         certificateType: root.use,
-        certificateHashData: hashOf(root.certificate, root.certificate),
+        certificateHashData: hashOf(root.certificate, this.#signerOf(root.certificate)),
       }))
     const chains = wanted('V2GCertificateChain') ? this.#v2g.flatMap((own) => this.#chainEntry(own)) : []
     return [...roots, ...chains]
@@ -102,7 +102,9 @@ export class CertificateStore {
       this.#v2g = chains
       return 'Accepted'
     }
-    const root = this.#roots.find(({ certificate }) => matches(certificate, certificate, hash))
+    const root = this.#roots.find(({ certificate }) =>
+      matches(certificate, this.#signerOf(certificate), hash),
+    )
     if (root === undefined) return 'NotFound'
     const isLastOfLink = root.use === 'CSMSRootCertificate' && this.roots('CSMSRootCertificate').length === 1
     if (isLastOfLink) return 'Failed'
@@ -134,6 +136,14 @@ export class CertificateStore {
   #holds(use: InstallCertificateUseEnumType, certificate: Certificate): boolean {
     return this.#roots.some(
       (root) => root.use === use && root.certificate.fingerprint === certificate.fingerprint,
+    )
+  }
+
+  /** A root's signer is itself, except for a new root that came as the old one signed it (M05.FR.10). */
+  #signerOf(root: Certificate): Certificate {
+    if (root.isSelfSigned) return root
+    return (
+      this.#roots.map(({ certificate }) => certificate).find((other) => root.mayBeIssuedBy(other)) ?? root
     )
   }
 
