@@ -74,7 +74,7 @@ describe('a role', () => {
     }
   })
 
-  test('of a viewer reads everything but keys and persons, and changes nothing but its own sign-in', () => {
+  test('of a viewer reads everything but keys, contracts and vehicles, and changes nothing but its own sign-in', () => {
     for (const { operationId, method, roles } of contract.operations.values()) {
       const readable =
         (method === 'GET' && !NOT_FOR_VIEWERS.has(operationId)) || operationId.endsWith('SignIn')

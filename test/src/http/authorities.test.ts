@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { certificateProfile, createSoftwareSigner } from '../../../pki/index.ts'
 import { authorityAdministration } from '../../../src/certificates/administration.ts'
 import { createTestCertificates, ORGANISATION, type TestCertificates } from '../certificates/support.ts'
-import { createTestApi, type TestApi } from './harness.ts'
+import { createTestApi, seen, type TestApi, unseen } from './harness.ts'
 
 let pki: TestCertificates
 let api: TestApi
@@ -199,4 +199,9 @@ describe('certificates', () => {
     expect(JSON.stringify(responders.json)).toContain('"authorityId":"cpo-sub2"')
     expect((await api.request('POST', '/api/v1/authorities/nothing/crl')).status).toBe(404)
   })
+})
+
+test('every operation that needs a certificate service was seen to succeed', () => {
+  expect(seen).toContain('deleteCertificateHold 200')
+  expect(unseen(/^\/(crls|ocsp-responders|authority-operations)|\/(crl|export)$|^\/authorities$/)).toEqual([])
 })

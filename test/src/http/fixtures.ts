@@ -192,6 +192,18 @@ async function fillSession(store: Store): Promise<void> {
   await store.sessions.recordMeterValues(
     'CS-001',
     1,
+    [
+      {
+        timestamp: '2020-03-01T08:00:00Z',
+        sampledValue: [{ value: 16, measurand: 'Current.Import', phase: 'L1' }],
+      },
+    ],
+    AT,
+  )
+  await store.retention.rollUp('2021-01-01T00:00:00Z', 10)
+  await store.sessions.recordMeterValues(
+    'CS-001',
+    1,
     [{ timestamp: AT, sampledValue: [{ value: 7, measurand: 'Current.Import' }] }],
     AT,
   )

@@ -64,6 +64,14 @@ export interface TestResponse {
 /** Operations and statuses that some test of this file has seen, e.g. `putStation 201`. */
 export const seen = new Set<string>()
 
+/** Of the operations whose path matches: those that no test of this file has seen to succeed. */
+export function unseen(path: RegExp): string[] {
+  return [...contract.operations.values()]
+    .filter((operation) => path.test(operation.path))
+    .map(({ operationId }) => operationId)
+    .filter((operationId) => ![...seen].some((one) => one.startsWith(`${operationId} 20`)))
+}
+
 /** Every answer in every test is held against openapi.yaml. */
 function expectContract(method: string, url: string, answer: TestResponse): void {
   const path = url.split('?')[0] ?? url
@@ -158,19 +166,10 @@ function createServices(
       },
       remove: (siteId, id) => store.sites.removeLimit(siteId, id),
     },
-    energy: Object.assign(
-      new EnergyService({
-        store,
-        bus,
-        hub,
-        clock,
-        log: pino({ level: 'silent' }),
-        intervalMs: 1_000_000,
-        pushDeadlineMs: 1000,
-      }),
+    energy: Object.assign(createEnergy({ store, bus, hub, clock }), {
       // Sites are the test's here, so the real service knows none of their meters.
-      { readMeter: (_siteId: string, nodeId: string) => nodeId === 'grid' },
-    ),
+      readMeter: (_siteId: string, nodeId: string) => nodeId === 'grid',
+    }),
     certificates: {
       revoke: async (fingerprint, reason) => {
         const found = await store.certificates.byFingerprint(fingerprint)
@@ -181,16 +180,38 @@ function createServices(
   }
 }
 
+function createEnergy(parts: Pick<ApiServices, 'store' | 'bus' | 'hub' | 'clock'>): EnergyService {
+  const log = pino({ level: 'silent' })
+  return new EnergyService({ ...parts, log, intervalMs: 1_000_000, pushDeadlineMs: 1000, turnGapMs: 0 })
+}
+
+/** Sites with their loops, as app.ts wires them. */
+function steered(energy: EnergyService): Pick<ApiServices, 'sites' | 'limits' | 'energy'> {
+  return {
+    sites: energy,
+    energy,
+    limits: {
+      put: (limit) => energy.putLimit(limit),
+      remove: (siteId, id) => energy.removeLimit(siteId, id),
+    },
+  }
+}
+
 /** The whole API over an in-memory database and a bus that answers what the test wants. */
 export async function createTestApi({
   store = createSqliteStore(':memory:'),
   contracts,
   authorities,
+  fleet,
+  withSiteLoops = false,
   ...options
 }: Partial<HttpServerOptions> & {
   readonly store?: Store
   readonly contracts?: NonNullable<ApiServices['contracts']>
   readonly authorities?: NonNullable<ApiServices['authorities']>
+  readonly fleet?: NonNullable<ApiServices['fleet']>
+  /** Sites are decided on by the real service; otherwise they are only kept. */
+  readonly withSiteLoops?: boolean
 } = {}): Promise<TestApi> {
   let nowMs = START
   const clock = {
@@ -204,11 +225,15 @@ export async function createTestApi({
     throw error
   })
   const sites: TestApi['sites'] = { refusal: undefined }
+  const energy = withSiteLoops ? createEnergy({ store, bus, hub, clock }) : undefined
+  await energy?.start()
   const server = await createHttpServer({
     services: {
       ...createServices(store, bus, hub, clock, sites),
+      ...(energy === undefined ? {} : steered(energy)),
       ...(contracts === undefined ? {} : { contracts }),
       ...(authorities === undefined ? {} : { authorities }),
+      ...(fleet === undefined ? {} : { fleet }),
     },
     log: pino({ level: 'silent' }),
     health: createHealth([{ name: 'store', check: () => store.check() }]),
@@ -251,6 +276,7 @@ export async function createTestApi({
     },
     async close() {
       await server.close()
+      await energy?.stop()
       await store.close()
     },
   }

@@ -133,6 +133,7 @@ describe('a station that is not there', () => {
     ['GET', '/stations/none/variables'],
     ['GET', '/stations/none/events'],
     ['GET', '/stations/none/meter-values'],
+    ['GET', '/stations/none/meter-quarters'],
   ] as const)('%s %s answers 404', async (method, path) => {
     expect(await api.request(method, `/api/v1${path}`)).toMatchObject({
       status: 404,

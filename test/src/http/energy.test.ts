@@ -1,0 +1,179 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { fill } from './fixtures.ts'
+import { createTestApi, START, type TestApi, type TestResponse, unseen } from './harness.ts'
+
+let api: TestApi
+beforeAll(async () => {
+  api = await createTestApi({ withSiteLoops: true })
+  await fill(api)
+  await api.request('DELETE', '/api/v1/sites/depot/limits/evening')
+})
+afterAll(() => api.close())
+
+const call = (method: 'GET' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<TestResponse> =>
+  api.request(method, `/api/v1${path}`, { role: 'operator', ...(body === undefined ? {} : { body }) })
+const itemsOf = async (path: string) => (await call('GET', path)).json.items
+const iso = (afterMs: number) => new Date(START + afterMs).toISOString()
+const HOUR_MS = 3_600_000
+
+describe('a weekly schedule', () => {
+  const path = '/sites/depot/schedules/nights'
+  const windows = [{ days: [1, 2, 3, 4, 5], from: '22:00', to: '06:00', value: 40 }]
+  const schedule = { nodeId: 'grid', unit: 'A', timeZone: 'Europe/Berlin', windows }
+
+  test('is kept with who set it, listed, in force as such, and deleted once', async () => {
+    const kept = { id: 'nights', ...schedule, setBy: 'the-operator' }
+    expect(await call('PUT', path, schedule)).toMatchObject({ status: 200, json: kept })
+    expect(await itemsOf('/sites/depot/schedules')).toMatchObject([kept])
+    // The first of March 2026 is a Sunday.
+    expect(await itemsOf('/sites/depot/limits-in-force')).toMatchObject([
+      { sourceId: 'nights', kind: 'schedule', state: 'inactive', value: null },
+    ])
+    expect((await call('DELETE', path)).status).toBe(204)
+    expect((await call('DELETE', path)).json.code).toBe('schedule.unknown')
+  })
+
+  test.each([
+    ['a time zone that is none', { ...schedule, timeZone: 'Nowhere' }, 422, 'body/timeZone'],
+    ['a node that is not there', { ...schedule, nodeId: 'roof' }, 422, 'body/nodeId'],
+    [
+      'a day too many',
+      { ...schedule, windows: [{ ...windows[0], days: [8] }] },
+      400,
+      'body/windows/0/days/0',
+    ],
+    [
+      'a minute too many',
+      { ...schedule, windows: [{ ...windows[0], to: '24:01' }] },
+      400,
+      'body/windows/0/to',
+    ],
+  ])('is refused with %s', async (_, body, status, where) => {
+    expect(await call('PUT', path, body)).toMatchObject({ status, json: { issues: [{ path: where }] } })
+    expect(await itemsOf('/sites/depot/schedules')).toEqual([])
+  })
+})
+
+describe('a grid source', () => {
+  const path = '/sites/depot/sources/dso'
+
+  test('holds its failsafe value until it speaks, then what it says, and is deleted once', async () => {
+    const source = { nodeId: 'grid', unit: 'A', failsafeValue: 14 }
+    const kept = {
+      id: 'dso',
+      ...source,
+      heartbeatTimeoutS: 120,
+      failsafeDurationS: 7200,
+      afterFailsafe: 'hold',
+    }
+    expect(await call('PUT', path, source)).toMatchObject({ status: 200, json: kept })
+    expect(await itemsOf('/sites/depot/sources')).toMatchObject([kept])
+    const inForce = () => itemsOf('/sites/depot/limits-in-force')
+    expect(await inForce()).toMatchObject([{ sourceId: 'dso', kind: 'grid', state: 'failsafe', value: 14 }])
+    expect((await call('PUT', `${path}/signal`, { active: true, value: 25 })).status).toBe(204)
+    expect(await inForce()).toMatchObject([{ sourceId: 'dso', state: 'normal', value: 25 }])
+    expect((await call('PUT', `${path}/signal`, {})).status).toBe(204)
+    expect((await call('DELETE', path)).status).toBe(204)
+    expect((await call('DELETE', path)).json.code).toBe('source.unknown')
+    expect((await call('PUT', `${path}/signal`, {})).json.code).toBe('source.unknown')
+  })
+
+  test('leaves no entry in the audit trail when it speaks, many times a minute', async () => {
+    const actions = (await api.store.audit.list({ limit: 1000 })).map(({ action }) => action)
+    expect(actions).toEqual(expect.arrayContaining(['source.put', 'source.delete', 'schedule.put']))
+    expect(actions.filter((action) => action.includes('signal'))).toEqual([])
+  })
+
+  test.each([
+    ['a value without saying whether it is active', { value: 5 }],
+    ['an active limit without its value', { active: true }],
+    ['a negative value', { active: true, value: -1 }],
+  ])('is refused to say %s', async (_, body) => {
+    expect((await call('PUT', `${path}/signal`, body)).json.code).toBe('request.invalid')
+  })
+})
+
+describe('steering', () => {
+  const prices = [{ from: iso(0), to: iso(HOUR_MS), pricePerKwh: 0.3 }]
+
+  test('is fair until told otherwise; policy and prices change one without the other', async () => {
+    const path = '/sites/depot/steering'
+    expect((await call('GET', path)).json).toEqual({ policy: 'fair', prices: [] })
+    expect((await call('PUT', path, { prices })).json).toEqual({ policy: 'fair', prices })
+    expect((await call('PUT', path, { policy: 'cost' })).json).toEqual({ policy: 'cost', prices })
+    expect((await call('GET', path)).json).toEqual({ policy: 'cost', prices })
+    expect((await call('PUT', path, {})).status).toBe(400)
+    expect((await call('PUT', path, { policy: 'luck' })).status).toBe(400)
+  })
+})
+
+describe('what a session needs', () => {
+  const path = '/sessions/CS-001/tx-1/demand'
+
+  test('is told by an operator and read back', async () => {
+    expect((await call('GET', path)).json).toEqual({ told: null, needs: null })
+    const wish = { departure: iso(8 * HOUR_MS), energyWh: 20_000, priorityClass: 0 }
+    expect((await call('PUT', path, wish)).status).toBe(204)
+    const told = { ...wish, guaranteeA: null, setBy: 'the-operator' }
+    expect((await call('GET', path)).json).toMatchObject({ told })
+  })
+
+  test('of no running session is refused', async () => {
+    expect((await call('PUT', '/sessions/CS-001/tx-9/demand', {})).json.code).toBe('session.unknown')
+  })
+})
+
+describe('the record of a site', () => {
+  const range = `from=${encodeURIComponent(iso(-HOUR_MS))}&to=${encodeURIComponent(iso(HOUR_MS))}`
+
+  test('is read by the minute, as JSON and as a table', async () => {
+    // A minute of its own, as a record tells of the lowest limit that held in the minute.
+    api.clock.advance(60_000)
+    const minute = { nodeId: 'grid', at: iso(60_000), limitA: [50, 50, 50] }
+    await vi.waitFor(async () => {
+      api.clock.advance(1000)
+      await call('PUT', '/sites/depot/limits/morning', { nodeId: 'grid', value: 50, unit: 'A' })
+      const items = await itemsOf(`/sites/depot/compliance?${range}&nodeId=grid`)
+      expect(items).toContainEqual(expect.objectContaining(minute))
+    })
+    const csv = await call('GET', `/sites/depot/compliance.csv?${range}`)
+    expect(csv.headers['content-type']).toContain('text/csv')
+    const [head, ...lines] = csv.text.trimEnd().split('\r\n')
+    expect(head).toMatch(/^at,nodeId,limitA_L1,/)
+    expect(lines.map((line) => line.split(',')[1])).toContain('row-1')
+    expect(lines.every((line) => line.split(',').length === head?.split(',').length)).toBe(true)
+    expect((await call('GET', '/sites/depot/compliance?from=2026-03-01T00:00:00Z')).status).toBe(400)
+  })
+
+  test('gives back a decision of the past, and says so where it has none', async () => {
+    const at = (afterMs: number) => `/sites/depot/replay?at=${encodeURIComponent(iso(afterMs))}`
+    await vi.waitFor(async () => expect((await call('GET', at(HOUR_MS))).status).toBe(200))
+    const played = await call('GET', at(HOUR_MS))
+    expect(played.json).toMatchObject({ same: true, status: { siteId: 'depot' } })
+    expect((await call('GET', at(-HOUR_MS))).json.code).toBe('replay.unknown')
+  })
+})
+
+describe('a site that is not there', () => {
+  test.each([
+    ['GET', 'limits-in-force'],
+    ['GET', 'schedules'],
+    ['DELETE', 'schedules/x'],
+    ['GET', 'sources'],
+    ['PUT', 'sources/x', { nodeId: 'grid', unit: 'A', failsafeValue: 1 }],
+    ['DELETE', 'sources/x'],
+    ['PUT', 'sources/x/signal', {}],
+    ['GET', 'steering'],
+    ['PUT', 'steering', { policy: 'fair' }],
+    ['GET', `compliance?from=${iso(0)}&to=${iso(1)}`],
+    ['GET', `compliance.csv?from=${iso(0)}&to=${iso(1)}`],
+    ['GET', `replay?at=${iso(0)}`],
+  ] as const)('is named as the reason: %s %s', async (method, path, body?: unknown) => {
+    expect((await call(method, `/sites/none/${path}`, body)).json.code).toBe('site.unknown')
+  })
+})
+
+test('every operation about the energy of a site and a session was seen to succeed', () => {
+  const mine = /\/(limits-in-force|schedules|sources|steering|demand|compliance|compliance\.csv|replay)(\/|$)/
+  expect(unseen(mine)).toEqual([])
+})
