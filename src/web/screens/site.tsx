@@ -84,6 +84,13 @@ function Live({ status, site, limits, reload }: LiveProps) {
   const circuits = status.nodes.filter((node) => node.kind === 'circuit' && node !== grid)
   return (
     <>
+      {status.alarms.map((alarm) => (
+        <div key={alarm.code + alarm.where} class="notice warn" role="alert">
+          <span>
+            <strong>{alarm.where}</strong>: {alarm.detail}
+          </span>
+        </div>
+      ))}
       <div class="columns">
         <Panel title="Load against limit" aside={<BarsLegend />}>
           <NodeBars node={grid} scaleA={configuredA(site, grid)} />

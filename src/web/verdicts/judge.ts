@@ -180,6 +180,13 @@ function energy({ statuses }: Facts): Verdict {
         text: `${status.siteId}: ${node.nodeId} draws more than its limit.`,
         ...open,
       })
+    for (const { where, detail } of status.alarms)
+      attention.push({
+        tone: 'warn',
+        about: 'Energy',
+        text: `${status.siteId}, ${where}: ${detail}`,
+        ...open,
+      })
     const unsteered = troubled(status)
     if (unsteered.length > 0)
       attention.push({
