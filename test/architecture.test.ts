@@ -29,6 +29,7 @@ const rules: Record<string, { files: readonly RegExp[]; packages: readonly (stri
     packages: [/^node:/, 'ws', 'ajv', 'ajv-formats', 'pino', 'ocpp-rpc'],
   },
   'src/certificates/': { files: [/^pki\/index\.ts$/], packages: [/^node:/, 'pino'] },
+  'src/export/': { files: [], packages: [/^node:/, 'pino'] },
   'src/energy/': { files: [/^profiles\/index\.ts$/], packages: [/^node:/, 'pino', 'highs'] },
   'src/keys/': { files: [/^pki\/index\.ts$/], packages: [/^node:/, 'pkcs11js'] },
   'src/http/': {
