@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { WebSocket } from 'ws'
+import { type RawData, WebSocket } from 'ws'
 import type { TransactionEventRequest } from '../../src/ocpp/v201/messages.generated.ts'
 import { type RunningService, spawnService } from './support/service.ts'
 
@@ -50,6 +50,12 @@ class Sender {
   async connect(wsUrl: string): Promise<void> {
     const socket = new WebSocket(`${wsUrl}/${this.id}`, 'ocpp2.0.1', { headers: basicAuth(this.id) })
     this.#socket = socket
+    // What the service asks a station that comes back is not this test's business, but it gets an answer.
+    socket.on('message', (data) => {
+      const frame: unknown = JSON.parse(String(data))
+      if (Array.isArray(frame) && frame[0] === 2)
+        socket.send(JSON.stringify([4, frame[1], 'NotSupported', '', {}]))
+    })
     // The service dies in this test; a broken socket is the point of it.
     socket.on('error', () => undefined)
     await new Promise<void>((resolve, reject) => {
@@ -109,12 +115,15 @@ class Sender {
     return new Promise((resolve, reject) => {
       const closed = (): void => reject(new Error('closed'))
       socket.once('close', closed)
-      socket.once('message', (data) => {
-        socket.off('close', closed)
+      const answered = (data: RawData): void => {
         const frame: unknown = JSON.parse(String(data))
-        if (Array.isArray(frame) && frame[0] === 3 && frame[1] === messageId) resolve(frame[2])
+        if (!Array.isArray(frame) || frame[1] !== messageId) return
+        socket.off('message', answered)
+        socket.off('close', closed)
+        if (frame[0] === 3) resolve(frame[2])
         else reject(new Error(`${action} was answered with ${String(data)}`))
-      })
+      }
+      socket.on('message', answered)
       socket.send(JSON.stringify([2, messageId, action, payload]))
     })
   }
