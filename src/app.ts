@@ -33,6 +33,7 @@ import { createOcppServer } from './ocpp/server.ts'
 import type { TlsMaterial } from './ocpp/tls.ts'
 import { readPassphrase } from './passphrase.ts'
 import { startPkiListeners } from './pki-listeners.ts'
+import { RetentionLoop } from './retention-loop.ts'
 import { hashPassword } from './stations/credentials.ts'
 import type { Store } from './store/ports.ts'
 import { createSqliteStore } from './store/sqlite/index.ts'
@@ -51,6 +52,7 @@ const FOREIGN_REFRESH_MS = 60_000
 /** A plan that takes longer is not worth waiting for: the next one comes in minutes. */
 const PLAN_TIME_LIMIT_S = 20
 const ORDER_SWEEP_MS = 5_000
+const RETENTION_MS = 3_600_000
 /** Security events leave within this time. */
 const EXPORT_SWEEP_MS = 1_000
 
@@ -297,6 +299,15 @@ async function start(
   const api = await http.listen({ host: config.http.host, port: config.http.port })
   // Only now: a start that fails before must not have made a key that nobody was shown.
   const firstAdminKey = await ensureFirstAdminKey(store, clock)
+  const retention = new RetentionLoop({
+    store: store.retention,
+    policy: config.retention,
+    clock,
+    log,
+    intervalMs: RETENTION_MS,
+  })
+  undo.push(() => retention.stop())
+  retention.start()
   // Stopping starts here: look elsewhere, accept nothing more, finish, close, flush.
   undo.push(async () => health.drain())
 

@@ -639,14 +639,24 @@ export const configSchema = {
     },
     retention: {
       type: 'object',
-      description: 'How long history is kept.',
+      description:
+        'How long history is kept. Sessions and the audit trail, whose entries prove each other, are not removed.',
       properties: {
+        meterDetailDays: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 36500,
+          default: 90,
+          description:
+            'Meter values as stations sent them; then they become quarters of an hour. By their own time stamps.',
+        },
         meterValuesDays: {
           type: 'integer',
           minimum: 1,
           maximum: 36500,
           default: 400,
-          description: 'Meter values.',
+          description:
+            'Quarters of an hour made of meter values, and at most this long the values themselves.',
         },
         stationEventsDays: {
           type: 'integer',
@@ -654,13 +664,6 @@ export const configSchema = {
           maximum: 36500,
           default: 400,
           description: 'Events that stations reported.',
-        },
-        auditDays: {
-          type: 'integer',
-          minimum: 30,
-          maximum: 36500,
-          default: 3650,
-          description: 'Audit trail.',
         },
       },
     },

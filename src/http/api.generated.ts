@@ -128,6 +128,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/stations/{stationId}/meter-quarters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * What a station's EVSEs took per quarter of an hour, from before the time that meter values are kept in detail
+         * @description Meter values older than `retention.meterDetailDays` are here instead of in `meter-values`. Oldest first; ask on with `from` after the last one.
+         */
+        get: operations["listStationMeterQuarters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/stations/{stationId}/connection": {
         parameters: {
             query?: never;
@@ -2385,6 +2408,18 @@ export interface components {
         };
         /** @description Amperes on L1, L2, L3; negative is feed-in (PV, battery). */
         SignedPhaseAmperes: number[];
+        MeterQuarter: {
+            evseId: number;
+            /** @description Start of the quarter. */
+            at: string;
+            /** @description From the import register; null where it was not read. */
+            energyWh: number | null;
+            maxPowerW: number | null;
+            /** @description L1, L2, L3; null where nothing was reported for the phase. */
+            maxCurrentA: (number | null)[];
+            /** @description Meter values that the quarter was made of; 0 where energy was taken between two further apart. */
+            samples: number;
+        };
         MeterReading: {
             currentA?: components["schemas"]["SignedPhaseAmperes"];
             /** @description Watts on L1, L2, L3; negative is feed-in. */
@@ -3117,6 +3152,56 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["MeterValues"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listStationMeterQuarters: {
+        parameters: {
+            query?: {
+                evseId?: number;
+                from?: string;
+                to?: string;
+                /** @description Most entries of the page. */
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Quarters, oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "evseId": 1,
+                     *           "at": "2026-03-01T08:00:00.000Z",
+                     *           "energyWh": 2750,
+                     *           "maxPowerW": 11040,
+                     *           "maxCurrentA": [
+                     *             16,
+                     *             16,
+                     *             15.9
+                     *           ],
+                     *           "samples": 15
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["MeterQuarter"][];
+                    };
+                };
+            };
             default: components["responses"]["Problem"];
         };
     };

@@ -8,6 +8,7 @@ import type { StationEventStore } from './events.ts'
 import type { FleetStore } from './fleet.ts'
 import type { LocalListStore } from './local-lists.ts'
 import type { OrderStore } from './orders.ts'
+import type { RetentionStore } from './retention.ts'
 import type { SessionStore } from './sessions.ts'
 import type { SiteStore } from './sites.ts'
 import type { StationStore } from './stations.ts'
@@ -17,6 +18,7 @@ export interface Store {
   readonly stations: StationStore
   readonly tokens: IdTokenStore
   readonly sessions: SessionStore
+  readonly retention: RetentionStore
   readonly events: StationEventStore
   readonly orders: OrderStore
   readonly localLists: LocalListStore

@@ -22,6 +22,9 @@ export interface SessionState {
   readonly chargingStateSeqNo: number
   readonly phasesSeqNo: number
   readonly meterSeqNo: number
+  /** Earliest and latest time stamp of its meter values: where in the large table they are. */
+  readonly valuesFromMs: number | null
+  readonly valuesToMs: number | null
 }
 
 const unstarted: SessionState = {
@@ -43,6 +46,8 @@ const unstarted: SessionState = {
   chargingStateSeqNo: -1,
   phasesSeqNo: -1,
   meterSeqNo: -1,
+  valuesFromMs: null,
+  valuesToMs: null,
 }
 
 /**
@@ -80,7 +85,19 @@ export function foldTransactionEvent(
     chargingStateSeqNo: chargingState === undefined ? before.chargingStateSeqNo : seqNo,
     phasesSeqNo: phasesUsed === undefined ? before.phasesSeqNo : seqNo,
     meterSeqNo: meterLastWh === undefined ? before.meterSeqNo : seqNo,
+    ...valueTimes(before, event.meterValue ?? []),
   }
+}
+
+function valueTimes(before: SessionState, values: readonly MeterValueType[]) {
+  let { valuesFromMs, valuesToMs } = before
+  for (const { timestamp } of values) {
+    const atMs = Date.parse(timestamp)
+    if (!Number.isFinite(atMs)) continue
+    valuesFromMs = Math.min(valuesFromMs ?? atMs, atMs)
+    valuesToMs = Math.max(valuesToMs ?? atMs, atMs)
+  }
+  return { valuesFromMs, valuesToMs }
 }
 
 /** Readings of Energy.Active.Import.Register over all phases, in Wh, in the order given. */

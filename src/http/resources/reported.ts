@@ -9,7 +9,11 @@ import { requireStation } from './stations.ts'
 
 export type ReportedOperations = Pick<
   Operations,
-  'listConnectors' | 'listVariables' | 'listStationEvents' | 'listStationMeterValues'
+  | 'listConnectors'
+  | 'listVariables'
+  | 'listStationEvents'
+  | 'listStationMeterValues'
+  | 'listStationMeterQuarters'
 >
 
 export function reportedOperations(services: ApiServices): ReportedOperations {
@@ -59,6 +63,19 @@ export function reportedOperations(services: ApiServices): ReportedOperations {
         ...defined(query),
       })
       return { status: 200, body: { items: items.map((item) => ({ ...item, value: { ...item.value } })) } }
+    },
+
+    listStationMeterQuarters: async ({ path, query }) => {
+      await requireStation(services, path.stationId)
+      const items = await store.retention.quarters({
+        stationId: path.stationId,
+        limit: DEFAULT_PAGE,
+        ...defined(query),
+      })
+      return {
+        status: 200,
+        body: { items: items.map((item) => ({ ...item, maxCurrentA: [...item.maxCurrentA] })) },
+      }
     },
   }
 }

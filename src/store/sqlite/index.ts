@@ -8,6 +8,7 @@ import { createStationEventStore } from './events.ts'
 import { createFleetStore } from './fleet.ts'
 import { createLocalListStore } from './local-lists.ts'
 import { createOrderStore } from './orders.ts'
+import { createRetentionStore } from './retention.ts'
 import { createSessionStore } from './sessions.ts'
 import { createSiteStore } from './sites.ts'
 import { createStationNumbers } from './station-numbers.ts'
@@ -22,6 +23,7 @@ export function createSqliteStore(path: string): Store {
     stations: createStationStore(db),
     tokens: createIdTokenStore(db),
     sessions: createSessionStore(db, numbers),
+    retention: createRetentionStore(db, numbers),
     events: createStationEventStore(db),
     orders: createOrderStore(db),
     localLists: createLocalListStore(db),

@@ -400,4 +400,35 @@ export const migrations: readonly string[] = [
   ) WITHOUT ROWID;
   `,
   FLEET_SCHEMA,
+  `
+  -- Where in meter_values a session's values are: its key is EVSE and time.
+  ALTER TABLE sessions ADD COLUMN values_from_ms INTEGER;
+  ALTER TABLE sessions ADD COLUMN values_to_ms INTEGER;
+  CREATE TABLE value_times (session_no INTEGER PRIMARY KEY, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL);
+  INSERT INTO value_times
+    SELECT session_no, min(at_ms), max(at_ms) FROM meter_values WHERE session_no > 0 GROUP BY session_no;
+  UPDATE sessions SET values_from_ms = value_times.from_ms, values_to_ms = value_times.to_ms
+    FROM value_times WHERE value_times.session_no = sessions.no;
+  DROP TABLE value_times;
+
+  -- What is left of meter values that are no longer kept in detail.
+  CREATE TABLE meter_quarters (
+    station_no INTEGER NOT NULL,
+    evse_id INTEGER NOT NULL,
+    start_ms INTEGER NOT NULL,
+    energy_wh REAL,
+    max_power_w REAL,
+    max_l1_a REAL,
+    max_l2_a REAL,
+    max_l3_a REAL,
+    samples INTEGER NOT NULL,
+    -- The last reading of the energy register: the next value's energy counts from it.
+    register_at_ms INTEGER,
+    register_wh REAL,
+    PRIMARY KEY (station_no, evse_id, start_ms)
+  ) WITHOUT ROWID;
+  CREATE INDEX meter_quarters_start ON meter_quarters (start_ms);
+
+  CREATE INDEX station_events_received ON station_events (received_at);
+  `,
 ]

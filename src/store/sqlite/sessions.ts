@@ -62,30 +62,9 @@ export function createSessionStore(db: Database, numbers: StationNumbers): Sessi
     meterValues: async (query) => {
       const stationNo = numbers.find(query.stationId)
       if (stationNo === undefined) return []
-      let sessionNo: number | undefined
-      if (query.transactionId !== undefined) {
-        const row = sessionRow(db, stationNo, query.transactionId)
-        if (!row) return []
-        sessionNo = int(row, 'no')
-      }
-      const { clause, args } = where([
-        ['station_no = ?', stationNo],
-        ['evse_id = ?', query.evseId],
-        ['session_no = ?', sessionNo],
-        ['at_ms >= ?', query.from === undefined ? undefined : Date.parse(query.from)],
-        ['at_ms < ?', query.to === undefined ? undefined : Date.parse(query.to)],
-      ])
-      return db
-        .all(
-          `SELECT evse_id, at_ms, value FROM meter_values ${clause} ORDER BY at_ms, seq_no, ordinal LIMIT ?`,
-          ...args,
-          pageSize(query.limit),
-        )
-        .map((row) => ({
-          evseId: int(row, 'evse_id'),
-          at: new Date(int(row, 'at_ms')).toISOString(),
-          value: json<MeterValueType>(row, 'value'),
-        }))
+      if (query.transactionId === undefined) return valuesOf(db, { ...query, stationNo })
+      const session = sessionRow(db, stationNo, query.transactionId)
+      return session ? valuesOf(db, { ...query, stationNo, session }) : []
     },
   }
 }
@@ -144,13 +123,15 @@ function stateValues(state: SessionState) {
     state.chargingStateSeqNo,
     state.phasesSeqNo,
     state.meterSeqNo,
+    state.valuesFromMs,
+    state.valuesToMs,
   ] as const
 }
 
 const STATE_COLUMNS =
   'evse_id, connector_id, token_type, token, started_at, ended_at, charging_state, stopped_reason, remote_start_id, ' +
   'reservation_id, phases_used, first_seq_no, last_seq_no, event_count, meter_start_wh, meter_last_wh, charging_state_seq_no, ' +
-  'phases_seq_no, meter_seq_no'
+  'phases_seq_no, meter_seq_no, values_from_ms, values_to_ms'
 
 function insertSession(
   db: Database,
@@ -160,7 +141,7 @@ function insertSession(
   at: string,
 ): number {
   return db.run(
-    `INSERT INTO sessions (station_no, transaction_id, ${STATE_COLUMNS}, updated_at) VALUES (?, ?, ${'?, '.repeat(19)}?)`,
+    `INSERT INTO sessions (station_no, transaction_id, ${STATE_COLUMNS}, updated_at) VALUES (?, ?, ${'?, '.repeat(21)}?)`,
     stationNo,
     transactionId,
     ...stateValues(state),
@@ -175,7 +156,7 @@ const UPDATE_SESSION = `UPDATE sessions SET ${STATE_COLUMNS.split(', ')
 /** What nearly every event changes, and no index holds: rewriting index entries costs more than the row. */
 const PROGRESS_SESSION =
   'UPDATE sessions SET charging_state = ?, last_seq_no = ?, event_count = ?, meter_start_wh = ?, meter_last_wh = ?, ' +
-  'charging_state_seq_no = ?, meter_seq_no = ?, updated_at = ? WHERE no = ?'
+  'charging_state_seq_no = ?, meter_seq_no = ?, values_from_ms = ?, values_to_ms = ?, updated_at = ? WHERE no = ?'
 
 function updateSession(db: Database, known: KnownSession, state: SessionState, at: string): void {
   if (!isProgress(known.state, state)) {
@@ -191,6 +172,8 @@ function updateSession(db: Database, known: KnownSession, state: SessionState, a
     state.meterLastWh,
     state.chargingStateSeqNo,
     state.meterSeqNo,
+    state.valuesFromMs,
+    state.valuesToMs,
     at,
     known.no,
   )
@@ -231,15 +214,80 @@ function insertMeterValues(
   }
 }
 
+/**
+ * The large table is clustered by EVSE and time, so that is how a session's values are found: under its EVSE (0 for
+ * those that came before it was known), between the earliest and the latest of them.
+ */
+function whereabouts(session: Row): [evseId: number, fromMs: number, toMs: number] {
+  return [
+    intOrNull(session, 'evse_id') ?? 0,
+    intOrNull(session, 'values_from_ms') ?? 0,
+    intOrNull(session, 'values_to_ms') ?? -1,
+  ]
+}
+
+interface ValuesQuery {
+  readonly stationNo: number
+  readonly session?: Row
+  readonly evseId?: number
+  readonly from?: string
+  readonly to?: string
+  readonly limit?: number
+}
+
+/** Each EVSE's range of time is read in the order of the key and merged here: nothing else is walked through. */
+function valuesOf(db: Database, { stationNo, session, ...query }: ValuesQuery) {
+  const places = session && whereabouts(session)
+  const evseIds = places ? new Set([0, places[0]]) : evsesOf(db, stationNo)
+  const limit = pageSize(query.limit)
+  const rows: Row[] = []
+  for (const evseId of evseIds) {
+    if (query.evseId !== undefined && query.evseId !== evseId) continue
+    const { clause, args } = where([
+      ['station_no = ?', stationNo],
+      ['evse_id = ?', evseId],
+      ['session_no = ?', session && int(session, 'no')],
+      ['at_ms >= ?', places?.[1]],
+      ['at_ms <= ?', places?.[2]],
+      ['at_ms >= ?', query.from === undefined ? undefined : Date.parse(query.from)],
+      ['at_ms < ?', query.to === undefined ? undefined : Date.parse(query.to)],
+    ])
+    const sql = `SELECT evse_id, at_ms, seq_no, ordinal, value FROM meter_values ${clause} ORDER BY at_ms, seq_no, ordinal LIMIT ?`
+    rows.push(...db.all(sql, ...args, limit))
+  }
+  const order = (one: Row, other: Row): number =>
+    int(one, 'at_ms') - int(other, 'at_ms') ||
+    int(one, 'seq_no') - int(other, 'seq_no') ||
+    int(one, 'ordinal') - int(other, 'ordinal')
+  return rows
+    .sort(order)
+    .slice(0, limit)
+    .map((row) => ({
+      evseId: int(row, 'evse_id'),
+      at: new Date(int(row, 'at_ms')).toISOString(),
+      value: json<MeterValueType>(row, 'value'),
+    }))
+}
+
+/** One seek in the key per EVSE. */
+function evsesOf(db: Database, stationNo: number): number[] {
+  const found: number[] = []
+  for (;;) {
+    const sql =
+      'SELECT evse_id FROM meter_values WHERE station_no = ? AND evse_id > ? ORDER BY evse_id LIMIT 1'
+    const row = db.get(sql, stationNo, found.at(-1) ?? -1)
+    if (row === undefined) return found
+    found.push(int(row, 'evse_id'))
+  }
+}
+
 function eventsOf(db: Database, stationNo: number, session: Row) {
   const sessionNo = int(session, 'no')
   const values = new Map<number, MeterValueType[]>()
-  // The key of one EVSE's values holds the session: its range is walked without reading the values of others.
   for (const row of db.all(
-    // Values that came before the EVSE was known stand under 0.
-    'SELECT seq_no, value FROM meter_values WHERE station_no = ? AND evse_id IN (0, ?) AND session_no = ? ORDER BY at_ms, ordinal',
+    'SELECT seq_no, value FROM meter_values WHERE station_no = ? AND evse_id IN (0, ?) AND at_ms BETWEEN ? AND ? AND session_no = ? ORDER BY at_ms, ordinal',
     stationNo,
-    intOrNull(session, 'evse_id') ?? 0,
+    ...whereabouts(session),
     sessionNo,
   )) {
     const seqNo = int(row, 'seq_no')
@@ -313,6 +361,8 @@ function toState(row: Row): SessionState {
     chargingStateSeqNo: int(row, 'charging_state_seq_no'),
     phasesSeqNo: int(row, 'phases_seq_no'),
     meterSeqNo: int(row, 'meter_seq_no'),
+    valuesFromMs: intOrNull(row, 'values_from_ms'),
+    valuesToMs: intOrNull(row, 'values_to_ms'),
   }
 }
 

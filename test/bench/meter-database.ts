@@ -1,0 +1,240 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import type { Store } from '../../src/store/ports.ts'
+import { createSqliteStore } from '../../src/store/sqlite/index.ts'
+
+const VALUES = 10_000_000
+const STATIONS = 100
+const EVSES = 2
+/** Per day and EVSE: two sessions of two hours, read every minute; every quarter of an hour otherwise. */
+const SESSION_STARTS_MIN = [8 * 60, 18 * 60]
+const SESSION_MIN = 120
+const ALIGNED_MIN = 15
+const DAY_MS = 86_400_000
+const START_MS = Date.parse('2026-01-01T00:00:00Z')
+const SITE_STATIONS = 50
+const LIMIT_MS = 100
+const PAGE = 1000
+const RUNS = 200
+const SITE_RUNS = 30
+
+const idOf = (station: number) => `BENCH-${station}`
+const transactionOf = (evse: number, day: number, number: number) => `tx-${evse}-${day}-${number}`
+
+interface Built {
+  readonly days: number
+  readonly values: number
+}
+
+/** Straight into the tables: through the port it would take as many commits as a fleet makes in months. */
+function build(path: string): Built {
+  const db = new Sqlite(path)
+  db.pragma('synchronous = OFF')
+  const insertValue = db.prepare('INSERT INTO meter_values VALUES (?, ?, ?, ?, ?, ?, ?)')
+  const insertEvent = db.prepare(
+    'INSERT INTO transaction_events (session_no, seq_no, received_at, event) VALUES (?, ?, ?, ?)',
+  )
+  const insertSession = db.prepare(
+    `INSERT INTO sessions (station_no, transaction_id, evse_id, connector_id, started_at, ended_at, first_seq_no,
+       last_seq_no, event_count, meter_start_wh, meter_last_wh, charging_state_seq_no, phases_seq_no, meter_seq_no,
+       updated_at, values_from_ms, values_to_ms)
+     VALUES (?, ?, ?, 1, ?, ?, 0, ?, ?, 0, 22000, 0, -1, ?, ?, ?, ?)`,
+  )
+  const insertStation = db.prepare('INSERT INTO station_numbers (no, id) VALUES (?, ?)')
+  db.transaction(() => {
+    for (let station = 1; station <= STATIONS; station++) insertStation.run(station, idOf(station))
+  })()
+  let values = 0
+  let day = 0
+  // Day by day, as it would have come.
+  for (; values < VALUES; day++) {
+    const dayMs = START_MS + day * DAY_MS
+    db.transaction(() => {
+      for (let station = 1; station <= STATIONS; station++) {
+        for (let evse = 1; evse <= EVSES; evse++) {
+          for (const [number, startMin] of SESSION_STARTS_MIN.entries()) {
+            const fromMs = dayMs + startMin * 60_000
+            const toMs = fromMs + (SESSION_MIN - 1) * 60_000
+            const no = Number(
+              insertSession.run(
+                station,
+                transactionOf(evse, day, number),
+                evse,
+                iso(fromMs),
+                iso(toMs),
+                SESSION_MIN - 1,
+                SESSION_MIN,
+                SESSION_MIN - 1,
+                iso(toMs),
+                fromMs,
+                toMs,
+              ).lastInsertRowid,
+            )
+            for (let seqNo = 0; seqNo < SESSION_MIN; seqNo++) {
+              const atMs = fromMs + seqNo * 60_000
+              insertValue.run(station, evse, atMs, no, seqNo, 0, valueAt(atMs))
+              insertEvent.run(no, seqNo, iso(atMs), eventAt(seqNo, atMs, transactionOf(evse, day, number)))
+              values++
+            }
+          }
+          for (let minute = 0; minute < 1440; minute += ALIGNED_MIN) {
+            const atMs = dayMs + minute * 60_000
+            insertValue.run(station, evse, atMs, 0, atMs, 0, valueAt(atMs))
+            values++
+          }
+        }
+      }
+    })()
+  }
+  db.pragma('wal_checkpoint(TRUNCATE)')
+  db.close()
+  return { days: day, values }
+}
+
+const iso = (atMs: number) => new Date(atMs).toISOString()
+
+function valueAt(atMs: number): string {
+  const wh = Math.round((atMs - START_MS) / 1000)
+  return `{"timestamp":"${iso(atMs)}","sampledValue":[{"value":${wh},"measurand":"Energy.Active.Import.Register","unitOfMeasure":{"unit":"Wh"}},{"value":11040,"measurand":"Power.Active.Import"},{"value":16,"measurand":"Current.Import","phase":"L1"},{"value":16,"measurand":"Current.Import","phase":"L2"},{"value":16,"measurand":"Current.Import","phase":"L3"}]}`
+}
+
+function eventAt(seqNo: number, atMs: number, transactionId: string): string {
+  const eventType = seqNo === 0 ? 'Started' : seqNo === SESSION_MIN - 1 ? 'Ended' : 'Updated'
+  return `{"eventType":"${eventType}","timestamp":"${iso(atMs)}","triggerReason":"MeterValuePeriodic","seqNo":${seqNo},"transactionInfo":{"transactionId":"${transactionId}","chargingState":"Charging"}}`
+}
+
+interface Query {
+  readonly name: string
+  readonly runs: number
+  /** What the API would answer with; a run's number picks another place each time. */
+  ask(run: number): Promise<readonly (readonly unknown[])[]>
+}
+
+function queries(store: Store, { days }: Built): readonly Query[] {
+  // Multiples of a prime spread over the whole database.
+  const pick = (run: number, count: number) => (run * 7919) % count
+  const dayOf = (run: number) => {
+    const fromMs = START_MS + pick(run, days) * DAY_MS
+    return { from: iso(fromMs), to: iso(fromMs + DAY_MS), limit: PAGE }
+  }
+  const session = (run: number) => ({
+    stationId: idOf(1 + pick(run, STATIONS)),
+    transactionId: transactionOf(1 + (run % EVSES), pick(run * 3, days), run % SESSION_STARTS_MIN.length),
+  })
+  return [
+    {
+      name: 'meter values of a session',
+      runs: RUNS,
+      ask: async (run) => [await store.sessions.meterValues({ ...session(run), limit: PAGE })],
+    },
+    {
+      name: 'events of a session',
+      runs: RUNS,
+      ask: async (run) => {
+        const { stationId, transactionId } = session(run)
+        return [await store.sessions.events(stationId, transactionId)]
+      },
+    },
+    {
+      name: 'sessions of a station in a day',
+      runs: RUNS,
+      ask: async (run) => [
+        await store.sessions.list({ stationId: idOf(1 + pick(run, STATIONS)), ...dayOf(run) }),
+      ],
+    },
+    {
+      name: 'a day of an EVSE',
+      runs: RUNS,
+      ask: async (run) => [
+        await store.sessions.meterValues({
+          stationId: idOf(1 + pick(run, STATIONS)),
+          evseId: 1 + (run % EVSES),
+          ...dayOf(run),
+        }),
+      ],
+    },
+    {
+      name: 'a day of a station',
+      runs: RUNS,
+      ask: async (run) => [
+        await store.sessions.meterValues({ stationId: idOf(1 + pick(run, STATIONS)), ...dayOf(run) }),
+      ],
+    },
+    {
+      name: `a day of a site: all ${SITE_STATIONS} stations, one after the other`,
+      runs: SITE_RUNS,
+      ask: async (run) => {
+        const answers: (readonly unknown[])[] = []
+        for (let station = 1; station <= SITE_STATIONS; station++)
+          answers.push(await store.sessions.meterValues({ stationId: idOf(station), ...dayOf(run) }))
+        return answers
+      },
+    },
+  ]
+}
+
+async function measure({ runs, ask }: Query): Promise<{ p50Ms: number; p99Ms: number; rows: number }> {
+  const times: number[] = []
+  let rows = 0
+  for (let run = 0; run < runs; run++) {
+    const startMs = performance.now()
+    const answers = await ask(run)
+    for (const items of answers) JSON.stringify({ items })
+    times.push(performance.now() - startMs)
+    rows = answers.reduce((sum, items) => sum + items.length, 0)
+    if (rows === 0) throw new Error('A query found nothing: the database is not what it should be')
+  }
+  times.sort((one, other) => one - other)
+  const at = (share: number) => times[Math.min(runs - 1, Math.floor(runs * share))] ?? Number.NaN
+  return { p50Ms: at(0.5), p99Ms: at(0.99), rows }
+}
+
+const round = (value: number) => Number(value.toFixed(2))
+
+/** The API's queries on 10 million meter values, each with the JSON text of its answer. True when all are fast enough. */
+export async function run(print: (line: string) => void): Promise<boolean> {
+  const directory = mkdtempSync(join(tmpdir(), 'gridkeep-bench-'))
+  const path = join(directory, 'gridkeep.db')
+  try {
+    // The service's own migrations make the schema.
+    await createSqliteStore(path).close()
+    const startMs = performance.now()
+    const built = build(path)
+    const buildS = (performance.now() - startMs) / 1000
+    const sizeMb = statSync(path).size / 1e6
+    print(
+      JSON.stringify({
+        bench: 'meter-database',
+        ...built,
+        buildS: round(buildS),
+        sizeMb: Math.round(sizeMb),
+      }),
+    )
+    const store = createSqliteStore(path)
+    let met = true
+    try {
+      for (const query of queries(store, built)) {
+        const { p50Ms, p99Ms, rows } = await measure(query)
+        met &&= p99Ms < LIMIT_MS
+        print(
+          JSON.stringify({
+            bench: 'meter-database',
+            query: query.name,
+            rows,
+            p50Ms: round(p50Ms),
+            p99Ms: round(p99Ms),
+            limitMs: LIMIT_MS,
+          }),
+        )
+      }
+    } finally {
+      await store.close()
+    }
+    print(JSON.stringify({ bench: 'meter-database', met }))
+    return met
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
