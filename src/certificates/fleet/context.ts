@@ -60,8 +60,9 @@ export function audit(
   return store.audit.append({ at: isoAt(clock.now()), actor: 'system', ...entry })
 }
 
-export function securityEvent(
-  { store, clock }: Pick<FleetContext, 'store' | 'clock'>,
+/** Our own security log, and an alarm for whoever follows. */
+export async function securityEvent(
+  { store, clock, hub }: Pick<FleetContext, 'store' | 'clock' | 'hub'>,
   event: {
     readonly stationId: string
     readonly type: string
@@ -70,5 +71,7 @@ export function securityEvent(
   },
 ): Promise<void> {
   const at = isoAt(clock.now())
-  return store.events.record({ kind: 'csms-security', at, receivedAt: at, critical: true, ...event })
+  const critical = event.critical ?? true
+  await store.events.record({ kind: 'csms-security', at, receivedAt: at, ...event, critical })
+  hub.publish({ kind: 'station.event', stationId: event.stationId, at, type: event.type, critical })
 }
