@@ -7,8 +7,6 @@ import type { StationCertificates } from '../../../src/certificates/ports.ts'
 import type { TlsIdentity } from '../../../src/ocpp/tls.ts'
 import { noCertificates } from './ocpp-service.ts'
 
-x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0])
-
 const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const RSA = {
   name: 'RSASSA-PKCS1-v1_5',
