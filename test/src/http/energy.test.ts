@@ -15,6 +15,8 @@ const call = (method: 'GET' | 'PUT' | 'DELETE', path: string, body?: unknown): P
 const itemsOf = async (path: string) => (await call('GET', path)).json.items
 const iso = (afterMs: number) => new Date(START + afterMs).toISOString()
 const HOUR_MS = 3_600_000
+/** For a loop that decides beside the requests, on a machine with other things to do. */
+const PATIENCE = { timeout: 4000, interval: 100 }
 
 describe('a weekly schedule', () => {
   const path = '/sites/depot/schedules/nights'
@@ -135,7 +137,7 @@ describe('the record of a site', () => {
       await call('PUT', '/sites/depot/limits/morning', { nodeId: 'grid', value: 50, unit: 'A' })
       const items = await itemsOf(`/sites/depot/compliance?${range}&nodeId=grid`)
       expect(items).toContainEqual(expect.objectContaining(minute))
-    })
+    }, PATIENCE)
     const csv = await call('GET', `/sites/depot/compliance.csv?${range}`)
     expect(csv.headers['content-type']).toContain('text/csv')
     const [head, ...lines] = csv.text.trimEnd().split('\r\n')
@@ -147,7 +149,7 @@ describe('the record of a site', () => {
 
   test('gives back a decision of the past, and says so where it has none', async () => {
     const at = (afterMs: number) => `/sites/depot/replay?at=${encodeURIComponent(iso(afterMs))}`
-    await vi.waitFor(async () => expect((await call('GET', at(HOUR_MS))).status).toBe(200))
+    await vi.waitFor(async () => expect((await call('GET', at(HOUR_MS))).status).toBe(200), PATIENCE)
     const played = await call('GET', at(HOUR_MS))
     expect(played.json).toMatchObject({ same: true, status: { siteId: 'depot' } })
     expect((await call('GET', at(-HOUR_MS))).json.code).toBe('replay.unknown')
