@@ -425,7 +425,7 @@ export const migrations: readonly string[] = [
     -- The last reading of the energy register: the next value's energy counts from it.
     register_at_ms INTEGER,
     register_wh REAL,
-    PRIMARY KEY (station_no, evse_id, start_ms)
+    PRIMARY KEY (station_no, start_ms, evse_id)
   ) WITHOUT ROWID;
   CREATE INDEX meter_quarters_start ON meter_quarters (start_ms);
 

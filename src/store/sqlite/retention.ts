@@ -11,8 +11,8 @@ const MAX_EVSES = 200
 const PRUNE: Readonly<Record<Prunable, { readonly sql: string; toColumn(before: string): number | string }>> =
   {
     'meter-quarters': {
-      sql: `DELETE FROM meter_quarters WHERE (station_no, evse_id, start_ms) IN
-              (SELECT station_no, evse_id, start_ms FROM meter_quarters WHERE start_ms < ? ORDER BY start_ms LIMIT ?)`,
+      sql: `DELETE FROM meter_quarters WHERE (station_no, start_ms, evse_id) IN
+              (SELECT station_no, start_ms, evse_id FROM meter_quarters WHERE start_ms < ? ORDER BY start_ms LIMIT ?)`,
       toColumn: (before) => Date.parse(before),
     },
     'station-events': {
@@ -124,7 +124,7 @@ function lastRegister(db: Database, stationNo: number, evseId: number): Register
 function addPart(db: Database, { stationNo, evseId }: RollUpPlace, part: QuarterPart): void {
   db.run(
     `INSERT INTO meter_quarters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (station_no, evse_id, start_ms) DO UPDATE SET
+     ON CONFLICT (station_no, start_ms, evse_id) DO UPDATE SET
        energy_wh = CASE WHEN excluded.energy_wh IS NULL THEN energy_wh
          ELSE coalesce(energy_wh, 0) + excluded.energy_wh END,
        max_power_w = coalesce(max(max_power_w, excluded.max_power_w), max_power_w, excluded.max_power_w),
