@@ -43,9 +43,9 @@ export class CallQueue {
     return this.outstanding === undefined && this.waiting.length === 0
   }
 
-  /** False where the queue is full: the call was not taken. */
-  push(call: PendingCall, now: number): boolean {
-    if (this.outstanding !== undefined) {
+  /** False where the queue is full: the call was not taken. Before `heldUntil` it waits. */
+  push(call: PendingCall, now: number, heldUntil = 0): boolean {
+    if (this.outstanding !== undefined || now < heldUntil) {
       if (this.waiting.length >= this.maxWaiting) return false
       this.waiting.push(call)
       return true
@@ -67,7 +67,8 @@ export class CallQueue {
     return { kind: 'late' }
   }
 
-  advance(now: number): void {
+  advance(now: number, heldUntil = 0): void {
+    if (now < heldUntil) return
     while (this.outstanding === undefined) {
       const next = this.waiting.shift()
       if (next === undefined) return
@@ -76,7 +77,7 @@ export class CallQueue {
     }
   }
 
-  expire(now: number): void {
+  expire(now: number, heldUntil = 0): void {
     const call = this.outstanding
     if (call !== undefined && call.deadlineAt <= now) {
       this.outstanding = undefined
@@ -90,7 +91,7 @@ export class CallQueue {
       this.waiting.splice(i, 1)
       waiting.settle({ kind: 'unsent' })
     }
-    this.advance(now)
+    this.advance(now, heldUntil)
   }
 
   /** The socket is gone: everyone learns it. */

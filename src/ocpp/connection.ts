@@ -45,6 +45,8 @@ interface Waiting {
 
 /** A close frame has room for 123 bytes of reason. */
 const MAX_REASON_BYTES = 120
+/** A station that comes to boot says so at once: until then it is not spoken to. */
+const QUIET_AFTER_CONNECT_MS = 300
 /** Above this the socket is not read any more until the handler has caught up. */
 const PAUSE_BACKLOG = 16
 
@@ -62,6 +64,8 @@ export class Connection {
   private recent: RecentAnswers | undefined
   private backlog: Waiting[] | undefined
   private handling = false
+  /** Monotonic time before which our calls wait: a station that boots takes none before its answer (B01). */
+  private callsHeldUntil: number
   private closing = false
   private after: (() => void)[] | undefined
   private idleWaiters: (() => void)[] | undefined
@@ -72,6 +76,7 @@ export class Connection {
     this.gate = gate
     this.environment = environment
     this.heardAt = environment.monotonic()
+    this.callsHeldUntil = this.heardAt + QUIET_AFTER_CONNECT_MS
   }
 
   /** Whether a call of the station is being handled right now. */
@@ -104,11 +109,11 @@ export class Connection {
   /** Our call to the station. False where the queue is full. */
   call(call: PendingCall, maxQueued: number): boolean {
     this.queue ??= new CallQueue((text) => this.send(text), maxQueued)
-    return this.queue.push(call, this.environment.monotonic())
+    return this.queue.push(call, this.environment.monotonic(), this.callsHeldUntil)
   }
 
   expireCalls(now: number): void {
-    this.queue?.expire(now)
+    this.queue?.expire(now, this.callsHeldUntil)
   }
 
   /** The socket is closed: whoever waits for an answer learns it. */
@@ -220,6 +225,7 @@ export class Connection {
     // Checked in refusalOf.
     const action = waiting.frame.action as Action
     increment(metrics.callsIn, action)
+    if (action === 'BootNotification') this.callsHeldUntil = Number.POSITIVE_INFINITY
     const { context } = this
     if (context === undefined) throw new Error('A connection receives only after its context is set.')
     let outcome: unknown
@@ -304,9 +310,13 @@ export class Connection {
     this.runAfter()
   }
 
+  /** The answer has left: what waited for it goes on. */
   private runAfter(): void {
-    if (this.after === undefined) return
-    for (const work of this.after.splice(0)) work()
+    if (this.callsHeldUntil > 0) {
+      this.callsHeldUntil = 0
+      this.queue?.advance(this.environment.monotonic())
+    }
+    for (const work of this.after?.splice(0) ?? []) work()
   }
 
   private transmitAnswer(waiting: Waiting, text: string): void {

@@ -26,6 +26,21 @@ describe('a station on ws', () => {
     await station.close()
   })
 
+  it('is not spoken to before its boot is answered, whoever is in a hurry (B01)', async () => {
+    const station = await service.station('CS003')
+    const seen: string[] = []
+    station.answer((action) => {
+      seen.push(action)
+      return { status: 'Accepted' }
+    })
+    const hurried = service.server.bus.call('CS003', 'ClearCache', {})
+    await station.ok('BootNotification', BOOT)
+    expect(seen).toEqual([])
+    expect(await hurried).toMatchObject({ kind: 'answered' })
+    expect(seen).toEqual(['ClearCache'])
+    await station.close()
+  })
+
   it('is offline at once when it has no socket', async () => {
     const outcome = await service.server.bus.call('nobody', 'ClearCache', {})
     expect(outcome).toEqual({ kind: 'offline' })

@@ -33,6 +33,16 @@ describe('calls to one station', () => {
     expect(sent).toEqual(['a', 'b'])
   })
 
+  it('wait while they are held, and go when the hold ends', () => {
+    const { sent, queue } = setup()
+    const call = { id: 'a', text: 'a', deadlineAt: 1000, sentAt: 0, settle: () => undefined }
+    expect(queue.push(call, 0, 300)).toBe(true)
+    queue.expire(299, 300)
+    expect(sent).toEqual([])
+    queue.advance(300, 300)
+    expect(sent).toEqual(['a'])
+  })
+
   it('are refused beyond the bound', () => {
     const { push } = setup()
     expect([push('a', 1), push('b', 1), push('c', 1), push('d', 1)]).toEqual([true, true, true, false])
