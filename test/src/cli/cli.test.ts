@@ -163,9 +163,18 @@ describe('serve', () => {
 describe('demo and simulate', () => {
   test('demo hands its options on and ends with its verdict', async () => {
     const parts = createParts({ demo: 1 })
-    const { code } = await run('demo --duration 90s --json --http-port 0 --seed 7 --stations 3', { parts })
+    const { code } = await run('demo --duration 90s --json --http-port 0 --seed 7 --stations 3 --rollover', {
+      parts,
+    })
     expect(code).toBe(1)
-    expect(parts.started.demo).toEqual({ durationMs: 90_000, json: true, httpPort: 0, seed: 7, stations: 3 })
+    expect(parts.started.demo).toEqual({
+      durationMs: 90_000,
+      json: true,
+      httpPort: 0,
+      seed: 7,
+      stations: 3,
+      rollover: true,
+    })
   })
 
   test('demo runs until Ctrl-C without a duration, with twelve stations', async () => {
