@@ -1,7 +1,7 @@
 /**
  * OCPP throughput against a bare `ws` responder in the same run, and what idle stations cost.
- * The server runs in this process, the load generator in another: npx tsc -p tsconfig.json --noEmit false
- * --outDir dist/bench && node dist/bench/test/bench/ocpp-throughput.js
+ * The server runs in this process, the load generator in another:
+ * `npm run bench -- ocpp-throughput`.
  */
 
 import { spawn } from 'node:child_process'
@@ -77,9 +77,9 @@ async function load(
   return { ...load, cpuUs: (user + system) / (load.perSecond * (options.seconds + WARMUP_SECONDS)) }
 }
 
-/** Compiled benchmarks lie in dist/bench/test/bench, the generator only beside the source. */
+/** Compiled benchmarks lie in dist/test/bench, the generator only beside the source. */
 function sourceDirectory(): URL {
-  return new URL(import.meta.url.replace('/dist/bench/', '/'))
+  return new URL(import.meta.url.replace('/dist/', '/'))
 }
 
 /** Parses and answers JSON, stores nothing: the yardstick. */
