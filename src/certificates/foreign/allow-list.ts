@@ -63,9 +63,9 @@ export class AllowList {
 
   /** Undefined where nobody allowed it. */
   check(text: string): AllowedUrl | undefined {
-    if (text.length > MAX_URL_CHARACTERS) return undefined
-    const url = URL.parse(text)
-    if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) return undefined
+    if (text.length > MAX_URL_CHARACTERS || !URL.canParse(text)) return undefined
+    const url = new URL(text)
+    if (url.protocol !== 'http:' && url.protocol !== 'https:') return undefined
     if (url.username !== '' || url.password !== '') return undefined
     if (!this.#options.hosts.some((entry) => matches(entry, url))) return undefined
     const mayBePrivate = this.#options.privateHosts.some((entry) => matches(entry, url))
