@@ -134,6 +134,8 @@ describe('lint', () => {
   })
 
   const limbo = new URL('../../../shared/vectors/x509-limbo.json', import.meta.url).pathname
+  if (!existsSync(limbo))
+    console.info(`skipped: ${limbo} is not here; the suite belongs to another project and is not copied`)
   it.skipIf(!existsSync(limbo))('never throws on the certificates of a public suite', () => {
     for (const test of readCases(limbo)) {
       for (const pem of [test.peer_certificate, ...test.trusted_certs])
