@@ -431,4 +431,10 @@ export const migrations: readonly string[] = [
 
   CREATE INDEX station_events_received ON station_events (received_at);
   `,
+  `
+  -- The certificate that our server showed a station at its last connection.
+  ALTER TABLE station_trust ADD COLUMN shown TEXT;
+  -- Until when the station may come with an expired certificate to get a new one (A00.FR.429).
+  ALTER TABLE station_trust ADD COLUMN expired_until TEXT;
+  `,
 ]
