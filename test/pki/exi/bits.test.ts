@@ -60,6 +60,11 @@ describe('bit reader and writer', () => {
     expect(() => reader.octets(count)).toThrow(/exi|EXI/)
   })
 
+  it('reads numbers with groups of zeros at their end, which are longer than they need to be', () => {
+    expect(new BitReader(Uint8Array.of(0x85, 0x80, 0x00)).length()).toBe(5)
+    expect(new BitReader(Uint8Array.of(0x85, 0x80, 0x00)).unsigned()).toBe(5n)
+  })
+
   it('refuses lengths and integers that never end', () => {
     const endless = new Uint8Array(5000).fill(0xff)
     expect(() => new BitReader(endless).length()).toThrow(/more than 4 groups/)
