@@ -63,6 +63,8 @@ export interface Gridkeep {
     readonly est?: string
     readonly ws?: string
     readonly wss?: string
+    /** Where the chain before the last rollover is presented. */
+    readonly former?: string
   }
   /** PEM of the root that stations need to trust our wss listener, where its certificate is from our own CA. */
   readonly csmsRootPem: string
@@ -177,7 +179,7 @@ async function start(
     },
   })
   await fleet.open()
-  const tlsSource = createTlsSource(config, certificates, () => fleet.chains.current())
+  const tlsSource = createTlsSource(config, certificates, fleet.chains)
   const pki = await startPkiListeners({
     config,
     certificates,
@@ -191,7 +193,7 @@ async function start(
   const ocpp = createOcppServer({
     listeners: {
       ...(ws.enabled ? { ws: { host: ws.host, port: ws.port } } : {}),
-      ...(wss.enabled ? { wss: { host: wss.host, port: wss.port, tls: await tlsSource.read() } } : {}),
+      ...(wss.enabled ? { wss: { ...secureDoor(config), tls: await tlsSource.read() } } : {}),
     },
     store,
     hub,
@@ -316,6 +318,7 @@ async function start(
     ...pki.urls,
     ...(ocppUrls.wsUrl === undefined ? {} : { ws: ocppUrls.wsUrl }),
     ...(ocppUrls.wssUrl === undefined ? {} : { wss: ocppUrls.wssUrl }),
+    ...(ocppUrls.formerUrl === undefined ? {} : { former: ocppUrls.formerUrl }),
   }
   log.info({ urls }, 'Gridkeep is running')
   const csmsRootPem = certificates.authorities.current('csms-root')?.certificate.toPem() ?? ''
@@ -328,6 +331,11 @@ async function start(
   }
 }
 
+function secureDoor({ ocpp: { wss } }: Config) {
+  const { host, port, formerPort } = wss
+  return { host, port, ...(formerPort === null ? {} : { former: { host, port: formerPort } }) }
+}
+
 function keepTlsFresh(
   source: TlsSource,
   reload: (material: Awaited<ReturnType<TlsSource['read']>>) => void,
@@ -338,7 +346,8 @@ function keepTlsFresh(
     try {
       const material = await source.read()
       const chains = material.identities.map((identity) => identity.certificateChainPem)
-      const now = JSON.stringify([chains, material.clientAuthoritiesPem])
+      const former = material.former?.identities.map((identity) => identity.certificateChainPem)
+      const now = JSON.stringify([chains, former, material.clientAuthoritiesPem])
       if (presented !== undefined && presented !== now) {
         reload(material)
         log.info('The wss listener presents a new certificate; connections stay')

@@ -137,6 +137,21 @@ export const configSchema = {
               default: null,
               description: 'PEM private key of rsaCertFile.',
             },
+            formerPort: {
+              type: ['integer', 'null'],
+              minimum: 0,
+              maximum: 65535,
+              default: null,
+              description:
+                'A second port that presents the chain before the last rollover, for stations that cannot follow. Own CA only.',
+            },
+            formerNames: {
+              type: 'array',
+              items: { type: 'string', minLength: 1 },
+              default: [],
+              description:
+                'Host names for which port presents the chain before the last rollover (SNI). Own CA only.',
+            },
           },
         },
         policy: {

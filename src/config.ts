@@ -260,6 +260,11 @@ function crossFieldIssues(config: Config, given: ReadonlyMap<string, Given>): Co
     { path: 'pkiHttp.est', on: pkiHttp.est.enabled, ...pkiHttp.est },
     { path: 'ocpp.ws', on: ocpp.ws.enabled, ...ocpp.ws },
     { path: 'ocpp.wss', on: ocpp.wss.enabled, ...ocpp.wss },
+    {
+      path: 'ocpp.wss.former',
+      on: ocpp.wss.enabled && ocpp.wss.formerPort !== null,
+      port: ocpp.wss.formerPort ?? 0,
+    },
   ].filter((listener) => listener.on && listener.port !== 0)
   const clashes = listeners.flatMap((one, index) =>
     listeners

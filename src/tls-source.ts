@@ -15,15 +15,23 @@ export interface TlsSource {
 /** Authorities that issue station certificates: hinted to stations, judged elsewhere. */
 const CLIENT_AUTHORITIES = ['station-ca', 'station-root', 'cpo-sub2', 'v2g-root']
 
-/** Which generation of our own authority is shown, and what bridges to it; undefined: the newest. */
-export type PinnedChain = () => Promise<
-  { readonly authorityId: string; readonly bridges: readonly string[] } | undefined
->
+interface PinnedChain {
+  readonly authorityId: string
+  readonly bridges: readonly string[]
+}
+
+/** Which generation of our own authority is shown, and what bridges to it, now and before the last rollover. */
+export interface PinnedChains {
+  current(): Promise<PinnedChain | undefined>
+  former(): Promise<PinnedChain | undefined>
+}
+
+const NOTHING_PINNED: PinnedChains = { current: async () => undefined, former: async () => undefined }
 
 export function createTlsSource(
   config: Config,
   certificates: CertificateService,
-  pinnedChain: PinnedChain = async () => undefined,
+  chains: PinnedChains = NOTHING_PINNED,
 ): TlsSource {
   return {
     async read() {
@@ -31,14 +39,22 @@ export function createTlsSource(
       const clientAuthoritiesPem = CLIENT_AUTHORITIES.flatMap((line) =>
         certificates.authorities.generations(line).map(({ certificate }) => certificate.toPem()),
       )
-      const { certFile, keyFile, rsaCertFile, rsaKeyFile } = config.ocpp.wss
+      const { certFile, keyFile, rsaCertFile, rsaKeyFile, formerPort, formerNames } = config.ocpp.wss
       const primary =
         certFile === null
-          ? await ownIdentity(config, certificates, pinnedChain)
+          ? await ownIdentity(config, certificates, await chains.current())
           : await fromFiles(certFile, keyFile, 'ocpp.wss.certFile')
       const second =
         rsaCertFile === null ? [] : [await fromFiles(rsaCertFile, rsaKeyFile, 'ocpp.wss.rsaCertFile')]
-      return { identities: [primary, ...second], clientAuthoritiesPem }
+      const hasFormer = certFile === null && (formerPort !== null || formerNames.length > 0)
+      const former = hasFormer
+        ? { names: formerNames, identities: [await ownIdentity(config, certificates, await chains.former())] }
+        : undefined
+      return {
+        identities: [primary, ...second],
+        clientAuthoritiesPem,
+        ...(former === undefined ? {} : { former }),
+      }
     },
   }
 }
@@ -46,11 +62,12 @@ export function createTlsSource(
 async function ownIdentity(
   config: Config,
   certificates: CertificateService,
-  pinnedChain: PinnedChain,
+  chain: PinnedChain | undefined,
 ): Promise<TlsIdentity> {
-  const names = config.pki.serverNames.filter((name) => isIP(name) === 0)
-  const addresses = config.pki.serverNames.filter((name) => isIP(name) !== 0).map(addressBytes)
-  const identity = await certificates.serverIdentity(names, addresses, await pinnedChain())
+  const dialled = [...new Set([...config.pki.serverNames, ...config.ocpp.wss.formerNames])]
+  const names = dialled.filter((name) => isIP(name) === 0)
+  const addresses = dialled.filter((name) => isIP(name) !== 0).map(addressBytes)
+  const identity = await certificates.serverIdentity(names, addresses, chain)
   return { certificateChainPem: identity.chainPem, privateKeyPem: identity.keyPem }
 }
 

@@ -40,7 +40,13 @@ export interface StationBus {
 
 /** What happened, for everyone who follows: the site loop, SSE clients, metrics. Facts already committed, never commands. */
 export type DomainEvent =
-  | { readonly kind: 'station.connected'; readonly stationId: string; readonly at: string }
+  | {
+      readonly kind: 'station.connected'
+      readonly stationId: string
+      readonly at: string
+      /** SHA-256 of the server certificate that it was shown; null or absent without TLS. */
+      readonly shown?: string | null
+    }
   | { readonly kind: 'station.disconnected'; readonly stationId: string; readonly at: string }
   | {
       readonly kind: 'station.booted'

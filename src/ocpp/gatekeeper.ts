@@ -8,12 +8,17 @@ import { refuseUpgrade } from './listener.ts'
 import { increment, type OcppMetrics } from './metrics.ts'
 import type { OcppPolicy } from './policy.ts'
 import type { SecurityLog } from './security-log.ts'
+import { shownCertificate } from './tls.ts'
 import { type Admission, type AdmissionOptions, admit } from './upgrade.ts'
 
 export const SUBPROTOCOL = 'ocpp2.0.1'
 const LATER = { 'Retry-After': '5' }
 
-export type Admitted = Admission & { readonly ok: true }
+export type Admitted = Admission & {
+  readonly ok: true
+  /** Fingerprint of the certificate that we presented; null without TLS. */
+  readonly shown: string | null
+}
 
 export interface GatekeeperOptions {
   readonly admission: AdmissionOptions
@@ -70,7 +75,10 @@ export function createGatekeeper(options: GatekeeperOptions): Gatekeeper {
     if (socket.destroyed) return
     if (isClosed) refuseUpgrade(socket, 503, LATER)
     else if (!admission.ok) refuse(admission, request, socket)
-    else sockets.handleUpgrade(request, socket, head, (webSocket) => connected(webSocket, admission))
+    else
+      sockets.handleUpgrade(request, socket, head, (webSocket) =>
+        connected(webSocket, { ...admission, shown: shownCertificate(request.socket) }),
+      )
   }
 
   return {

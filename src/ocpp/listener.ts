@@ -9,8 +9,9 @@ import {
   type Socket,
 } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { createSecureContext, type SecureContext, type TlsOptions } from 'node:tls'
 import { createArrivals } from './arrivals.ts'
-import { secureContextOptions, type TlsMaterial } from './tls.ts'
+import { formerMaterial, secureContextOptions, type TlsMaterial } from './tls.ts'
 
 /** Upgrades cost about 0.1 ms, TLS handshakes about 1 ms: neither takes the loop for longer than some 30 ms. */
 const PER_TURN = 32
@@ -39,7 +40,8 @@ export interface Listener {
 
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { address, tls } = options
-  const server = tls === undefined ? createHttpServer() : createTlsServer(tls, options)
+  const byName = createNameChoice(tls)
+  const server = tls === undefined ? createHttpServer() : createTlsServer(tls, byName, options)
   server.on('request', (request, response) => {
     request.resume()
     response.writeHead(426, { connection: 'close', 'content-type': 'text/plain' })
@@ -82,6 +84,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     reloadTls(material) {
       if (!('setSecureContext' in server)) throw new Error('The ws listener has no TLS to reload.')
       server.setSecureContext(secureContextOptions(material))
+      byName.take(material)
     },
     close: () =>
       new Promise<void>((resolve) => {
@@ -115,9 +118,31 @@ function watchHandshakes(timeoutMs: number): {
   }
 }
 
-function createTlsServer(tls: TlsMaterial, options: ListenerOptions): HttpsServer {
+interface NameChoice {
+  readonly callback: NonNullable<TlsOptions['SNICallback']>
+  take(material: TlsMaterial): void
+}
+
+/** Stations that dial one of the former names are shown the former chain. */
+function createNameChoice(first: TlsMaterial | undefined): NameChoice {
+  let names: ReadonlySet<string> = new Set()
+  let former: SecureContext | undefined
+  const take = (material: TlsMaterial): void => {
+    names = new Set(material.former?.names.map((name) => name.toLowerCase()))
+    former =
+      names.size === 0 ? undefined : createSecureContext(secureContextOptions(formerMaterial(material)))
+  }
+  if (first !== undefined) take(first)
+  return {
+    take,
+    callback: (name, done) => done(null, names.has(name.toLowerCase()) ? former : undefined),
+  }
+}
+
+function createTlsServer(tls: TlsMaterial, byName: NameChoice, options: ListenerOptions): HttpsServer {
   const server = createHttpsServer({
     ...secureContextOptions(tls),
+    SNICallback: byName.callback,
     // Stations of profile 2 have no certificate; those of profile 3 are judged at the upgrade, with the station known.
     requestCert: true,
     rejectUnauthorized: false,

@@ -44,7 +44,7 @@ export function createReception(options: ReceptionOptions): (socket: WebSocket, 
     socket.on('close', () => disconnected(connection))
   }
 
-  return (socket, { station, peerCommonName }) => {
+  return (socket, { station, peerCommonName, shown }) => {
     const registration = station.enrolment === 'pending' ? 'Pending' : station.registration
     const connection = new Connection(station.id, socket, new BootGate(registration), environment)
     connection.context = createStationContext({ connection, station, peerCommonName, services })
@@ -54,6 +54,6 @@ export function createReception(options: ReceptionOptions): (socket: WebSocket, 
     metrics.connections = registry.size
     former?.close(1008, 'a newer connection of this station took over')
     environment.answered(connection)
-    hub.publish({ kind: 'station.connected', stationId: station.id, at: isoNow() })
+    hub.publish({ kind: 'station.connected', stationId: station.id, at: isoNow(), shown })
   }
 }

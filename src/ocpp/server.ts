@@ -14,7 +14,7 @@ import { createSeenLog } from '../stations/seen.ts'
 import { splitCalls } from '../stations/split-calls.ts'
 import type { Store } from '../store/ports.ts'
 import type { Connection, ConnectionEnvironment } from './connection.ts'
-import { createDoors } from './doors.ts'
+import { createDoors, type DoorUrls } from './doors.ts'
 import { type EvChargingPlans, noPlans } from './energy-port.ts'
 import { createGatekeeper } from './gatekeeper.ts'
 import type { ListenAddress } from './listener.ts'
@@ -35,7 +35,8 @@ const CLOSE_MS = 2000
 export interface OcppServerOptions {
   readonly listeners: {
     readonly ws?: ListenAddress
-    readonly wss?: ListenAddress & { readonly tls: TlsMaterial }
+    /** `former`: a second port that presents the chain before the last rollover. */
+    readonly wss?: ListenAddress & { readonly tls: TlsMaterial; readonly former?: ListenAddress }
   }
   readonly store: Store
   readonly hub: EventHub
@@ -48,7 +49,7 @@ export interface OcppServerOptions {
 }
 
 export interface OcppServer {
-  start(): Promise<{ wsUrl?: string; wssUrl?: string }>
+  start(): Promise<DoorUrls>
   /** Accepts nothing more, lets calls being handled finish until the deadline, closes the sockets with 1001. */
   stop(deadlineMs: number): Promise<void>
   readonly bus: StationBus

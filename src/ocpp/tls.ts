@@ -1,6 +1,6 @@
 /** TLS of the wss listener: versions, suites and certificates (A00.FR.312-322, 415-426). */
 
-import type { SecureContextOptions, TLSSocket } from 'node:tls'
+import { type SecureContextOptions, TLSSocket } from 'node:tls'
 
 export interface TlsIdentity {
   /** PEM: leaf first, then its sub-CAs. */
@@ -14,6 +14,13 @@ export interface TlsMaterial {
   readonly identities: readonly TlsIdentity[]
   /** PEM of the authorities of station certificates: their names are hinted to stations, nothing is trusted by it. */
   readonly clientAuthoritiesPem?: readonly string[]
+  /** The chain before the last rollover, for stations that cannot follow: at a port of its own, or by these names (SNI). */
+  readonly former?: { readonly identities: readonly TlsIdentity[]; readonly names: readonly string[] }
+}
+
+/** What is presented at the former endpoint. */
+export function formerMaterial(material: TlsMaterial): TlsMaterial {
+  return { ...material, identities: material.former?.identities ?? material.identities }
 }
 
 /** The four suites of A00.FR.318, their forward-secret RSA siblings, and those of TLS 1.3. */
@@ -46,6 +53,12 @@ export interface PeerCertificate {
   /** Leaf first. On a resumed session only the leaf is known. */
   readonly chainDer: readonly Uint8Array[]
   readonly commonName: string | null
+}
+
+/** SHA-256, lower-case hex, of the certificate that we presented on this connection; null without TLS. */
+export function shownCertificate(socket: unknown): string | null {
+  if (!(socket instanceof TLSSocket)) return null
+  return socket.getX509Certificate()?.fingerprint256.replaceAll(':', '').toLowerCase() ?? null
 }
 
 const MAX_CHAIN = 8

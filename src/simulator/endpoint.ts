@@ -1,3 +1,4 @@
+import { checkServerIdentity, type DetailedPeerCertificate } from 'node:tls'
 import { WebSocket } from 'ws'
 
 /** Where and how to connect; asked for anew at each attempt, because certificates and slots change. */
@@ -14,6 +15,8 @@ export interface Endpoint {
   readonly clientKeyPem?: string
   /** Name to expect in the server's certificate, when the address is not that name. */
   readonly serverName?: string
+  /** As in small TLS libraries: a path with more certificates, leaf and root included, is refused. */
+  readonly maxPathLength?: number
 }
 
 export const MAX_FRAME_BYTES = 1 << 20
@@ -37,7 +40,29 @@ export function openSocket(endpoint: Endpoint, stationId: string): WebSocket {
     ...(endpoint.trustedPems === undefined ? {} : { ca: [...endpoint.trustedPems] }),
     ...(endpoint.securityProfile === 3 ? clientCredentials(endpoint) : {}),
     ...(endpoint.serverName === undefined ? {} : { servername: endpoint.serverName }),
+    ...(endpoint.maxPathLength === undefined
+      ? {}
+      : { checkServerIdentity: limitedTo(endpoint.maxPathLength) }),
   })
+}
+
+function limitedTo(maxPathLength: number): typeof checkServerIdentity {
+  return (host, certificate) => {
+    let last = certificate as DetailedPeerCertificate
+    let length = 1
+    // A root names itself as its issuer; a path that ends without one has none.
+    while (
+      last.issuerCertificate !== undefined &&
+      last.issuerCertificate !== last &&
+      length <= maxPathLength
+    ) {
+      last = last.issuerCertificate
+      length++
+    }
+    return length > maxPathLength
+      ? new Error(`The server's path has more than ${maxPathLength} certificates`)
+      : checkServerIdentity(host, certificate)
+  }
 }
 
 /** Only profile 3 shows a certificate: below it the password is what identifies the station. */

@@ -52,5 +52,6 @@ export function endpointNow(
     ...(trustedPems.length === 0 ? {} : { trustedPems }),
     ...(own === undefined ? {} : { clientChainPem: own.chainPem, clientKeyPem: own.keyPem }),
     ...(base.serverName === undefined ? {} : { serverName: base.serverName }),
+    ...(base.maxPathLength === undefined ? {} : { maxPathLength: base.maxPathLength }),
   }
 }

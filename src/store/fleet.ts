@@ -32,6 +32,8 @@ export interface StationTrust {
   /** SHA-256 of the leaf that it showed in its last TLS handshake with a certificate. */
   readonly leafFingerprint: string | null
   readonly connectedAt: string | null
+  /** SHA-256 of the certificate that our server showed it then; null where it came without TLS. */
+  readonly shown: string | null
   /** Tries of the present repair step that failed, and when the next may be made. */
   readonly attempts: number
   readonly notBefore: string | null
@@ -175,7 +177,9 @@ export interface FleetStore {
   /** Changes what is named, creates the row where it is missing. */
   updateTrust(stationId: string, change: Partial<Omit<StationTrust, 'stationId'>>): Promise<void>
   /** Several connections in one write. */
-  recordLinks(links: readonly { stationId: string; at: string }[]): Promise<void>
+  recordLinks(links: readonly { stationId: string; at: string; shown: string | null }[]): Promise<void>
+  /** How many stations were shown which of our certificates when they connected last. */
+  shownCounts(): Promise<readonly { readonly shown: string; readonly stations: number }[]>
 
   putAnchor(anchor: TrustAnchor): Promise<void>
   anchors(): Promise<readonly TrustAnchor[]>

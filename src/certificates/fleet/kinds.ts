@@ -125,9 +125,12 @@ async function rolloverStep(
   })
 }
 
-/** Undefined once the station has made a TLS handshake since the cutover: it accepts the new chain. */
+/**
+ * Undefined once the station has made a TLS handshake since the cutover at which it was shown the new chain. One
+ * that came back by the former endpoint is reachable, and has proven nothing.
+ */
 async function cameBack(
-  { context }: KindServices,
+  { context, chains }: KindServices,
   station: Station,
   memory: Memory,
   cutoverAt: string | null,
@@ -139,8 +142,10 @@ async function cameBack(
     trust?.connectedAt != null &&
     trust.connectedAt > cutoverAt &&
     bus.isOnline(station.id)
-  )
-    return undefined
+  ) {
+    if (await chains.isShown(trust.shown)) return undefined
+    return { kind: 'fail', step: 'reconnect', why: 'the station came back by the former chain only' }
+  }
   const nudgedMs = Date.parse(memory.evidence.nudgedAt ?? '')
   if (Number.isNaN(nudgedMs)) {
     if (!bus.isOnline(station.id)) return { kind: 'wait', step: 'reconnect', why: 'offline', forMs: WAIT_MS }

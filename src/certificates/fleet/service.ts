@@ -40,7 +40,7 @@ export class FleetService {
   readonly #passwords: Passwords
   readonly #acceptFirst: boolean
   readonly #busy = new Set<string>()
-  #links = new Map<string, string>()
+  #links = new Map<string, { readonly at: string; readonly shown: string | null }>()
   #timers: NodeJS.Timeout[] = []
   #unsubscribe: () => void = () => undefined
   readonly #running = new Set<Promise<void>>()
@@ -89,7 +89,8 @@ export class FleetService {
   start(): void {
     const { hub, timing } = this.context
     this.#unsubscribe = hub.subscribe((event) => {
-      if (event.kind === 'station.connected') this.#links.set(event.stationId, event.at)
+      if (event.kind === 'station.connected')
+        this.#links.set(event.stationId, { at: event.at, shown: event.shown ?? null })
       if (event.kind === 'station.connected') this.reconciler.look(event.stationId)
       if (event.kind === 'station.booted' && event.registration !== 'Rejected')
         this.#run(`boot ${event.stationId}`, () => this.reconciler.booted(event.stationId))
@@ -216,7 +217,7 @@ export class FleetService {
 
   async #writeLinks(): Promise<void> {
     if (this.#links.size === 0) return
-    const links = [...this.#links].map(([stationId, at]) => ({ stationId, at }))
+    const links = [...this.#links].map(([stationId, link]) => ({ stationId, ...link }))
     this.#links = new Map()
     await this.context.store.fleet.recordLinks(links)
   }

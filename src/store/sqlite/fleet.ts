@@ -15,6 +15,7 @@ const COLUMNS: Readonly<Record<keyof Omit<StationTrust, 'stationId'>, string>> =
   inventoryAt: 'inventory_at',
   leafFingerprint: 'leaf_fingerprint',
   connectedAt: 'connected_at',
+  shown: 'shown',
   attempts: 'attempts',
   notBefore: 'not_before',
   refused: 'refused',
@@ -30,7 +31,14 @@ function stationStore(
   db: Database,
 ): Pick<
   FleetStore,
-  'putInventory' | 'installed' | 'installedOf' | 'trust' | 'trustOf' | 'updateTrust' | 'recordLinks'
+  | 'putInventory'
+  | 'installed'
+  | 'installedOf'
+  | 'trust'
+  | 'trustOf'
+  | 'updateTrust'
+  | 'recordLinks'
+  | 'shownCounts'
 > {
   return {
     putInventory: (stationId, uses, rows, at, complete) =>
@@ -68,8 +76,12 @@ function stationStore(
     updateTrust: (stationId, change) => db.write(() => update(db, stationId, change)),
     recordLinks: (links) =>
       db.write(() => {
-        for (const { stationId, at } of links) update(db, stationId, { connectedAt: at })
+        for (const { stationId, at, shown } of links) update(db, stationId, { connectedAt: at, shown })
       }),
+    shownCounts: async () =>
+      db
+        .all('SELECT shown, count(*) AS stations FROM station_trust WHERE shown IS NOT NULL GROUP BY shown')
+        .map((row) => ({ shown: text(row, 'shown'), stations: int(row, 'stations') })),
   }
 }
 
@@ -183,6 +195,7 @@ function toTrust(row: Row): StationTrust {
     inventoryAt: textOrNull(row, 'inventory_at'),
     leafFingerprint: textOrNull(row, 'leaf_fingerprint'),
     connectedAt: textOrNull(row, 'connected_at'),
+    shown: textOrNull(row, 'shown'),
     attempts: int(row, 'attempts'),
     notBefore: textOrNull(row, 'not_before'),
     refused: json<string[]>(row, 'refused'),

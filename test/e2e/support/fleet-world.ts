@@ -4,6 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { pino } from 'pino'
 import { createEventHub } from '../../../src/bus/hub.ts'
 import type { FleetTiming } from '../../../src/certificates/fleet/context.ts'
+import type { ServerChain } from '../../../src/certificates/fleet/server-chain.ts'
 import { FleetService } from '../../../src/certificates/fleet/service.ts'
 import {
   type CertificateService,
@@ -20,6 +21,8 @@ import type { Store } from '../../../src/store/ports.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
 
 export const ORGANISATION = 'Example CPO'
+/** For this name the listener presents the chain before the last rollover. */
+export const FORMER_NAME = 'former.localhost'
 export const PASSWORD = 'a-password-of-24-letters'
 
 export interface FleetWorld {
@@ -28,6 +31,8 @@ export interface FleetWorld {
   readonly fleetService: FleetService
   readonly ocpp: OcppServer
   readonly wssUrl: string
+  /** Where the chain before the last rollover is presented. */
+  readonly formerUrl: string
   /** PEM of the root that the server's chain ends in at the start. */
   readonly rootPem: string
   /** Registers stations and makes a simulated fleet of them; started by the caller. */
@@ -78,18 +83,24 @@ export async function startFleetWorld(
     timing: { ...FAST, ...options.timing },
   })
   await fleetService.open()
+  const identityOf = async (chain: ServerChain | undefined) => {
+    const names = ['localhost', FORMER_NAME]
+    const identity = await certificates.serverIdentity(names, [Uint8Array.of(127, 0, 0, 1)], chain)
+    return { certificateChainPem: identity.chainPem, privateKeyPem: identity.keyPem }
+  }
   const readTls = async (): Promise<TlsMaterial> => {
-    const chain = await fleetService.chains.current()
-    const identity = await certificates.serverIdentity(['localhost'], [Uint8Array.of(127, 0, 0, 1)], chain)
     return {
-      identities: [{ certificateChainPem: identity.chainPem, privateKeyPem: identity.keyPem }],
+      identities: [await identityOf(await fleetService.chains.current())],
+      former: { names: [FORMER_NAME], identities: [await identityOf(await fleetService.chains.former())] },
       clientAuthoritiesPem: certificates.authorities
         .generations('station-ca')
         .map(({ certificate }) => certificate.toPem()),
     }
   }
   const ocpp = createOcppServer({
-    listeners: { wss: { host: '127.0.0.1', port: 0, tls: await readTls() } },
+    listeners: {
+      wss: { host: '127.0.0.1', port: 0, tls: await readTls(), former: { host: '127.0.0.1', port: 0 } },
+    },
     ...base,
     certificates: fleetService.guard(certificates),
   })
@@ -97,7 +108,7 @@ export async function startFleetWorld(
   fleetService.chains.onChange(async () => ocpp.reloadTls(await readTls()))
   certificates.start(ocpp.bus)
   fleetService.start()
-  const { wssUrl = '' } = await ocpp.start()
+  const { wssUrl = '', formerUrl = '' } = await ocpp.start()
   const rootPem = certificates.authorities.current('csms-root')?.certificate.toPem() ?? ''
   const fleets: Fleet[] = []
   const passwordHash = await hashPassword(PASSWORD)
@@ -108,6 +119,7 @@ export async function startFleetWorld(
     fleetService,
     ocpp,
     wssUrl,
+    formerUrl,
     rootPem,
     async stations(wanted) {
       for (const { id, endpoint } of wanted)

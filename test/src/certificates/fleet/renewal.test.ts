@@ -149,7 +149,7 @@ describe('A password campaign', () => {
     expect((await row(id))?.state).toBe('running')
     bench.pki.clock.advance(5_000)
     await bench.pki.store.fleet.recordLinks([
-      { stationId: ID, at: new Date(bench.pki.clock.now()).toISOString() },
+      { stationId: ID, at: new Date(bench.pki.clock.now()).toISOString(), shown: null },
     ])
     await bench.advance()
     await bench.advance()
@@ -195,7 +195,7 @@ describe('A password campaign', () => {
     expect(await guard.passwordCandidate?.(ID)).toBeUndefined()
     bench.pki.clock.advance(5_000)
     await bench.pki.store.fleet.recordLinks([
-      { stationId: ID, at: new Date(bench.pki.clock.now()).toISOString() },
+      { stationId: ID, at: new Date(bench.pki.clock.now()).toISOString(), shown: null },
     ])
     await bench.advance()
     await bench.advance()
