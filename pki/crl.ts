@@ -175,9 +175,12 @@ export class Crl {
     const unknown = [...this.extensions.values()].some(
       ({ oid, critical }) => critical && !KNOWN_EXTENSIONS.has(oid),
     )
+    // 5.3.3: only an indirect CRL speaks about certificates of others; an entry that claims to would hide what it lists.
+    const strayIssuer =
+      this.scope?.indirect !== true && [...this.entries()].some((entry) => entry.issuerKey !== this.issuerKey)
     // 5.2.3: conforming CRLs carry a number and never mark it critical; without one its age cannot be compared.
     const badNumber = this.number === undefined || this.extensions.get(OID.crlNumber)?.critical === true
-    this.isUnusable = unknown || unknownEntry || badNumber
+    this.isUnusable = unknown || unknownEntry || strayIssuer || badNumber
   }
 
   static parse(input: string | Uint8Array): Crl {

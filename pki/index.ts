@@ -43,7 +43,7 @@ export {
 } from './cms.ts'
 export * from './contract/index.ts'
 export { Crl, type CrlScope, type RevokedEntry } from './crl.ts'
-export { type CrlSource, crlRevocation } from './crl-check.ts'
+export { type CrlRevocation, type CrlSource, crlRevocation } from './crl-check.ts'
 export { type CrlEntry, type CrlOrder, deltaEntries, signCrl } from './crl-write.ts'
 export {
   type Csr,

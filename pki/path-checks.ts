@@ -36,9 +36,11 @@ const finding = (certificate: Certificate, reason: PathReason, message: string):
 /** RFC 5280 counts in whole seconds, both ends inclusive; a fraction of a second belongs to its second. */
 function checkValidity(certificate: Certificate, atMs: number): Finding | undefined {
   const second = Math.floor(atMs / 1000) * 1000
-  if (second < certificate.notBeforeMs)
+  // In the positive, so that a time that is no number is refused.
+  if (!(second >= certificate.notBeforeMs))
     return finding(certificate, 'notYetValid', 'The certificate is not valid yet')
-  if (second > certificate.notAfterMs) return finding(certificate, 'expired', 'The certificate has expired')
+  if (!(second <= certificate.notAfterMs))
+    return finding(certificate, 'expired', 'The certificate has expired')
   return undefined
 }
 

@@ -61,7 +61,11 @@ export interface PathRequest {
   readonly policies?: PolicyInputs
   readonly iso15118?: Iso15118Rules
   /** Asked once per certificate of a finished path, never for the anchor. Leave out to skip revocation. */
-  readonly revocation?: (certificate: Certificate, issuer: Certificate) => RevocationVerdict
+  readonly revocation?: (
+    certificate: Certificate,
+    issuer: Certificate,
+    anchor: Certificate,
+  ) => RevocationVerdict
   /** What an unknown verdict means: `hard` (the default) refuses the path. */
   readonly revocationPolicy?: 'hard' | 'soft'
   /** CA certificates between leaf and anchor that are not self-issued; 10 at most and unless said otherwise. */
@@ -314,11 +318,12 @@ class Search {
   #checkRevocation(chain: readonly Certificate[]): PathResult | undefined {
     const { revocation, revocationPolicy = 'hard' } = this.#request
     const unchecked: Certificate[] = []
-    if (revocation === undefined) return { ok: true, chain, unchecked }
+    const anchor = chain.at(-1)
+    if (revocation === undefined || anchor === undefined) return { ok: true, chain, unchecked }
     for (const [at, certificate] of chain.entries()) {
       const issuer = chain[at + 1]
       if (issuer === undefined) break
-      const verdict = revocation(certificate, issuer)
+      const verdict = revocation(certificate, issuer, anchor)
       if (verdict.kind === 'revoked') {
         this.#note({ reason: 'revoked', message: 'A certificate in the path is revoked', certificate })
         return undefined

@@ -115,6 +115,7 @@ function revocationOf(
 /** Validates one case, without looking at what is expected. */
 export function validateCase(test: PathCase): PathResult {
   const atMs = test.validation_time ? Date.parse(test.validation_time) : Date.now()
+  if (Number.isNaN(atMs)) throw new Error(`validation_time ${test.validation_time} is not a time`)
   const anchors = parseAll(test.trusted_certs)
   const intermediates = parseAll(test.untrusted_intermediates ?? [])
   let leaf: Certificate
@@ -151,8 +152,8 @@ function timed(test: PathCase): { readonly result: PathResult; readonly ms: numb
 }
 
 /** What one case cannot be asked is that case's failure, not the end of the run. */
-function failed(test: PathCase, error: unknown): PathOutcome {
-  return { name: String(test.id), pass: false, ms: 0, detail: `the case cannot be run: ${String(error)}` }
+function failed(test: PathCase | null, error: unknown): PathOutcome {
+  return { name: String(test?.id), pass: false, ms: 0, detail: `the case cannot be run: ${String(error)}` }
 }
 
 /** Validates one case and compares; `ms` is the best of up to three runs where the first was slow. */
@@ -208,7 +209,7 @@ export async function runPaths(file: string, print: (line: string) => void): Pro
     if (outcome.pass) counts.passed++
     else {
       counts.failed++
-      if (test.expected_result === 'FAILURE') counts.falseAccepts++
+      if (test?.expected_result === 'FAILURE') counts.falseAccepts++
       else counts.falseRejects++
     }
   }

@@ -1,76 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { constructed, primitive } from '../../pki/der.ts'
-import {
-  bitString,
-  namedBits,
-  octetString,
-  sequence,
-  smallInteger,
-  TRUE,
-  time,
-  tlv,
-  unsignedInteger,
-} from '../../pki/der-write.ts'
-import { authorityKeyIdentifier, extension } from '../../pki/extension-write.ts'
-import { Crl, crlRevocation, keyIdentifierOf, OID } from '../../pki/index.ts'
+import { constructed } from '../../pki/der.ts'
+import { namedBits, octetString, sequence, TRUE, tlv } from '../../pki/der-write.ts'
+import { extension } from '../../pki/extension-write.ts'
+import { type Crl, crlRevocation, OID } from '../../pki/index.ts'
 import { altNames, CA, directoryName, MINT_AT_MS, type Minted, mint, uriName } from './mint.ts'
+import { entry, fullName, INDIRECT, list, onlyReasons, point, scope } from './mint-crl.ts'
 
 const root = mint({ name: 'CRL Root', extensions: CA })
-const HOUR_MS = 3_600_000
-
-interface ListOrder {
-  readonly signer: Minted
-  readonly issuerDer?: Uint8Array
-  readonly entries?: readonly Uint8Array[]
-  readonly extensions?: readonly Uint8Array[]
-}
-
-/** CRLs that `signCrl` does not make: indirect ones, by reason, by another key, with unknown extensions. */
-function list({
-  signer,
-  issuerDer = signer.certificate.subjectDer,
-  entries = [],
-  extensions = [],
-}: ListOrder): Crl {
-  const { algorithm } = signer.signer
-  const keyId = keyIdentifierOf(signer.certificate.publicKey, 'sha1')
-  const tbs = sequence(
-    smallInteger(1),
-    algorithm.identifier,
-    issuerDer,
-    time(MINT_AT_MS - HOUR_MS),
-    time(MINT_AT_MS + HOUR_MS),
-    ...(entries.length === 0 ? [] : [sequence(...entries)]),
-    tlv(
-      constructed(0),
-      sequence(
-        authorityKeyIdentifier(keyId),
-        extension(OID.crlNumber, false, smallInteger(1)),
-        ...extensions,
-      ),
-    ),
-  )
-  return Crl.parse(sequence(tbs, algorithm.identifier, bitString(signer.signer.sign(tbs))))
-}
-const entry = (certificate: Minted, ...extensions: readonly Uint8Array[]): Uint8Array =>
-  sequence(
-    unsignedInteger(certificate.certificate.serial),
-    time(MINT_AT_MS - HOUR_MS),
-    ...(extensions.length === 0 ? [] : [sequence(...extensions)]),
-  )
-const scope = (...fields: readonly Uint8Array[]): Uint8Array =>
-  extension(OID.issuingDistributionPoint, true, sequence(...fields))
-const YES = Uint8Array.of(0xff)
-const INDIRECT = tlv(primitive(4), YES)
-const onlyReasons = (...bits: readonly number[]): Uint8Array => {
-  const named = namedBits(bits)
-  return tlv(primitive(3), named.subarray(2))
-}
-const point = (fields: readonly Uint8Array[]): Uint8Array =>
-  extension(OID.crlDistributionPoints, false, sequence(sequence(...fields)))
-const fullName = (...names: readonly Uint8Array[]): Uint8Array =>
-  tlv(constructed(0), tlv(constructed(0), ...names))
-
 const ca = mint({ name: 'CRL CA', issuer: root, extensions: CA })
 const leaf = mint({ name: 'CRL Leaf', issuer: ca })
 const verdict = (crls: readonly Crl[], certificate = leaf, pool: readonly Minted[] = []): string =>

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { constructed, primitive } from '../../pki/der.ts'
+import { constructed, primitive, TAG } from '../../pki/der.ts'
 import {
   bitString,
   ia5String,
@@ -39,16 +39,23 @@ export interface MintOrder {
   readonly signer?: SyncSigner
   /** DER of the subject, instead of one made from `name`. */
   readonly subject?: Uint8Array
+  /** DER of the issuer name, where it is to differ from the issuer's subject. */
+  readonly issuerName?: Uint8Array
+  /** DER of the Validity, where its encoding matters. */
+  readonly validity?: Uint8Array
+  /** Content octets of the serial number, as they are. */
+  readonly serial?: Uint8Array
 }
 
 export const MINT_AT_MS = Date.UTC(2026, 5, 1)
 const YEAR_MS = 365 * 86_400_000
 let serial = 1
 
+export const freshSigner = (): SyncSigner =>
+  createSoftwareSigner(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)
+
 /** Keys are reused round robin: making them is what would take the time. */
-const signers = Array.from({ length: 8 }, () =>
-  createSoftwareSigner(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey),
-)
+const signers = Array.from({ length: 8 }, freshSigner)
 
 const keyId = (signer: SyncSigner): Uint8Array =>
   keyIdentifierOf(PublicKey.parse(signer.publicKeySpki), 'sha1')
@@ -61,10 +68,16 @@ export function mint(order: MintOrder): Minted {
   const subject = order.subject ?? encodeName({ commonName: order.name })
   const tbs = sequence(
     tlv(constructed(0), smallInteger(2)),
-    unsignedInteger(Uint8Array.of(0x40, number >> 16, (number >> 8) & 0xff, number & 0xff)),
+    order.serial === undefined
+      ? unsignedInteger(Uint8Array.of(0x40, number >> 16, (number >> 8) & 0xff, number & 0xff))
+      : tlv(TAG.integer, order.serial),
     by.algorithm.identifier,
-    order.issuer?.certificate.subjectDer ?? subject,
-    sequence(time(order.notBeforeMs ?? MINT_AT_MS - YEAR_MS), time(order.notAfterMs ?? MINT_AT_MS + YEAR_MS)),
+    order.issuerName ?? order.issuer?.certificate.subjectDer ?? subject,
+    order.validity ??
+      sequence(
+        time(order.notBeforeMs ?? MINT_AT_MS - YEAR_MS),
+        time(order.notAfterMs ?? MINT_AT_MS + YEAR_MS),
+      ),
     subject,
     signer.publicKeySpki,
     tlv(
