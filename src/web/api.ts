@@ -46,6 +46,11 @@ export class ApiError extends Error {
   }
 }
 
+export function asApiError(problem: unknown): ApiError {
+  if (problem instanceof ApiError) return problem
+  return new ApiError(0, { detail: problem instanceof Error ? problem.message : String(problem) })
+}
+
 let onSignedOut: () => void = () => {}
 /** Called when the service does not know the cookie (any more). */
 export function whenSignedOut(listener: () => void): void {

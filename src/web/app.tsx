@@ -28,11 +28,18 @@ const PLACES: readonly { readonly name: string; readonly places: readonly Place[
       { path: 'sessions', name: 'Sessions', icon: 'sessions' },
     ],
   },
-  { name: 'Fleet', places: [{ path: 'stations', name: 'Stations', icon: 'stations' }] },
+  {
+    name: 'Fleet',
+    places: [
+      { path: 'stations', name: 'Stations', icon: 'stations' },
+      { path: 'campaigns', name: 'Campaigns', icon: 'campaigns' },
+    ],
+  },
   {
     name: 'Trust',
     places: [
       { path: 'certificates', name: 'Certificates', icon: 'certificates' },
+      { path: 'trust', name: 'Trust anchors', icon: 'trust' },
       { path: 'authorities', name: 'Authorities', icon: 'authorities' },
       { path: 'issuance', name: 'Issuance', icon: 'orders' },
       { path: 'contracts', name: 'Contracts', icon: 'contracts' },
@@ -43,6 +50,7 @@ const PLACES: readonly { readonly name: string; readonly places: readonly Place[
     places: [
       { path: 'audit', name: 'Audit trail', icon: 'audit' },
       { path: 'events', name: 'Live events', icon: 'events' },
+      { path: 'keys', name: 'API keys', icon: 'keys' },
     ],
   },
 ]

@@ -1,7 +1,7 @@
 /** What a screen reads, read again when something happened that changes it. */
 
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
-import { ApiError } from './api.ts'
+import { type ApiError, asApiError } from './api.ts'
 import { generation, type LiveEvent, onLive } from './live.ts'
 import { useSignal } from './signal.ts'
 
@@ -43,7 +43,7 @@ export function useLoaded<T>(
         setState((before) => ({
           ...before,
           loading: false,
-          error: error instanceof ApiError ? error : new ApiError(0, { detail: String(error) }),
+          error: asApiError(error),
         })),
     )
     return () => {
@@ -84,4 +84,15 @@ export function useNow(everyMs = 10_000): number {
     return () => clearInterval(timer)
   }, [everyMs])
   return now
+}
+
+/** Does something again and again while somebody looks; never, where `everyMs` is undefined. */
+export function useEvery(work: () => void, everyMs: number | undefined): void {
+  const latest = useRef(work)
+  latest.current = work
+  useEffect(() => {
+    if (everyMs === undefined) return
+    const timer = setInterval(() => document.hidden || latest.current(), everyMs)
+    return () => clearInterval(timer)
+  }, [everyMs])
 }

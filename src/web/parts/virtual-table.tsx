@@ -6,6 +6,8 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 export interface Column<T> {
   readonly name: string
   readonly width?: string
+  /** In a plain table: aligned as a number, never wrapped, or both wrapped and small. */
+  readonly kind?: 'number' | 'fit' | 'small'
   readonly cell: (row: T) => ComponentChildren
 }
 

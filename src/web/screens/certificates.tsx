@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
-import { ApiError, change, read, readAll, readText, type Schemas } from '../api.ts'
+import { useSubmit } from '../act.ts'
+import { change, read, readAll, readText, type Schemas } from '../api.ts'
 import { useLoaded, useNow } from '../data.ts'
 import { commonName, DAY_MS, dateTime, plural } from '../format.ts'
 import { Empty, Facts, Failure, Heading, Panel, When } from '../parts/basics.tsx'
@@ -256,19 +257,17 @@ const REASONS = [
 function Revoke({ fingerprint, onRevoked }: { readonly fingerprint: string; onRevoked(): void }) {
   const [reason, setReason] = useState('superseded')
   const [sure, setSure] = useState(false)
-  const [error, setError] = useState<ApiError>()
+  const { error, run } = useSubmit()
   async function submit(event: Event): Promise<void> {
     event.preventDefault()
-    try {
+    await run(async () => {
       await change('POST', '/certificates/{fingerprint}/revocation', {
         path: { fingerprint },
         body: { reason },
       })
       toast('ok', 'Revoked. OCSP answers and CRLs say so from now on.')
       onRevoked()
-    } catch (problem) {
-      setError(problem instanceof ApiError ? problem : new ApiError(0, { detail: String(problem) }))
-    }
+    })
   }
   return (
     <Panel title="Revoke">

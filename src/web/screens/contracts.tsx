@@ -1,12 +1,14 @@
 import { read, readAll, type Schemas } from '../api.ts'
 import { useLoaded } from '../data.ts'
 import { date, plural } from '../format.ts'
-import { Badge, Empty, Heading, Panel, When } from '../parts/basics.tsx'
-import { matches, Search, Toolbar, useFilters } from '../parts/filters.tsx'
+import { Badge, Empty, Heading, Panel, Tabs, When } from '../parts/basics.tsx'
+import { Choice, matches, Search, Toolbar, useFilters } from '../parts/filters.tsx'
 import { type Column, VirtualTable } from '../parts/virtual-table.tsx'
-import { href } from '../router.ts'
+import { href, route } from '../router.ts'
+import { useSignal } from '../signal.ts'
 import { may } from '../signed-in.ts'
 import type { Tone } from '../tone.ts'
+import { Vehicles } from './vehicles.tsx'
 
 type Contract = Schemas['Contract']
 
@@ -65,33 +67,60 @@ async function readContracts() {
   return { contracts: contracts.items, vehicles: vehicles.items }
 }
 
+const TABS = [
+  { id: 'contracts', name: 'Contracts', href: href(['contracts']) },
+  { id: 'vehicles', name: 'Vehicles', href: href(['contracts'], { tab: 'vehicles' }) },
+]
+
 function Contracts() {
-  const filters = useFilters()
+  const { query } = useSignal(route)
+  const tab = query.tab ?? 'contracts'
   const loaded = useLoaded('contracts', readContracts, (event) => event.kind === 'certificate.issued')
   return (
-    <When loaded={loaded}>
-      {({ contracts, vehicles }) => {
-        const shown = contracts.filter((one) => matches(filters.query.text, one.emaid, one.pcid))
-        return (
-          <>
-            <Toolbar>
-              <Search filters={filters} name="text" label="Search" hint="eMAID or PCID" />
-            </Toolbar>
-            <p class="soft small" role="status">
-              {plural(shown.length, 'contract')} of {plural(vehicles.length, 'vehicle')}
-            </p>
-            <Panel flush>
-              {shown.length === 0 ? (
-                <Empty>
-                  {contracts.length === 0 ? 'There are no contracts yet.' : 'No contract fits the search.'}
-                </Empty>
-              ) : (
-                <VirtualTable label="Contracts" columns={columns} rows={shown} keyOf={(one) => one.id} />
-              )}
-            </Panel>
-          </>
-        )
-      }}
-    </When>
+    <>
+      <Tabs items={TABS} current={tab} />
+      <When loaded={loaded}>
+        {({ contracts, vehicles }) =>
+          tab === 'vehicles' ? (
+            <Vehicles vehicles={vehicles} contracts={contracts} reload={loaded.reload} />
+          ) : (
+            <List contracts={contracts} vehicles={vehicles} />
+          )
+        }
+      </When>
+    </>
+  )
+}
+
+function List({ contracts, vehicles }: Awaited<ReturnType<typeof readContracts>>) {
+  const filters = useFilters()
+  const { text, state } = filters.query
+  const shown = contracts.filter(
+    (one) => matches(text, one.emaid, one.pcid) && (!state || one.state === state),
+  )
+  return (
+    <>
+      <Toolbar>
+        <Search filters={filters} name="text" label="Search" hint="eMAID or PCID" />
+        <Choice
+          filters={filters}
+          name="state"
+          label="State"
+          options={Object.keys(TONE).map((one) => [one, one])}
+        />
+      </Toolbar>
+      <p class="soft small" role="status">
+        {plural(shown.length, 'contract')} of {plural(vehicles.length, 'vehicle')}
+      </p>
+      <Panel flush>
+        {shown.length === 0 ? (
+          <Empty>
+            {contracts.length === 0 ? 'There are no contracts yet.' : 'No contract fits these filters.'}
+          </Empty>
+        ) : (
+          <VirtualTable label="Contracts" columns={columns} rows={shown} keyOf={(one) => one.id} />
+        )}
+      </Panel>
+    </>
   )
 }

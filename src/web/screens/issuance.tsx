@@ -1,11 +1,11 @@
 /** What stations asked to have signed, and what is to be done to authorities. */
 
+import { act } from '../act.ts'
 import { change, read, type Schemas } from '../api.ts'
 import { useLoaded, useNow } from '../data.ts'
 import { dateTime, plural, since } from '../format.ts'
 import { Badge, Empty, Heading, Panel, Scroll, When } from '../parts/basics.tsx'
 import { Choice, matches, Search, Toolbar, useFilters } from '../parts/filters.tsx'
-import { toast } from '../parts/toasts.tsx'
 import { href } from '../router.ts'
 import { may, self } from '../signed-in.ts'
 import type { Tone } from '../tone.ts'
@@ -33,18 +33,15 @@ function Operations() {
   const loaded = useLoaded('operations', () => read('/authority-operations', { query: { limit: 20 } }))
   const waiting = loaded.data?.items.filter((one) => one.state === 'waiting') ?? []
   if (waiting.length === 0) return null
-  async function decide(operationId: string, decision: 'approve' | 'reject'): Promise<void> {
-    try {
-      await change('POST', '/authority-operations/{operationId}/decision', {
-        path: { operationId },
-        body: { decision },
-      })
-      toast('ok', decision === 'approve' ? 'Approved.' : 'Rejected.')
-    } catch (error) {
-      toast('bad', error instanceof Error ? error.message : String(error))
-    }
-    loaded.reload()
-  }
+  const decide = (operationId: string, decision: 'approve' | 'reject') =>
+    act(
+      () =>
+        change('POST', '/authority-operations/{operationId}/decision', {
+          path: { operationId },
+          body: { decision },
+        }),
+      decision === 'approve' ? 'Approved.' : 'Rejected.',
+    ).then(loaded.reload)
   return (
     <Panel title="Waits for a second key" flush>
       <ul class="attention">

@@ -5,6 +5,7 @@ import { useLoaded } from '../data.ts'
 import { amperes, DAY_MS, dateTime, number } from '../format.ts'
 import { Badge, Empty, Panel, When } from '../parts/basics.tsx'
 import { Chart } from '../parts/chart.tsx'
+import { href } from '../router.ts'
 
 type Minute = Schemas['ComplianceMinute']
 
@@ -24,17 +25,38 @@ export function SiteDay({ siteId, nodeId }: { readonly siteId: string; readonly 
     return (await read('/sites/{siteId}/compliance', { path: { siteId }, query })).items
   })
   return (
-    <Panel title="The last 24 hours" aside="highest current of each minute">
+    <Panel
+      title="The last 24 hours"
+      aside={
+        <a href={csvHref(siteId, nodeId)} download>
+          Export as CSV
+        </a>
+      }
+    >
       <When loaded={loaded}>
         {(minutes) =>
-          minutes.length === 0 ? <Empty>Nothing is recorded yet.</Empty> : <Day minutes={minutes} />
+          minutes.length === 0 ? (
+            <Empty>Nothing is recorded yet.</Empty>
+          ) : (
+            <Day siteId={siteId} minutes={minutes} />
+          )
         }
       </When>
     </Panel>
   )
 }
 
-function Day({ minutes }: { readonly minutes: readonly Minute[] }) {
+function csvHref(siteId: string, nodeId: string): string {
+  const to = new Date()
+  const query = new URLSearchParams({
+    from: new Date(to.getTime() - DAY_MS).toISOString(),
+    to: to.toISOString(),
+    nodeId,
+  })
+  return `/api/v1/sites/${encodeURIComponent(siteId)}/compliance.csv?${query}`
+}
+
+function Day({ siteId, minutes }: { readonly siteId: string; readonly minutes: readonly Minute[] }) {
   const above = minutes.filter((minute) => minute.secondsAbove > 0)
   const data = [
     minutes.map((minute) => Date.parse(minute.at) / 1000),
@@ -55,13 +77,15 @@ function Day({ minutes }: { readonly minutes: readonly Minute[] }) {
         Peak {amperes(peakA)}, {number(sum((minute) => minute.deliveredKwh))} kWh delivered,{' '}
         {number(sum((minute) => minute.unmetKwh))} kWh more could have been taken.
       </p>
+      <p class="soft small">Highest current of each minute.</p>
       <Chart label="Highest current per minute and phase, and the limit" unit="A" lines={LINES} data={data} />
       {above.length > 0 && (
         <ul class="stack small">
           {above.slice(-LISTED).map((minute) => (
             <li key={minute.at}>
-              {dateTime(minute.at)}: {number(minute.secondsAbove)} s above the limit, the longest{' '}
-              {number(minute.longestExcursionS)} s, highest {amperes(Math.max(...minute.highestA))}
+              <a href={href(['sites', siteId], { tab: 'record', at: minute.at })}>{dateTime(minute.at)}</a>:{' '}
+              {number(minute.secondsAbove)} s above the limit, the longest {number(minute.longestExcursionS)}{' '}
+              s, highest {amperes(Math.max(...minute.highestA))}
             </li>
           ))}
         </ul>

@@ -1,7 +1,8 @@
 /** The limits that people and sources have set on a site: shown to all, set and lifted by operators. */
 
 import { useState } from 'preact/hooks'
-import { ApiError, change, type Schemas } from '../api.ts'
+import { act, useSubmit } from '../act.ts'
+import { change, type Schemas } from '../api.ts'
 import { dateTime } from '../format.ts'
 import { Empty, Failure, Panel } from '../parts/basics.tsx'
 import { toast } from '../parts/toasts.tsx'
@@ -18,15 +19,11 @@ interface LimitsProps {
 export function Limits({ siteId, nodes, limits, onChanged }: LimitsProps) {
   const mayChange = may('operate')
 
-  async function lift(limitId: string): Promise<void> {
-    try {
-      await change('DELETE', '/sites/{siteId}/limits/{limitId}', { path: { siteId, limitId } })
-      toast('ok', `The limit "${limitId}" is lifted.`)
-    } catch (error) {
-      toast('bad', error instanceof Error ? error.message : String(error))
-    }
-    onChanged()
-  }
+  const lift = (limitId: string) =>
+    act(
+      () => change('DELETE', '/sites/{siteId}/limits/{limitId}', { path: { siteId, limitId } }),
+      `The limit "${limitId}" is lifted.`,
+    ).then(onChanged)
 
   return (
     <Panel title="Limits that were set" flush>
@@ -78,15 +75,12 @@ function SetLimit({ siteId, nodes, limits, onChanged }: LimitsProps) {
   const [value, setValue] = useState('')
   const [unit, setUnit] = useState<'A' | 'W'>('A')
   const [minutes, setMinutes] = useState(0)
-  const [error, setError] = useState<ApiError>()
-  const [busy, setBusy] = useState(false)
+  const { busy, error, run } = useSubmit()
 
   async function submit(event: Event): Promise<void> {
     event.preventDefault()
-    setBusy(true)
-    setError(undefined)
     const validTo = minutes === 0 ? null : new Date(Date.now() + minutes * 60_000).toISOString()
-    try {
+    await run(async () => {
       await change('PUT', '/sites/{siteId}/limits/{limitId}', {
         path: { siteId, limitId: freeName(`manual-${nodeId}`, limits) },
         body: { nodeId, value: Number(value), unit, validTo },
@@ -94,10 +88,7 @@ function SetLimit({ siteId, nodes, limits, onChanged }: LimitsProps) {
       toast('ok', `${value} ${unit} on ${nodeId} is in force from the next decision on.`)
       setValue('')
       onChanged()
-    } catch (problem) {
-      setError(problem instanceof ApiError ? problem : new ApiError(0, { detail: String(problem) }))
-    }
-    setBusy(false)
+    })
   }
 
   return (

@@ -1,16 +1,16 @@
-/** Site live: load against limit per node and phase, what binds, who gets how much and why, what happens next. */
+/** One site; live: load against limit per node and phase, what binds, who gets how much and why, what happens next. */
 
 import { useEffect, useMemo } from 'preact/hooks'
 import { read, type Schemas } from '../api.ts'
 import { useLoaded, useNow } from '../data.ts'
 import { amperes, duration, plural, time } from '../format.ts'
 import { useSiteStatus } from '../live-sites.ts'
-import { BarsLegend, PhaseBars } from '../parts/bars.tsx'
-import { Badge, Heading, Panel, When } from '../parts/basics.tsx'
+import { BarsLegend } from '../parts/bars.tsx'
+import { Badge, Heading, Panel, Tabs, When } from '../parts/basics.tsx'
 import { Chart } from '../parts/chart.tsx'
-import { href } from '../router.ts'
+import { href, route } from '../router.ts'
+import { useSignal } from '../signal.ts'
 import {
-  bindingText,
   gridOf,
   headroom,
   heldBack,
@@ -20,9 +20,11 @@ import {
   troubled,
 } from '../site-facts.ts'
 import { historyOf, remember } from '../site-history.ts'
-import { SiteDay } from './site-day.tsx'
 import { EvseTable } from './site-evses.tsx'
 import { Limits } from './site-limits.tsx'
+import { NodeList } from './site-nodes.tsx'
+import { SiteRecord } from './site-record.tsx'
+import { SiteSources } from './site-sources.tsx'
 
 interface SiteData {
   readonly status: SiteStatus
@@ -40,22 +42,45 @@ async function readSite(siteId: string): Promise<SiteData> {
   return { status, site, limits: limits.items }
 }
 
-export function SiteLive({ siteId }: { readonly siteId: string }) {
+const TABS = [
+  { id: 'live', name: 'Live' },
+  { id: 'sources', name: 'Limits and sources' },
+  { id: 'record', name: 'Record' },
+]
+
+/** Every place of the site that a limit may be set on, the grid connection first. */
+function nodeIdsOf(node: Schemas['CircuitNode']): string[] {
+  return [
+    node.id,
+    ...node.children.flatMap((child) => (child.kind === 'circuit' ? nodeIdsOf(child) : [child.id])),
+  ]
+}
+
+export function SiteDetail({ siteId }: { readonly siteId: string }) {
   const loaded = useLoaded(
     `site ${siteId}`,
     () => readSite(siteId),
     (event) => event.kind === 'limit.changed' && event.siteId === siteId,
   )
   const live = useSiteStatus(siteId)
+  const { query } = useSignal(route)
+  const tab = query.tab ?? 'live'
+  const tabs = TABS.map((one) => ({
+    ...one,
+    href: href(['sites', siteId], one.id === 'live' ? {} : { tab: one.id }),
+  }))
   return (
     <div class="screen">
       <Heading title={siteId} crumbs={<a href="#/sites">Sites</a>}>
         {live && <StatusBadge status={live} />}
       </Heading>
+      <Tabs items={tabs} current={tab} />
       <When loaded={loaded}>
-        {({ status, site, limits }) => (
-          <Live status={live ?? status} site={site} limits={limits} reload={loaded.reload} />
-        )}
+        {({ status, site, limits }) => {
+          if (tab === 'sources') return <SiteSources siteId={siteId} nodeIds={nodeIdsOf(site.config.root)} />
+          if (tab === 'record') return <SiteRecord site={site} at={query.at} />
+          return <Live status={live ?? status} site={site} limits={limits} reload={loaded.reload} />
+        }}
       </When>
     </div>
   )
@@ -81,7 +106,6 @@ function Live({ status, site, limits, reload }: LiveProps) {
         <p class="empty">The site loop has not decided yet.</p>
       </Panel>
     )
-  const circuits = status.nodes.filter((node) => node.kind === 'circuit' && node !== grid)
   return (
     <>
       {status.alarms.map((alarm) => (
@@ -93,10 +117,7 @@ function Live({ status, site, limits, reload }: LiveProps) {
       ))}
       <div class="columns">
         <Panel title="Load against limit" aside={<BarsLegend />}>
-          <NodeBars node={grid} scaleA={configuredA(site, grid)} />
-          {circuits.map((node) => (
-            <NodeBars key={node.nodeId} node={node} scaleA={configuredA(site, node)} />
-          ))}
+          <NodeList status={status} site={site} />
         </Panel>
         <div class="stack">
           <Panel>
@@ -116,47 +137,7 @@ function Live({ status, site, limits, reload }: LiveProps) {
       <Panel title="Charging points" aside={`${plural(heldBack(status).length, 'car')} held back`} flush>
         <EvseTable status={status} site={site} />
       </Panel>
-      <SiteDay siteId={status.siteId} nodeId={grid.nodeId} />
     </>
-  )
-}
-
-/** The fuse is the full width of a bar, so that a lower limit in force is seen as what it takes away. */
-function configuredA(site: Schemas['Site'], node: NodeStatus): number {
-  const found = find(site.config.root, node.nodeId)
-  const limit = found?.limitA
-  const configured = limit === undefined ? [] : typeof limit === 'number' ? [limit] : limit
-  return Math.max(1, ...configured, ...node.limitA.map((value) => value ?? 0), ...(node.measuredA ?? []))
-}
-
-type Circuit = Schemas['CircuitNode']
-
-function find(node: Circuit, nodeId: string): Circuit | Schemas['StationNode'] | undefined {
-  if (node.id === nodeId) return node
-  for (const child of node.children) {
-    const found = child.kind === 'circuit' ? find(child, nodeId) : child.id === nodeId ? child : undefined
-    if (found) return found
-  }
-  return undefined
-}
-
-function NodeBars({ node, scaleA }: { readonly node: NodeStatus; readonly scaleA: number }) {
-  const room = headroom(node)
-  return (
-    <div class="node" data-node={node.nodeId}>
-      <div class="row between">
-        <h3>{node.nodeId}</h3>
-        <span class="small soft">
-          {room ? `${amperes(Math.max(0, room.freeA))} free on L${room.phase}` : 'no limit of its own'}
-        </span>
-      </div>
-      <PhaseBars node={node} scaleA={scaleA} />
-      <p class="small soft">
-        Limit: {bindingText(node)}
-        {node.binding?.validTo ? `, until ${time(node.binding.validTo)}` : ''}
-        {node.limitW === null ? '' : `; ${Math.round(node.limitW / 100) / 10} kW over all phases`}
-      </p>
-    </div>
   )
 }
 
@@ -227,5 +208,3 @@ function History({ status }: { readonly status: SiteStatus }) {
     />
   )
 }
-
-export const stationHref = (stationId: string): string => href(['stations', stationId])

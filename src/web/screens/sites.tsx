@@ -6,11 +6,11 @@ import { BarsLegend, PhaseBars } from '../parts/bars.tsx'
 import { Badge, Empty, Heading, Panel, When } from '../parts/basics.tsx'
 import { href } from '../router.ts'
 import { bindingText, gridOf, headroom, heldBack, isAbove, type SiteStatus } from '../site-facts.ts'
-import { SiteLive } from './site.tsx'
+import { SiteDetail } from './site.tsx'
 
 export function view({ parts }: { readonly parts: readonly string[] }) {
   const [siteId] = parts
-  return siteId === undefined ? <Sites /> : <SiteLive key={siteId} siteId={siteId} />
+  return siteId === undefined ? <Sites /> : <SiteDetail key={siteId} siteId={siteId} />
 }
 
 async function readSites(): Promise<SiteStatus[]> {

@@ -1,7 +1,8 @@
 /** Any call to the station, from a form made from the schema that the service checks it against. */
 
 import { useEffect, useState } from 'preact/hooks'
-import { ApiError, change } from '../api.ts'
+import { useSubmit } from '../act.ts'
+import { change } from '../api.ts'
 import { OPERATOR_ACTIONS, TRUST_ACTIONS } from '../call-actions.ts'
 import { emptyValue, type JsonObject, type JsonSchema } from '../json-schema.ts'
 import { Failure, Panel } from '../parts/basics.tsx'
@@ -68,9 +69,8 @@ interface SendingProps {
 
 function Sending({ stationId, action, payload, onPayload }: SendingProps) {
   const [text, setText] = useState<string>()
-  const [busy, setBusy] = useState(false)
+  const { busy, error, run } = useSubmit()
   const [answer, setAnswer] = useState<unknown>()
-  const [error, setError] = useState<ApiError>()
   const shown = text ?? JSON.stringify(payload, null, 2)
   useEffect(() => setText(undefined), [payload])
 
@@ -85,20 +85,15 @@ function Sending({ stationId, action, payload, onPayload }: SendingProps) {
 
   async function send(event: Event): Promise<void> {
     event.preventDefault()
-    setBusy(true)
     setAnswer(undefined)
-    setError(undefined)
-    try {
+    await run(async () =>
       setAnswer(
         await change('POST', '/stations/{stationId}/calls/{action}', {
           path: { stationId, action },
           body: payload,
         }),
-      )
-    } catch (problem) {
-      setError(problem instanceof ApiError ? problem : new ApiError(0, { detail: String(problem) }))
-    }
-    setBusy(false)
+      ),
+    )
   }
 
   return (

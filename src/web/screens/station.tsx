@@ -1,11 +1,11 @@
 /** One station: what it is, what it reports, what it holds, and any call to it. */
 
+import { act } from '../act.ts'
 import { change, read, type Schemas } from '../api.ts'
 import { useLoaded, useNow } from '../data.ts'
 import { dateTime, since } from '../format.ts'
 import { useSiteStatuses } from '../live-sites.ts'
 import { Badge, Empty, Facts, Heading, Panel, Scroll, Tabs, When } from '../parts/basics.tsx'
-import { toast } from '../parts/toasts.tsx'
 import { href, route } from '../router.ts'
 import { useSignal } from '../signal.ts'
 import { may } from '../signed-in.ts'
@@ -60,14 +60,11 @@ export function StationDetail({ stationId }: { readonly stationId: string }) {
 function State({ station }: { readonly station: Schemas['Station'] }) {
   const nowMs = useNow()
   const { boot } = station
-  async function disconnect(): Promise<void> {
-    try {
-      await change('DELETE', '/stations/{stationId}/connection', { path: { stationId: station.id } })
-      toast('ok', 'The connection is closed; the station will try again.')
-    } catch (error) {
-      toast('bad', error instanceof Error ? error.message : String(error))
-    }
-  }
+  const disconnect = () =>
+    act(
+      () => change('DELETE', '/stations/{stationId}/connection', { path: { stationId: station.id } }),
+      'The connection is closed; the station will try again.',
+    )
   return (
     <>
       <div class="columns">
