@@ -21,6 +21,16 @@ describe('A fleet from profile 2 to a new CSMS root and new leaves', () => {
 
   beforeAll(async () => {
     world = await startFleetWorld()
+    await world.store.fleet.putPolicy({
+      id: 'watch',
+      scope: 'all',
+      scopeId: '',
+      use: 'CSMSRootCertificate',
+      fingerprints: [],
+      repair: 'report',
+      setBy: 'test',
+      updatedAt: new Date().toISOString(),
+    })
     fleet = await world.stations(
       IDS.map((id) => ({ id, obtainCertificates: ['ChargingStationCertificate'] as const })),
     )

@@ -39,7 +39,7 @@ export class Reconciler {
     this.#busy = parts.busy
   }
 
-  /** A boot may have changed anything: what is known is asked anew. */
+  /** A boot may have changed anything: what a policy wants is asked anew. */
   async booted(stationId: string): Promise<void> {
     await this.#context.store.fleet.updateTrust(stationId, {
       inventoryAt: null,
@@ -97,12 +97,14 @@ export class Reconciler {
   async #step(station: Station, siteId: string): Promise<StepOutcome> {
     const { store, clock } = this.#context
     const trust = await store.fleet.trust(station.id)
+    const place = { stationId: station.id, group: station.group, siteId }
+    const wanted = wantedOf(place, await store.fleet.policies(), await store.fleet.anchors(), clock.now())
     if (trust?.inventoryAt == null) {
+      // Without a policy a station is not called unasked: that disturbs commissioning and test benches.
+      if (wanted.uses.length === 0) return { kind: 'done' }
       const trouble = await this.#inventory.refresh(station.id)
       if (trouble !== undefined) return trouble
     }
-    const place = { stationId: station.id, group: station.group, siteId }
-    const wanted = wantedOf(place, await store.fleet.policies(), await store.fleet.anchors(), clock.now())
     // Stations in the field install only where the connection is secure.
     const uses = station.securityProfile === 1 ? [] : wanted.install
     return this.#steps.step(station, {

@@ -26,9 +26,15 @@ const held = () => bench.station.held.map(({ use, certificate }) => `${use} ${ce
 const hold = (use: string, line: string) => bench.station.held.push({ use, certificate: bench.root(line) })
 
 describe('What a station holds', () => {
+  it('is not asked for while no policy wants to know', async () => {
+    await bench.reconcile()
+    expect(bench.station.calls).toEqual([])
+  })
+
   it('M03.FR.01: is asked for and kept, one row per certificate', async () => {
     hold('CSMSRootCertificate', 'csms-root')
     hold('V2GRootCertificate', 'v2g-root')
+    await policy({ repair: 'report' })
     await bench.reconcile()
     const rows = await bench.pki.store.fleet.installed(ID)
     expect(rows.map(({ use }) => use)).toEqual(['CSMSRootCertificate', 'V2GRootCertificate'])
