@@ -189,7 +189,7 @@ async function start(
     readTls: () => tlsSource.read(),
   })
   undo.push(() => pki.close())
-  const { ws, wss, policy } = config.ocpp
+  const { ws, wss, messageLog, policy } = config.ocpp
   const ocpp = createOcppServer({
     listeners: {
       ...(ws.enabled ? { ws: { host: ws.host, port: ws.port } } : {}),
@@ -208,7 +208,7 @@ async function start(
         return foreignStatus({ foreign, issuer: trustedIssuers }, data)
       },
     }),
-    policy,
+    policy: { ...policy, messageLog: { mode: messageLog, keep: config.retention.messages } },
     // The energy side needs the bus of this server first; nobody asks before both are there.
     plans: {
       judgeNeeds: (stationId, request) => energy.judgeNeeds(stationId, request),

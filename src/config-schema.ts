@@ -154,6 +154,13 @@ export const configSchema = {
             },
           },
         },
+        messageLog: {
+          type: 'string',
+          enum: ['all', 'notable', 'off'],
+          default: 'notable',
+          description:
+            'Which OCPP messages operators can look up. notable: all but heartbeats and periodic meter values, which are kept elsewhere. all slows a busy fleet down.',
+        },
         policy: {
           type: 'object',
           description: 'Rules and bounds for every connection.',
@@ -679,6 +686,20 @@ export const configSchema = {
           maximum: 36500,
           default: 400,
           description: 'Events that stations reported.',
+        },
+        messages: {
+          type: 'integer',
+          minimum: 1000,
+          maximum: 100000000,
+          default: 200000,
+          description: 'OCPP messages in the log; the oldest go first. About 1 kB each.',
+        },
+        messagesDays: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 36500,
+          default: 30,
+          description: 'OCPP messages, at most this long.',
         },
       },
     },

@@ -17,6 +17,7 @@ export interface RetentionPolicy {
   readonly meterDetailDays: number
   readonly meterValuesDays: number
   readonly stationEventsDays: number
+  readonly messagesDays: number
 }
 
 export interface RetentionLoopOptions {
@@ -70,13 +71,14 @@ export class RetentionLoop {
   }
 
   async #work(): Promise<void> {
-    const { meterDetailDays, meterValuesDays, stationEventsDays } = this.#options.policy
+    const { meterDetailDays, meterValuesDays, stationEventsDays, messagesDays } = this.#options.policy
     const events = await this.#prune('station-events', stationEventsDays)
+    const messages = await this.#prune('station-messages', messagesDays)
     // What is not kept at all passes through quarters, too: there is one way out of the table.
     const values = await this.#rollUp(Math.min(meterDetailDays, meterValuesDays))
     const quarters = await this.#prune('meter-quarters', meterValuesDays)
-    if (events + values + quarters > 0)
-      this.#options.log.info({ events, values, quarters }, 'Old records were rolled up or removed')
+    if (events + messages + values + quarters > 0)
+      this.#options.log.info({ events, messages, values, quarters }, 'Old records were rolled up or removed')
   }
 
   async #rollUp(days: number): Promise<number> {

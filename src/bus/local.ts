@@ -4,7 +4,6 @@ import { randomUUID } from 'node:crypto'
 import { csmsMaySend } from '../ocpp/actions.ts'
 import type { CallEnd } from '../ocpp/call-queue.ts'
 import type { Connection } from '../ocpp/connection.ts'
-import { encodeCall } from '../ocpp/frame.ts'
 import { increment, type OcppMetrics } from '../ocpp/metrics.ts'
 import type { Registry } from '../ocpp/registry.ts'
 import type { Schemas } from '../ocpp/schemas.ts'
@@ -83,7 +82,8 @@ export function createLocalBus(options: LocalBusOptions): StationBus {
       const taken = connection.call(
         {
           id,
-          text: encodeCall(id, action, payload),
+          action,
+          payload,
           deadlineAt: options.monotonic() + deadlineMs,
           sentAt: 0,
           settle: resolve,

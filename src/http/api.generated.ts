@@ -294,6 +294,69 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/stations/{stationId}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * The last OCPP messages of a station, newest first
+         * @description As `GET /messages` for one station.
+         */
+        get: operations["listStationMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * OCPP messages of all stations, newest first
+         * @description Kept for `retention.messagesDays`, at most `retention.messages` of them; which ones, `ocpp.messageLog` says (by default all but heartbeats and periodic meter values). Passwords and contract certificates are not kept. A key of role viewer sees no payload that may name a driver or a car, and finds nothing in it. A message is here within a second of being sent. A search looks at a bounded part of the log per request: a page may be short, or empty, and still have a `next`.
+         */
+        get: operations["listMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/messages.ndjson": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The same messages as one JSON object per line
+         * @description Newest first. `limit` lines at most; ask on with `before` set to the smallest id.
+         */
+        get: operations["exportMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions": {
         parameters: {
             query?: never;
@@ -1484,6 +1547,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/trust/server-chains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which chain each of our endpoints presents to stations, and how many saw it last */
+        get: operations["listServerChains"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/stations/{stationId}/installed-certificates": {
         parameters: {
             query?: never;
@@ -1682,10 +1762,25 @@ export interface components {
             /** Format: date-time */
             reportedAt: string;
         };
+        ServerChain: {
+            /** @enum {string} */
+            endpoint: "main" | "former";
+            authorityId: string;
+            rootSubject: string;
+            rootFingerprint: string;
+            /** @description Certificates that lead from other roots to this one. */
+            bridges: number;
+            /** Format: date-time */
+            notAfter: string;
+            /** @description Stations whose last connection was shown this chain. */
+            stations: number;
+        };
         StationInventory: {
             /** @description null where the station never said or something was changed since. */
             inventoryAt: string | null;
             detail: string | null;
+            /** @description Authority whose chain it was shown when it connected last. */
+            serverChain: string | null;
             items: components["schemas"]["InstalledCertificate"][];
             drift: components["schemas"]["TrustDrift"][];
         };
@@ -1717,7 +1812,7 @@ export interface components {
             outcome: string | null;
         };
         /** @enum {string} */
-        CampaignKind: "roots" | "csms-root-rollover" | "station-leaf" | "secc-leaf" | "basic-auth-password" | "security-profile";
+        CampaignKind: "roots" | "csms-root-rollover" | "server-chain" | "station-leaf" | "secc-leaf" | "basic-auth-password" | "security-profile";
         AnchorName: {
             use: components["schemas"]["RootUse"];
             fingerprint: string;
@@ -1742,6 +1837,13 @@ export interface components {
                 holdBeforeCutover?: boolean;
                 revertOnHalt?: boolean;
                 keepOldRoot?: boolean;
+                /** @description A rollover first gives each station an address of the former chain, behind all others. */
+                fallback?: {
+                    url: string;
+                    slot: number;
+                };
+                /** @description Leaves come from a new generation of their sub-CA. */
+                newGeneration?: boolean;
             };
             limits?: {
                 waves?: {
@@ -2074,6 +2176,33 @@ export interface components {
             receivedAt: string;
             critical: boolean;
             detail: Record<string, never>;
+        };
+        /** @enum {string} */
+        MessageDirection: "from-station" | "to-station";
+        /**
+         * @description A CALL, its CALLRESULT or CALLERROR, or a frame that could not be read.
+         * @enum {string}
+         */
+        MessageKind: "call" | "result" | "error" | "unreadable";
+        StationMessage: {
+            id: number;
+            stationId: string;
+            /** Format: date-time */
+            at: string;
+            direction: components["schemas"]["MessageDirection"];
+            kind: components["schemas"]["MessageKind"];
+            messageId: string;
+            /** @description Null where it is not known, as of an answer that nobody waited for. */
+            action: string | null;
+            /** @description Of a CALLERROR, or why a frame could not be read. */
+            errorCode: string | null;
+            /** @description Of a CALLERROR its description and details. What is secret is replaced by a note of its length. */
+            payload: Record<string, never> | null;
+            /**
+             * @description Why there is no payload: this key's role may not see it, or it was too large to be kept.
+             * @enum {string|null}
+             */
+            omitted: "role" | "size" | null;
         };
         StationEventPage: {
             items: components["schemas"]["StationEvent"][];
@@ -2781,6 +2910,42 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description A page of messages. */
+        StationMessages: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "items": [
+                 *         {
+                 *           "id": 912,
+                 *           "stationId": "CS-001",
+                 *           "at": "2026-03-01T08:00:00.412Z",
+                 *           "direction": "from-station",
+                 *           "kind": "call",
+                 *           "messageId": "17",
+                 *           "action": "StatusNotification",
+                 *           "errorCode": null,
+                 *           "payload": {
+                 *             "timestamp": "2026-03-01T08:00:00Z",
+                 *             "connectorStatus": "Available",
+                 *             "evseId": 1,
+                 *             "connectorId": 1
+                 *           },
+                 *           "omitted": null
+                 *         }
+                 *       ],
+                 *       "next": 912
+                 *     }
+                 */
+                "application/json": {
+                    items: components["schemas"]["StationMessage"][];
+                    next: number | null;
+                };
+            };
+        };
         /** @description Meter values, oldest first. */
         MeterValues: {
             headers: {
@@ -2840,6 +3005,16 @@ export interface components {
         ContractId: string;
         /** @description Only entries with an id greater than this one. */
         AfterNumber: number;
+        /** @description Only entries with an id smaller than this one; the value of `next` of the page before. */
+        BeforeNumber: number;
+        /** @description The message, e.g. TransactionEvent; answers belong to the message that they answer. */
+        MessageAction: string;
+        MessageDirection: components["schemas"]["MessageDirection"];
+        MessageKind: components["schemas"]["MessageKind"];
+        /** @description A call and its answer share it. */
+        MessageId: string;
+        /** @description Text that the payload contains, in upper or lower case. */
+        MessageText: string;
         /** @description Most entries of the page. */
         Limit: number;
     };
@@ -3472,6 +3647,102 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StationOrder"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listStationMessages: {
+        parameters: {
+            query?: {
+                /** @description The message, e.g. TransactionEvent; answers belong to the message that they answer. */
+                action?: components["parameters"]["MessageAction"];
+                direction?: components["parameters"]["MessageDirection"];
+                kind?: components["parameters"]["MessageKind"];
+                /** @description A call and its answer share it. */
+                messageId?: components["parameters"]["MessageId"];
+                /** @description Text that the payload contains, in upper or lower case. */
+                text?: components["parameters"]["MessageText"];
+                from?: string;
+                to?: string;
+                /** @description Only entries with an id smaller than this one; the value of `next` of the page before. */
+                before?: components["parameters"]["BeforeNumber"];
+                /** @description Most entries of the page. */
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["StationMessages"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listMessages: {
+        parameters: {
+            query?: {
+                stationId?: string;
+                /** @description The message, e.g. TransactionEvent; answers belong to the message that they answer. */
+                action?: components["parameters"]["MessageAction"];
+                direction?: components["parameters"]["MessageDirection"];
+                kind?: components["parameters"]["MessageKind"];
+                /** @description A call and its answer share it. */
+                messageId?: components["parameters"]["MessageId"];
+                /** @description Text that the payload contains, in upper or lower case. */
+                text?: components["parameters"]["MessageText"];
+                from?: string;
+                to?: string;
+                /** @description Only entries with an id smaller than this one; the value of `next` of the page before. */
+                before?: components["parameters"]["BeforeNumber"];
+                /** @description Most entries of the page. */
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["StationMessages"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    exportMessages: {
+        parameters: {
+            query?: {
+                stationId?: string;
+                /** @description The message, e.g. TransactionEvent; answers belong to the message that they answer. */
+                action?: components["parameters"]["MessageAction"];
+                direction?: components["parameters"]["MessageDirection"];
+                kind?: components["parameters"]["MessageKind"];
+                /** @description A call and its answer share it. */
+                messageId?: components["parameters"]["MessageId"];
+                /** @description Text that the payload contains, in upper or lower case. */
+                text?: components["parameters"]["MessageText"];
+                from?: string;
+                to?: string;
+                /** @description Only entries with an id smaller than this one; the value of `next` of the page before. */
+                before?: components["parameters"]["BeforeNumber"];
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One `StationMessage` per line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
                 };
             };
             default: components["responses"]["Problem"];
@@ -5850,6 +6121,29 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["TrustDrift"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listServerChains: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The main endpoint, and the former one for stations that cannot follow a rollover. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["ServerChain"][];
                     };
                 };
             };

@@ -10,6 +10,7 @@ import { campaignOperations, fleetOperations } from './resources/fleet.ts'
 import { limitSourceOperations } from './resources/limit-sources.ts'
 import { limitOperations } from './resources/limits.ts'
 import { localListOperations } from './resources/local-lists.ts'
+import { messageOperations } from './resources/messages.ts'
 import { orderOperations } from './resources/orders.ts'
 import { reportedOperations } from './resources/reported.ts'
 import { sessionOperations } from './resources/sessions.ts'
@@ -31,6 +32,7 @@ export function createOperations(
     ...reportedOperations(services),
     ...callOperations(services),
     ...orderOperations(services),
+    ...messageOperations(services),
     ...localListOperations(services),
     ...sessionOperations(services),
     ...tokenOperations(services),

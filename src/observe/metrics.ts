@@ -24,6 +24,7 @@ export interface OcppCounts {
   readonly lateAnswers: number
   readonly unmatchedAnswers: number
   readonly repeatedCalls: number
+  readonly messagesUnlogged: number
   readonly connections: number
   readonly connectionsTotal: number
   readonly handling: LatencyCounts
@@ -139,6 +140,11 @@ function addOcpp(registry: Registry, source: MetricSources['ocpp'], guard: Guard
     (now) => now.unmatchedAnswers,
   )
   total('gridkeep_ocpp_repeated_calls_total', 'Calls answered from memory.', (now) => now.repeatedCalls)
+  total(
+    'gridkeep_ocpp_messages_unlogged_total',
+    'Messages dropped from the message log.',
+    (now) => now.messagesUnlogged,
+  )
   total('gridkeep_ocpp_connections_total', 'Connections accepted.', (now) => now.connectionsTotal)
   addGauge(
     { registry, name: 'gridkeep_ocpp_connections', help: 'Open connections.' },

@@ -5,7 +5,8 @@
 
 export interface PendingCall {
   readonly id: string
-  readonly text: string
+  readonly action: string
+  readonly payload: unknown
   /** Monotonic time after which nobody waits for the answer any more. */
   readonly deadlineAt: number
   sentAt: number
@@ -31,10 +32,10 @@ export class CallQueue {
   private outstanding: PendingCall | undefined
   private readonly waiting: PendingCall[] = []
   private readonly expired: string[] = []
-  private readonly send: (text: string) => void
+  private readonly send: (call: PendingCall) => void
   private readonly maxWaiting: number
 
-  constructor(send: (text: string) => void, maxWaiting: number) {
+  constructor(send: (call: PendingCall) => void, maxWaiting: number) {
     this.send = send
     this.maxWaiting = maxWaiting
   }
@@ -105,6 +106,6 @@ export class CallQueue {
   private transmit(call: PendingCall, now: number): void {
     call.sentAt = now
     this.outstanding = call
-    this.send(call.text)
+    this.send(call)
   }
 }

@@ -3,54 +3,23 @@
  * Thousands of these idle in one process: no timers of their own, nothing allocated before it is needed.
  */
 
-import type { Logger } from 'pino'
 import type { WebSocket } from 'ws'
-import { isAction, stationMaySend } from './actions.ts'
 import type { BootGate } from './boot-gate.ts'
-import { CallQueue, type PendingCall } from './call-queue.ts'
-import { RpcError, type RpcErrorCode } from './errors.ts'
-import { type CallFrame, encodeError, encodeResult, parseFrame, UNREADABLE_ID } from './frame.ts'
-import { increment, type OcppMetrics, observeLatency } from './metrics.ts'
-import type { OcppPolicy } from './policy.ts'
-import { RecentAnswers } from './recent-answers.ts'
-import { dispatch, type Handlers, type StationContext } from './router.ts'
-import type { Schemas } from './schemas.ts'
-import type { Action } from './v201/messages.generated.ts'
-
-/** Shared by all connections of a server. */
-export interface ConnectionEnvironment {
-  readonly handlers: Handlers
-  readonly schemas: Schemas
-  readonly policy: OcppPolicy
-  readonly metrics: OcppMetrics
-  readonly log: Logger
-  /** Monotonic milliseconds. */
-  readonly monotonic: () => number
-  readonly securityEvent: (stationId: string, type: string, detail: object) => void
-  readonly answered: (connection: Connection) => void
-  /** Orders that wait for messages of their stations. */
-  readonly followers: MessageFollowers
-}
-
-export interface MessageFollowers {
-  follows(stationId: string): boolean
-  observe(stationId: string, message: { action: Action; payload: unknown }): Promise<void>
-}
-
-interface Waiting {
-  readonly frame: CallFrame
-  readonly text: string
-  readonly receivedAt: number
-}
+import { type CallEnd, CallQueue, type PendingCall } from './call-queue.ts'
+import type { RpcErrorCode } from './errors.ts'
+import { type BrokenFrame, encodeCall, encodeError, parseFrame, UNREADABLE_ID } from './frame.ts'
+import { increment, observeLatency } from './metrics.ts'
+import type { StationContext } from './router.ts'
+import { type ConnectionEnvironment, type Line, StationCalls } from './station-calls.ts'
 
 /** A close frame has room for 123 bytes of reason. */
 const MAX_REASON_BYTES = 120
 /** A station that comes to boot says so at once: until then it is not spoken to. */
 const QUIET_AFTER_CONNECT_MS = 300
-/** Above this the socket is not read any more until the handler has caught up. */
-const PAUSE_BACKLOG = 16
 
-export class Connection {
+type Answer = Extract<CallEnd, { kind: 'result' | 'error' }>
+
+export class Connection implements Line {
   readonly stationId: string
   readonly gate: BootGate
   readonly socket: WebSocket
@@ -58,17 +27,13 @@ export class Connection {
   heardAt: number
   /** Monotonic time of the ping that still waits for a sign of life, or 0. */
   pingedAt = 0
-  context: StationContext | undefined
   private readonly environment: ConnectionEnvironment
   private queue: CallQueue | undefined
-  private recent: RecentAnswers | undefined
-  private backlog: Waiting[] | undefined
-  private handling = false
+  private readonly calls: StationCalls
   /** Monotonic time before which our calls wait: a station that boots takes none before its answer (B01). */
   private callsHeldUntil: number
   private closing = false
   private after: (() => void)[] | undefined
-  private idleWaiters: (() => void)[] | undefined
 
   constructor(stationId: string, socket: WebSocket, gate: BootGate, environment: ConnectionEnvironment) {
     this.stationId = stationId
@@ -77,11 +42,15 @@ export class Connection {
     this.environment = environment
     this.heardAt = environment.monotonic()
     this.callsHeldUntil = this.heardAt + QUIET_AFTER_CONNECT_MS
+    this.calls = new StationCalls({ stationId, gate, environment, line: this })
   }
 
-  /** Whether a call of the station is being handled right now. */
-  get isHandling(): boolean {
-    return this.handling
+  set context(context: StationContext) {
+    this.calls.context = context
+  }
+
+  get isClosing(): boolean {
+    return this.closing
   }
 
   get hasCalls(): boolean {
@@ -101,14 +70,14 @@ export class Connection {
     }
     const text = data.toString()
     const frame = parseFrame(text)
-    if (frame.kind === 'call') this.accept({ frame, text, receivedAt: now })
+    if (frame.kind === 'call') this.calls.accept(frame, text, now)
     else if (frame.kind === 'broken') this.refuseBroken(frame)
     else this.settle(frame.id, frame)
   }
 
   /** Our call to the station. False where the queue is full. */
   call(call: PendingCall, maxQueued: number): boolean {
-    this.queue ??= new CallQueue((text) => this.send(text), maxQueued)
+    this.queue ??= new CallQueue((next) => this.transmit(next), maxQueued)
     return this.queue.push(call, this.environment.monotonic(), this.callsHeldUntil)
   }
 
@@ -119,7 +88,7 @@ export class Connection {
   /** The socket is closed: whoever waits for an answer learns it. */
   closed(): void {
     this.closing = true
-    this.backlog = undefined
+    this.calls.forget()
     this.queue?.close()
   }
 
@@ -148,170 +117,24 @@ export class Connection {
   }
 
   /** Resolves when no call of the station is being handled. */
-  async idle(): Promise<void> {
-    if (!this.handling) return
-    await new Promise<void>((resolve) => {
-      this.idleWaiters ??= []
-      this.idleWaiters.push(resolve)
-    })
+  idle(): Promise<void> {
+    return this.calls.idle()
   }
 
-  private accept(waiting: Waiting): void {
-    if (!this.handling) {
-      this.handle(waiting)
-      return
-    }
-    this.backlog ??= []
-    this.backlog.push(waiting)
-    if (this.backlog.length === PAUSE_BACKLOG) this.socket.pause()
-    if (this.backlog.length <= this.environment.policy.maxBacklog) return
-    this.environment.securityEvent(this.stationId, 'BacklogExceeded', { calls: this.backlog.length })
-    this.close(1008, 'too many calls without waiting for answers')
+  pause(): void {
+    this.socket.pause()
   }
 
-  private handle(waiting: Waiting): void {
-    const { frame, text } = waiting
-    const recalled = this.recent?.recall(frame.id, text)
-    if (recalled?.kind === 'repeated') {
-      this.environment.metrics.repeatedCalls++
-      this.send(recalled.answer)
-      return
-    }
-    if (recalled?.kind === 'reused') {
-      this.environment.securityEvent(this.stationId, 'MessageIdReused', { messageId: frame.id })
-      this.fail(
-        frame.id,
-        'RpcFrameworkError',
-        'This message id was used before for another message: use a new one.',
-      )
-      return
-    }
-    const refusal = this.refusalOf(frame)
-    if (refusal !== undefined) {
-      this.answerError(waiting, refusal.code, refusal.message, refusal.details)
-      return
-    }
-    this.run(waiting)
+  resume(): void {
+    if (this.socket.isPaused) this.socket.resume()
   }
 
-  /** What is wrong with a call before anyone handles it. */
-  private refusalOf(frame: CallFrame): RpcError | undefined {
-    const { action } = frame
-    const { schemas, handlers, monotonic } = this.environment
-    if (!isAction(action)) return new RpcError('NotImplemented', `${action} is not a message of OCPP 2.0.1.`)
-    if (!stationMaySend(action))
-      return new RpcError('NotSupported', `${action} is sent by the CSMS, not by a station.`)
-    if (!this.gate.permits(action, monotonic())) {
-      this.environment.securityEvent(this.stationId, 'NotAccepted', {
-        action,
-        registration: this.gate.registration,
-      })
-      return new RpcError(
-        'SecurityError',
-        `This station is ${this.gate.registration}: it may only send BootNotification and what it was asked for.`,
-      )
-    }
-    if (handlers[action] === undefined)
-      return new RpcError('NotSupported', `${action} is not supported here.`)
-    const violation = schemas.check(action, 'req', frame.payload)
-    if (violation === undefined) return undefined
-    return new RpcError(violation.code, violation.issues[0] ?? 'The payload breaks the schema.', {
-      issues: violation.issues,
-    })
-  }
-
-  private run(waiting: Waiting): void {
-    const { handlers, metrics } = this.environment
-    // Checked in refusalOf.
-    const action = waiting.frame.action as Action
-    increment(metrics.callsIn, action)
-    if (action === 'BootNotification') this.callsHeldUntil = Number.POSITIVE_INFINITY
-    const { context } = this
-    if (context === undefined) throw new Error('A connection receives only after its context is set.')
-    let outcome: unknown
-    try {
-      outcome = dispatch(handlers, action, context, waiting.frame.payload)
-    } catch (error) {
-      this.answerFailure(waiting, error)
-      return
-    }
-    if (this.environment.followers.follows(this.stationId)) outcome = this.followed(waiting, action, outcome)
-    if (!(outcome instanceof Promise)) {
-      this.answer(waiting, outcome)
-      return
-    }
-    this.handling = true
-    outcome.then(
-      (payload) => {
-        this.answer(waiting, payload)
-        this.handled()
-      },
-      (error) => {
-        this.answerFailure(waiting, error)
-        this.handled()
-      },
-    )
-  }
-
-  /** Orders that wait for this message learn of it once it is stored, and before the station knows that it is. */
-  private async followed(waiting: Waiting, action: Action, outcome: unknown): Promise<unknown> {
-    const answer = await outcome
-    await this.environment.followers.observe(this.stationId, { action, payload: waiting.frame.payload })
-    return answer
-  }
-
-  private handled(): void {
-    this.handling = false
-    while (!this.handling && this.backlog !== undefined && !this.closing) {
-      const next = this.backlog.shift()
-      if (next === undefined) break
-      if (this.backlog.length === 0 && this.socket.isPaused) this.socket.resume()
-      this.handle(next)
-    }
-    if (this.handling) return
-    for (const resolve of this.idleWaiters?.splice(0) ?? []) resolve()
-  }
-
-  private answer(waiting: Waiting, payload: unknown): void {
-    const { schemas, log, metrics, monotonic } = this.environment
-    const { frame } = waiting
-    const violation = schemas.check(frame.action as Action, 'conf', payload)
-    if (violation !== undefined) {
-      log.error(
-        { stationId: this.stationId, action: frame.action, issues: violation.issues },
-        'our answer breaks the schema',
-      )
-      this.answerError(waiting, 'InternalError', 'The answer could not be built.')
-      return
-    }
-    this.transmitAnswer(waiting, encodeResult(frame.id, payload))
-    this.runAfter()
-    observeLatency(metrics.handling, monotonic() - waiting.receivedAt)
-  }
-
-  private answerFailure(waiting: Waiting, error: unknown): void {
-    if (error instanceof RpcError) {
-      this.answerError(waiting, error.code, error.message, error.details)
-      return
-    }
-    this.environment.log.error(
-      { stationId: this.stationId, action: waiting.frame.action, err: error },
-      'a handler failed',
-    )
-    this.answerError(waiting, 'InternalError', 'The call could not be processed: try again later.')
-  }
-
-  private answerError(waiting: Waiting, code: RpcErrorCode, description: string, details: object = {}): void {
-    increment(this.environment.metrics.errorsOut, code)
-    const text = encodeError(waiting.frame.id, code, description, details)
-    // A call that failed inside may succeed when it is repeated: only refusals are remembered.
-    if (code === 'InternalError') this.send(text)
-    else this.transmitAnswer(waiting, text)
-    this.runAfter()
+  holdCalls(): void {
+    this.callsHeldUntil = Number.POSITIVE_INFINITY
   }
 
   /** The answer has left: what waited for it goes on. */
-  private runAfter(): void {
+  answered(): void {
     if (this.callsHeldUntil > 0) {
       this.callsHeldUntil = 0
       this.queue?.advance(this.environment.monotonic())
@@ -319,25 +142,22 @@ export class Connection {
     for (const work of this.after?.splice(0) ?? []) work()
   }
 
-  private transmitAnswer(waiting: Waiting, text: string): void {
-    this.recent ??= new RecentAnswers()
-    this.recent.remember(waiting.frame.id, waiting.text, text)
-    this.send(text)
-    this.environment.answered(this)
-  }
-
-  private fail(id: string, code: RpcErrorCode, description: string): void {
+  fail(id: string, code: RpcErrorCode, description: string): void {
     increment(this.environment.metrics.errorsOut, code)
     this.send(encodeError(id, code, description))
   }
 
-  private refuseBroken(frame: {
-    id: string
-    code: RpcErrorCode
-    description: string
-    answerable: boolean
-  }): void {
-    const { log } = this.environment
+  private refuseBroken(frame: BrokenFrame): void {
+    const { log, messageLog } = this.environment
+    messageLog.record({
+      stationId: this.stationId,
+      direction: 'from-station',
+      kind: 'unreadable',
+      messageId: frame.id,
+      action: null,
+      errorCode: frame.code,
+      payload: { description: frame.description },
+    })
     log.warn(
       { stationId: this.stationId, code: frame.code, detail: frame.description },
       'a frame cannot be read',
@@ -349,9 +169,10 @@ export class Connection {
     }
   }
 
-  private settle(id: string, end: Parameters<PendingCall['settle']>[0]): void {
+  private settle(id: string, end: Answer): void {
     const { log, metrics, monotonic } = this.environment
     const match = this.queue?.take(id) ?? { kind: 'unmatched' as const }
+    this.recordAnswer(id, end, match.kind === 'matched' ? match.call.action : null)
     if (match.kind === 'matched') {
       const now = monotonic()
       observeLatency(metrics.answering, now - match.call.sentAt)
@@ -367,7 +188,33 @@ export class Connection {
     )
   }
 
-  private send(text: string): void {
+  private transmit({ id, action, payload }: PendingCall): void {
+    const { stationId, environment } = this
+    environment.messageLog.record({
+      stationId,
+      direction: 'to-station',
+      kind: 'call',
+      messageId: id,
+      action,
+      payload,
+    })
+    this.send(encodeCall(id, action, payload))
+  }
+
+  private recordAnswer(messageId: string, end: Answer, action: string | null): void {
+    const kind = end.kind
+    this.environment.messageLog.record({
+      stationId: this.stationId,
+      direction: 'from-station',
+      kind,
+      messageId,
+      action,
+      ...(kind === 'error' && { errorCode: end.code }),
+      payload: kind === 'error' ? { description: end.description, details: end.details } : end.payload,
+    })
+  }
+
+  send(text: string): void {
     if (this.socket.readyState !== 1) return
     this.environment.metrics.messagesOut++
     this.socket.send(text)

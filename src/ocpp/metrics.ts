@@ -28,6 +28,8 @@ export interface OcppMetrics {
   lateAnswers: number
   unmatchedAnswers: number
   repeatedCalls: number
+  /** Dropped from the message log: more than could be written. */
+  messagesUnlogged: number
   connections: number
   connectionsTotal: number
   /** From a station's call to its answer. */
@@ -49,6 +51,7 @@ export function createMetrics(): OcppMetrics {
     lateAnswers: 0,
     unmatchedAnswers: 0,
     repeatedCalls: 0,
+    messagesUnlogged: 0,
     connections: 0,
     connectionsTotal: 0,
     handling: createHistogram(),

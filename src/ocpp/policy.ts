@@ -2,6 +2,7 @@
 
 import type { ProvisioningPolicy } from '../stations/provisioning.ts'
 import { FREE, type Tariff } from '../stations/tariff.ts'
+import type { MessageLogPolicy } from './message-log.ts'
 
 export interface OcppPolicy {
   /** Unknown stations may connect and wait (boot answered Pending) until an operator decides. */
@@ -37,6 +38,7 @@ export interface OcppPolicy {
   readonly cacheExpiryS?: number
   readonly tariff: Tariff
   readonly provisioning: ProvisioningPolicy
+  readonly messageLog: MessageLogPolicy
 }
 
 export const DEFAULT_POLICY: OcppPolicy = {
@@ -55,4 +57,5 @@ export const DEFAULT_POLICY: OcppPolicy = {
   compression: true,
   tariff: FREE,
   provisioning: {},
+  messageLog: { mode: 'notable', keep: 200_000 },
 }

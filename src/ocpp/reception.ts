@@ -2,9 +2,10 @@
 
 import type { WebSocket } from 'ws'
 import { BootGate } from './boot-gate.ts'
-import { Connection, type ConnectionEnvironment } from './connection.ts'
+import { Connection } from './connection.ts'
 import type { Admitted } from './gatekeeper.ts'
 import type { Registry } from './registry.ts'
+import type { ConnectionEnvironment } from './station-calls.ts'
 import { type ContextServices, createStationContext } from './station-context.ts'
 
 export interface ReceptionOptions {
@@ -53,7 +54,7 @@ export function createReception(options: ReceptionOptions): (socket: WebSocket, 
     metrics.connectionsTotal++
     metrics.connections = registry.size
     former?.close(1008, 'a newer connection of this station took over')
-    environment.answered(connection)
+    environment.answered(station.id)
     hub.publish({ kind: 'station.connected', stationId: station.id, at: isoNow(), shown })
   }
 }

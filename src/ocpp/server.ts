@@ -13,17 +13,19 @@ import { startProvisioning } from '../stations/provisioning.ts'
 import { createSeenLog } from '../stations/seen.ts'
 import { splitCalls } from '../stations/split-calls.ts'
 import type { Store } from '../store/ports.ts'
-import type { Connection, ConnectionEnvironment } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { createDoors, type DoorUrls } from './doors.ts'
 import { type EvChargingPlans, noPlans } from './energy-port.ts'
 import { createGatekeeper } from './gatekeeper.ts'
 import type { ListenAddress } from './listener.ts'
+import { createMessageLog } from './message-log.ts'
 import { createMetrics, type OcppMetrics } from './metrics.ts'
 import { DEFAULT_POLICY, type OcppPolicy } from './policy.ts'
 import { createReception } from './reception.ts'
 import { Registry } from './registry.ts'
 import { createSchemas } from './schemas.ts'
 import { createSecurityLog } from './security-log.ts'
+import type { ConnectionEnvironment } from './station-calls.ts'
 import type { TlsMaterial } from './tls.ts'
 import { handlers } from './v201/handlers.ts'
 import { keepAnswer } from './v201/kept-answers.ts'
@@ -70,6 +72,13 @@ export function createOcppServer(options: OcppServerOptions): OcppServer {
   const registry = new Registry()
   const securityLog = createSecurityLog({ events: store.events, clock, log })
   const seen = createSeenLog({ stations: store.stations, clock, log })
+  const messageLog = createMessageLog({
+    policy: policy.messageLog,
+    messages: store.messages,
+    metrics,
+    clock,
+    log,
+  })
   const wheel = startWheel({ registry, policy, monotonic })
   const localBus = createLocalBus({
     registry,
@@ -102,7 +111,8 @@ export function createOcppServer(options: OcppServerOptions): OcppServer {
     log,
     monotonic,
     securityEvent: securityLog.record,
-    answered: (connection) => seen.saw(connection.stationId),
+    messageLog,
+    answered: seen.saw,
     followers: orders,
   }
   const services = { store, hub, clock, certificates, plans, policy, log, orders }
@@ -134,6 +144,7 @@ export function createOcppServer(options: OcppServerOptions): OcppServer {
       provisioning.stop()
       orders.stop()
       await seen.stop()
+      await messageLog.stop()
     },
     reloadTls: (material) => doors.reloadTls(material),
     stats: () => metrics,

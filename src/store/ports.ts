@@ -7,6 +7,7 @@ import type { EnergyStateStore } from './energy.ts'
 import type { StationEventStore } from './events.ts'
 import type { FleetStore } from './fleet.ts'
 import type { LocalListStore } from './local-lists.ts'
+import type { MessageStore } from './messages.ts'
 import type { OrderStore } from './orders.ts'
 import type { RetentionStore } from './retention.ts'
 import type { SessionStore } from './sessions.ts'
@@ -20,6 +21,7 @@ export interface Store {
   readonly sessions: SessionStore
   readonly retention: RetentionStore
   readonly events: StationEventStore
+  readonly messages: MessageStore
   readonly orders: OrderStore
   readonly localLists: LocalListStore
   readonly certificates: CertificateStore

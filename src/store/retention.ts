@@ -26,7 +26,7 @@ export interface RollUpStep {
   readonly next: RollUpPlace | null
 }
 
-export type Prunable = 'meter-quarters' | 'station-events'
+export type Prunable = 'meter-quarters' | 'station-events' | 'station-messages'
 
 export interface RetentionStore {
   /** Removes at most `limit` of what is older than `before`, oldest first; tells how many went. */

@@ -19,7 +19,7 @@ afterEach(() => store.close())
 const loop = (more: Partial<RetentionLoopOptions> = {}) =>
   new RetentionLoop({
     store: store.retention,
-    policy: { meterDetailDays: 90, meterValuesDays: 400, stationEventsDays: 30 },
+    policy: { meterDetailDays: 90, meterValuesDays: 400, stationEventsDays: 30, messagesDays: 30 },
     clock: { now: () => nowMs },
     log: pino({ level: 'silent' }),
     intervalMs: 3_600_000,
@@ -78,7 +78,9 @@ describe('a turn of the retention loop', () => {
 
   test('keeps no detail for longer than meter values are kept at all', async () => {
     await meter(20, 1)
-    await loop({ policy: { meterDetailDays: 90, meterValuesDays: 10, stationEventsDays: 30 } }).turn()
+    await loop({
+      policy: { meterDetailDays: 90, meterValuesDays: 10, stationEventsDays: 30, messagesDays: 30 },
+    }).turn()
     expect(await kept()).toMatchObject({ details: [], quarters: [] })
   })
 

@@ -7,6 +7,7 @@ import { createEnergyStateStore } from './energy.ts'
 import { createStationEventStore } from './events.ts'
 import { createFleetStore } from './fleet.ts'
 import { createLocalListStore } from './local-lists.ts'
+import { createMessageStore } from './messages.ts'
 import { createOrderStore } from './orders.ts'
 import { createRetentionStore } from './retention.ts'
 import { createSessionStore } from './sessions.ts'
@@ -25,6 +26,7 @@ export function createSqliteStore(path: string): Store {
     sessions: createSessionStore(db, numbers),
     retention: createRetentionStore(db, numbers),
     events: createStationEventStore(db),
+    messages: createMessageStore(db),
     orders: createOrderStore(db),
     localLists: createLocalListStore(db),
     certificates: createCertificateStore(db),

@@ -437,4 +437,48 @@ export const migrations: readonly string[] = [
   -- Until when the station may come with an expired certificate to get a new one (A00.FR.429).
   ALTER TABLE station_trust ADD COLUMN expired_until TEXT;
   `,
+  `
+  -- Answers of hosted pools are kept like our own; contract_id is '' then.
+  ALTER TABLE provisioning_answers ADD COLUMN provider TEXT;
+  -- More answers of a hosted pool (ISO 15118-20), for the car's next requests in its session.
+  CREATE TABLE waiting_answers (
+    session_key TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    provider TEXT NOT NULL,
+    exi_response BLOB NOT NULL,
+    expires_at TEXT NOT NULL,
+    PRIMARY KEY (session_key, position)
+  );
+
+  -- What the root pools of providers list, and what was decided about it.
+  CREATE TABLE trust_proposals (
+    usage TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    is_root INTEGER NOT NULL,
+    not_after TEXT NOT NULL,
+    der BLOB NOT NULL,
+    state TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    seen_at TEXT NOT NULL,
+    decided_at TEXT,
+    PRIMARY KEY (usage, fingerprint)
+  ) WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE station_messages (
+    id INTEGER PRIMARY KEY,
+    station_id TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    direction TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    action TEXT,
+    error_code TEXT,
+    payload TEXT
+  );
+  CREATE INDEX station_messages_by_station ON station_messages (station_id, id);
+  CREATE INDEX station_messages_at ON station_messages (at_ms);
+  `,
 ]

@@ -22,6 +22,12 @@ const PRUNE: Readonly<Record<Prunable, { readonly sql: string; toColumn(before: 
                ORDER BY received_at LIMIT ?)`,
       toColumn: (before) => before,
     },
+    'station-messages': {
+      sql: `DELETE FROM station_messages WHERE id IN
+              (SELECT id FROM station_messages WHERE at_ms < ? AND id < (SELECT max(id) FROM station_messages)
+               ORDER BY at_ms LIMIT ?)`,
+      toColumn: (before) => Date.parse(before),
+    },
   }
 
 export function createRetentionStore(db: Database, numbers: StationNumbers): RetentionStore {

@@ -94,7 +94,7 @@ function expectContract(method: string, url: string, answer: TestResponse): void
   }
   const mediaType = String(answer.headers['content-type']).split(';')[0] ?? ''
   const validate = contract.responseValidator(operationId, status, mediaType)
-  const body = mediaType.endsWith('json') ? structuredClone(answer.json) : answer.text
+  const body = /\bjson$/.test(mediaType) ? structuredClone(answer.json) : answer.text
   expect(validate(body) ? [] : validate.errors, `${operationId} ${answer.status}: ${answer.text}`).toEqual([])
   if (status === 'default') expect(answer.json.status).toBe(answer.status)
 }
@@ -264,7 +264,7 @@ export async function createTestApi({
         headers: { authorization: `Bearer ${keys[role]}`, ...headers },
         ...(body !== undefined && { payload: body as object }),
       })
-      const isJson = String(response.headers['content-type']).includes('json')
+      const isJson = /\bjson\b/.test(String(response.headers['content-type']))
       const answer = {
         status: response.statusCode,
         headers: response.headers,

@@ -4,12 +4,13 @@ import { type CallEnd, CallQueue } from '../../../src/ocpp/call-queue.ts'
 function setup(maxWaiting = 2) {
   const sent: string[] = []
   const ends: Record<string, CallEnd> = {}
-  const queue = new CallQueue((text) => sent.push(text), maxWaiting)
+  const queue = new CallQueue((call) => sent.push(call.id), maxWaiting)
   const push = (id: string, deadlineAt: number, now = 0) =>
     queue.push(
       {
         id,
-        text: id,
+        action: 'Reset',
+        payload: {},
         deadlineAt,
         sentAt: 0,
         settle: (end) => {
@@ -35,7 +36,14 @@ describe('calls to one station', () => {
 
   it('wait while they are held, and go when the hold ends', () => {
     const { sent, queue } = setup()
-    const call = { id: 'a', text: 'a', deadlineAt: 1000, sentAt: 0, settle: () => undefined }
+    const call = {
+      id: 'a',
+      action: 'Reset',
+      payload: {},
+      deadlineAt: 1000,
+      sentAt: 0,
+      settle: () => undefined,
+    }
     expect(queue.push(call, 0, 300)).toBe(true)
     queue.expire(299, 300)
     expect(sent).toEqual([])
