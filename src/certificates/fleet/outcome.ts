@@ -17,6 +17,8 @@ export type Trouble = Exclude<StepOutcome, { kind: 'done' } | { kind: 'next' }>
 
 const OFFLINE_WAIT_MS = 5_000
 const BUSY_WAIT_MS = 2_000
+/** A station that cannot do this will not be able to in a minute either. */
+const UNABLE = new Set(['NotImplemented', 'NotSupported'])
 
 /** For everything but an answer that can be read. */
 export function troubleOf(step: string, outcome: Exclude<CallOutcome, { kind: 'answered' }>): Trouble {
@@ -30,6 +32,7 @@ export function troubleOf(step: string, outcome: Exclude<CallOutcome, { kind: 'a
     case 'unanswered':
       return { kind: 'retry', step, why: `no answer (${outcome.reason})` }
     case 'refused':
+      if (UNABLE.has(outcome.code)) return { kind: 'fail', step, why: outcome.code }
       return { kind: 'retry', step, why: `${outcome.code}: ${outcome.description}`.slice(0, 200) }
     case 'malformed':
       return { kind: 'retry', step, why: `unreadable answer: ${outcome.issues.join('; ')}`.slice(0, 200) }

@@ -26,7 +26,7 @@ export class Reconciler {
   readonly #busy: Set<string>
   /** Stations to be looked at; a restart looks at all that connect. */
   readonly #queue = new Set<string>()
-  #inFlight = 0
+  readonly #working = new Set<Promise<void>>()
 
   constructor(
     context: FleetContext,
@@ -58,20 +58,24 @@ export class Reconciler {
     for (const stationId of this.#context.bus.onlineStations()) this.#queue.add(stationId)
   }
 
+  /** Starts what there is room for and does not wait for it: one silent station holds up nobody else. */
   async advance(): Promise<void> {
-    if (this.#queue.size === 0) return
+    if (this.#queue.size === 0 || this.#working.size >= MAX_IN_FLIGHT) return
     const siteOf = await sitesOfStations(this.#context.store)
-    const started: Promise<void>[] = []
     for (const stationId of [...this.#queue]) {
-      if (this.#inFlight + started.length >= MAX_IN_FLIGHT) break
+      if (this.#working.size >= MAX_IN_FLIGHT) return
       if (this.#busy.has(stationId)) continue
       this.#queue.delete(stationId)
-      if (this.#context.bus.isOnline(stationId))
-        started.push(this.#workOn(stationId, siteOf.get(stationId) ?? ''))
+      if (!this.#context.bus.isOnline(stationId)) continue
+      const work = this.#workOn(stationId, siteOf.get(stationId) ?? '')
+      this.#working.add(work)
+      void work.finally(() => this.#working.delete(work))
     }
-    this.#inFlight += started.length
-    await Promise.allSettled(started)
-    this.#inFlight -= started.length
+  }
+
+  /** When everything that was started has ended. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#working)
   }
 
   async #workOn(stationId: string, siteId: string): Promise<void> {

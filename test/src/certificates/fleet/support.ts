@@ -135,6 +135,7 @@ export async function createFleetBench(options: { acceptFirst?: boolean } = {}):
     async reconcile() {
       fleet.reconciler.look(ID)
       await fleet.reconciler.advance()
+      await fleet.reconciler.settled()
     },
     async advance() {
       await fleet.campaigns.advance()

@@ -31,6 +31,22 @@ describe('What a station holds', () => {
     expect(bench.station.calls).toEqual([])
   })
 
+  it('is asked for once where the station cannot say: again only after a boot', async () => {
+    bench.station.answer = () => ({
+      kind: 'refused',
+      code: 'NotImplemented',
+      description: '',
+      details: {},
+    })
+    await policy({ repair: 'report' })
+    await bench.reconcile()
+    await bench.reconcile()
+    expect(sent('GetInstalledCertificateIds')).toHaveLength(1)
+    await bench.fleet.reconciler.booted(ID)
+    await bench.reconcile()
+    expect(sent('GetInstalledCertificateIds')).toHaveLength(2)
+  })
+
   it('M03.FR.01: is asked for and kept, one row per certificate', async () => {
     hold('CSMSRootCertificate', 'csms-root')
     hold('V2GRootCertificate', 'v2g-root')
