@@ -4,7 +4,7 @@ import type { Clock } from '../observe/clock.ts'
 import type { CrlKind, CrlRecord } from '../store/certificates.ts'
 import type { Store } from '../store/ports.ts'
 import { type Authorities, type SigningAuthority, withKey } from './authorities.ts'
-import { toReason } from './ocsp-status.ts'
+import { toReason } from './certificate-statuses.ts'
 
 /** nextUpdate of every CRL; a new one is made at half of it, so that a relying party never waits for the last minute. */
 const LIFE_MS = 24 * 3_600_000

@@ -3,7 +3,6 @@ import type { Logger } from 'pino'
 import {
   buildOcspRequest,
   type CertId,
-  type CertificateStatus,
   certIdFor,
   certIdFromHashData,
   certIdIssuerKey,
@@ -14,12 +13,11 @@ import {
   ocspErrorResponse,
   PkiError,
   parseOcspRequest,
-  REVOCATION_REASONS,
-  type RevocationReason,
   type StatusEntry,
 } from '../../pki/index.ts'
 import type { OCSPRequestDataType } from '../ocpp/v201/messages.generated.ts'
 import { type Authorities, type Authority, withKey } from './authorities.ts'
+import { CertificateStatuses, UNKNOWN } from './certificate-statuses.ts'
 import { OcspCache, type OcspHttpAnswer } from './ocsp-cache.ts'
 import { findDelegate, issueDelegate, type OcspDelegate, type OcspDelegateOptions } from './ocsp-delegates.ts'
 
@@ -30,8 +28,6 @@ const MAX_PRESIGNED = 20_000
 const MAX_CACHED = 50_000
 /** Beyond it a request is unusual (signed, or with extensions) and not worth a place in the cache. */
 const MAX_CACHED_REQUEST_BYTES = 512
-/** A revocation in this process shows at once; this bounds how long one by another process may stay unseen. */
-const STATUS_LIFE_MS = 30_000
 /** Presigning pauses after this many, so that requests are answered in between. */
 const PRESIGN_BATCH = 50
 
@@ -64,15 +60,16 @@ export interface OcspResponderState {
 export class OcspStatus {
   readonly #options: OcspStatusOptions
   readonly #cache = new OcspCache(MAX_CACHED)
-  /** Read from the store a moment ago: for answers with a nonce, which nothing else can be kept of. */
-  readonly #statuses = new Map<string, { readonly status: CertificateStatus; readonly untilMs: number }>()
+  readonly #statuses: CertificateStatuses
   readonly #issuers = new Map<string, OwnIssuer>()
   /** By hash of issuer name and key, for every hash algorithm a request may use. */
   readonly #byCertId = new Map<string, OwnIssuer>()
   #presignedAtMs = Number.NEGATIVE_INFINITY
+  #nextTurn: Promise<void> | undefined
 
   constructor(options: OcspStatusOptions) {
     this.#options = options
+    this.#statuses = new CertificateStatuses(options)
     for (const authority of options.authorities.values()) this.#add(authority)
     options.authorities.onPut((authority) => this.#add(authority))
   }
@@ -138,9 +135,8 @@ export class OcspStatus {
 
   /** The status of a certificate changed: what was signed about it is not sent any more. */
   invalidate(authorityId: string, serialHex: string): void {
-    const key = `${authorityId}/${serialHex}`
-    this.#cache.forget(key)
-    this.#statuses.delete(key)
+    this.#cache.forget(`${authorityId}/${serialHex}`)
+    this.#statuses.forget(authorityId, serialHex)
   }
 
   /** GetCertificateStatus (M06): `Failed` where the certificate's issuer is not ours. */
@@ -187,6 +183,7 @@ export class OcspStatus {
   }
 
   async #fresh(requestDer: Uint8Array, cacheKey: string): Promise<OcspHttpAnswer> {
+    await this.#turn()
     try {
       const { certIds, nonce } = parseOcspRequest(requestDer)
       const issuers = certIds.map((certId) => this.#byCertId.get(certIdIssuerKey(certId) ?? ''))
@@ -200,6 +197,20 @@ export class OcspStatus {
       if (error instanceof PkiError && error.code === 'ocsp-malformed') return failure('malformedRequest')
       throw error
     }
+  }
+
+  /**
+   * Requests that arrived together are signed one right after the other: between two system calls of the sockets each
+   * signature would take twice the time, as its tables have left the processor's cache by then.
+   */
+  #turn(): Promise<void> {
+    this.#nextTurn ??= new Promise((resolve) => {
+      setImmediate(() => {
+        this.#nextTurn = undefined
+        resolve()
+      })
+    })
+    return this.#nextTurn
   }
 
   async #sign(question: {
@@ -219,10 +230,13 @@ export class OcspStatus {
     if (expiresAtMs <= nowMs) return failure('tryLater')
     const entries: StatusEntry[] = []
     for (const [index, certId] of certIds.entries()) {
-      const status = issuers[index] === issuer ? await this.#status(issuer, certId) : UNKNOWN
+      const known =
+        issuers[index] === issuer ? this.#statuses.of(issuer.authority.record.id, certId.serialHex) : UNKNOWN
+      const status = known instanceof Promise ? await known : known
       entries.push({ certId, status, thisUpdateMs: nowMs, nextUpdateMs: expiresAtMs })
     }
-    const der = await responder.respond({ entries, producedAtMs: nowMs, nonce })
+    const signed = responder.respond({ entries, producedAtMs: nowMs, nonce })
+    const der = signed instanceof Promise ? await signed : signed
     const [only] = entries
     if (nonce !== undefined || only === undefined || entries.some(({ status }) => status.kind === 'unknown'))
       return { der, caching: undefined }
@@ -231,26 +245,6 @@ export class OcspStatus {
     if (entries.length === 1 && cacheKey !== '')
       this.#cache.put(cacheKey, `${issuer.authority.record.id}/${only.certId.serialHex}`, answer, epoch)
     return answer
-  }
-
-  async #status(issuer: OwnIssuer, certId: CertId): Promise<CertificateStatus> {
-    const { store, clock } = this.#options
-    const authorityId = issuer.authority.record.id
-    const key = `${authorityId}/${certId.serialHex}`
-    const nowMs = clock.now()
-    const known = this.#statuses.get(key)
-    if (known && nowMs < known.untilMs) return known.status
-    const { epoch } = this.#cache
-    const found = await store.certificates.revocation(authorityId, certId.serialHex)
-    // What was never issued may be in a moment.
-    if (found === undefined) return UNKNOWN
-    const status: CertificateStatus =
-      found === null
-        ? GOOD
-        : { kind: 'revoked', atMs: Date.parse(found.revokedAt), reason: toReason(found.revocationReason) }
-    if (this.#statuses.size >= MAX_CACHED) this.#statuses.clear()
-    if (epoch === this.#cache.epoch) this.#statuses.set(key, { status, untilMs: nowMs + STATUS_LIFE_MS })
-    return status
   }
 
   /** Signs the usual question about every living certificate ahead of the first who asks; again at half an answer's life. */
@@ -265,25 +259,20 @@ export class OcspStatus {
         limit: PRESIGN_BATCH,
         ...(after === undefined ? {} : { after }),
       })
-      for (const record of page) {
+      const questions = page.flatMap((record) => {
         const issuer = this.#issuers.get(record.authorityId ?? '')
-        if (!issuer || Date.parse(record.notAfter) <= startMs) continue
-        await this.answer(
-          buildOcspRequest([
-            certIdFor({ issuer: issuer.authority.certificate, serial: serialOctets(record.serialNumber) }),
-          ]),
-        )
-        signed += 1
-      }
+        if (!issuer || Date.parse(record.notAfter) <= startMs) return []
+        const serial = serialOctets(record.serialNumber)
+        return [buildOcspRequest([certIdFor({ issuer: issuer.authority.certificate, serial })])]
+      })
+      await Promise.all(questions.map((question) => this.answer(question)))
+      signed += questions.length
       after = page.at(-1)?.fingerprint
       if (page.length < PRESIGN_BATCH) return
       await new Promise((resolve) => setImmediate(resolve))
     }
   }
 }
-
-const UNKNOWN: CertificateStatus = { kind: 'unknown' }
-const GOOD: CertificateStatus = { kind: 'good' }
 
 function failure(error: OcspError): OcspHttpAnswer {
   return { der: ocspErrorResponse(error), caching: undefined }
@@ -296,11 +285,3 @@ function etagOf(der: Uint8Array): string {
 function serialOctets(hex: string): Uint8Array {
   return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex')
 }
-
-export function toReason(reason: string | null): RevocationReason {
-  return REASONS.find((one) => one === reason) ?? 'unspecified'
-}
-
-const REASONS = Object.keys(REVOCATION_REASONS).filter(
-  (key): key is RevocationReason => key in REVOCATION_REASONS,
-)

@@ -17,6 +17,8 @@ interface Job {
   readonly durationMs: number
   /** Sent once each, in order, where a request must not be repeated. */
   readonly once: boolean
+  /** A new connection for each request, for servers that close after an answer. */
+  readonly reconnect?: boolean
   readonly file: string
 }
 
@@ -95,7 +97,11 @@ async function generate(job: Job): Promise<void> {
   process.send?.('started')
   const startMs = performance.now()
   const endMs = startMs + job.durationMs
-  const counts = await Promise.all(sockets.map((socket) => drive(socket, next, endMs)))
+  const counts = await Promise.all(
+    sockets.map((socket) =>
+      job.reconnect === true ? redial(job, socket, next, endMs) : drive(socket, next, endMs),
+    ),
+  )
   const seconds = (performance.now() - startMs) / 1000
   const sum = (of: keyof Counts): number => counts.reduce((total, one) => total + one[of], 0)
   process.send?.({ answers: sum('answers'), failed: sum('failed'), seconds })
@@ -137,6 +143,36 @@ function drive(socket: Socket, next: () => Buffer | undefined, endMs: number): P
     })
     socket.on('error', reject)
     send()
+  })
+}
+
+/** One request per connection; the server ends each answer by closing. */
+async function redial(
+  job: Job,
+  first: Socket,
+  next: () => Buffer | undefined,
+  endMs: number,
+): Promise<Counts> {
+  const counts: Counts = { answers: 0, failed: 0 }
+  for (let socket = first; ; socket = await open(job)) {
+    const request = performance.now() < endMs ? next() : undefined
+    if (!request) {
+      socket.destroy()
+      return counts
+    }
+    if ((await exchange(socket, request)).startsWith('HTTP/1.0 200')) counts.answers += 1
+    else counts.failed += 1
+  }
+}
+
+function exchange(socket: Socket, request: Buffer): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = ''
+    socket.on('data', (chunk: Buffer) => {
+      answer += chunk.toString('latin1')
+    })
+    socket.on('close', () => resolve(answer))
+    socket.write(request)
   })
 }
 

@@ -7,6 +7,7 @@ import {
   createSoftwareSigner,
 } from '../../pki/index.ts'
 import { opensslSpeed, type Print } from './measure.ts'
+import { startOpensslOcsp } from './openssl-ocsp.ts'
 import { load } from './pki-http-load.ts'
 import { type BenchService, ORGANISATION, startBenchService } from './pki-http-service.ts'
 
@@ -41,7 +42,35 @@ function get(body: Uint8Array): Buffer {
   return Buffer.from(`GET /ocsp/${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`)
 }
 
-/** OCSP over HTTP beside the rate at which OpenSSL signs with P-256 in the same run. */
+/** The same questions to `openssl ocsp`, which signs every answer and closes every connection. */
+async function openssl(
+  { certificates }: BenchService,
+  issued: readonly Certificate[],
+  requests: readonly Buffer[],
+): Promise<number> {
+  const authority = certificates.authorities.signing('cpo-sub2')
+  const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+  const responder = await certificates.issuance.issue({
+    authority,
+    profile: certificateProfile('ocsp-responder'),
+    subject: { commonName: 'Peer', organization: ORGANISATION },
+    publicKey: createSoftwareSigner(key).publicKeySpki,
+  })
+  const server = await startOpensslOcsp({ issuer: authority.certificate, responder, key, issued })
+  try {
+    const { port } = server
+    const result = await load({
+      ...{ port, tls: false, connections: 8, once: false, reconnect: true, requests },
+      durationMs: DURATION_MS,
+    })
+    if (result.answers === 0) throw new Error('openssl ocsp answered nothing')
+    return result.perSecond
+  } finally {
+    server.close()
+  }
+}
+
+/** OCSP over HTTP beside the rate at which OpenSSL signs with P-256, and what its own responder answers, in the same run. */
 export async function run(print: Print): Promise<void> {
   const service = await startBenchService()
   try {
@@ -57,6 +86,8 @@ export async function run(print: Print): Promise<void> {
     )
     const signRate = opensslSpeed('sign')
     print(`openssl speed ecdsap256: ${Math.round(signRate)} signatures per second of CPU time`)
+    const peer = await openssl(service, issued, nonced)
+    print(`openssl ocsp, nonce, a connection each: ${Math.round(peer)}/s on the clock`)
     for (const [name, requests, target] of [
       ['cached, POST', plain.map(post), 0.5],
       ['cached, GET', plain.map(get), 0.5],
@@ -67,7 +98,7 @@ export async function run(print: Print): Promise<void> {
       const result = await load({ ...common, durationMs: DURATION_MS })
       const ratio = result.perCpuSecond / signRate
       print(
-        `${name}: ${Math.round(result.perSecond)}/s on the clock, ${Math.round(result.perCpuSecond)}/s of CPU time = ${ratio.toFixed(2)} of the sign rate (target ${target}), ${(result.perSecond / signRate).toFixed(2)} on the clock, ${result.failed} failed`,
+        `${name}: ${Math.round(result.perSecond)}/s on the clock, ${Math.round(result.perCpuSecond)}/s of CPU time = ${ratio.toFixed(2)} of the sign rate (target ${target}), ${(result.perSecond / signRate).toFixed(2)} on the clock, ${(result.perSecond / peer).toFixed(1)} times openssl ocsp, ${result.failed} failed`,
       )
     }
   } finally {

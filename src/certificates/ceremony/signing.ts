@@ -10,10 +10,10 @@ import type { Clock } from '../../observe/clock.ts'
 import type { Store } from '../../store/ports.ts'
 import { type Authorities, type SigningAuthority, withKey } from '../authorities.ts'
 import { AuthorityRefusal } from '../authority-refusal.ts'
+import { toReason } from '../certificate-statuses.ts'
 import { planOf } from '../hierarchy.ts'
 import type { Issuance } from '../issuance.ts'
 import { delegateProfile } from '../ocsp-delegates.ts'
-import { toReason } from '../ocsp-status.ts'
 import { type CeremonyAnswer, type CeremonyRequest, writeAnswer } from './documents.ts'
 
 /** An offline authority signs rarely: what it signs has to last until the next ceremony. */
