@@ -1,3 +1,4 @@
+export { serialFrom } from '../issuing-rules.ts'
 export { largestAnswerCharacters } from './answer-size.ts'
 export { type Cps, chooseCps, createCps, MAX_SENT_SUB_CAS } from './cps.ts'
 export { type Emaid, emaidCheckDigit, hasValidCheckDigit, isSameEmaid, parseEmaid } from './emaid.ts'
@@ -23,13 +24,17 @@ export {
 export { REFUSALS, type Refusal, type RefusalCode, responseCodeOf } from './refusal.ts'
 export {
   type Correspondence,
+  type InstallationWish,
   type ProvisioningKind,
   type ProvisioningRequest,
   type ReadResult,
   readRequest,
+  withWish,
 } from './request.ts'
 export {
+  findStranger,
   type RevocationCheck,
+  soleCommonName,
   type Trust,
   type VerifiedRequest,
   type VerifyResult,

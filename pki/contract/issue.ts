@@ -79,6 +79,7 @@ export function createContractAuthority(options: {
 /**
  * Makes a key and issues the contract certificate for it. The common name is the eMAID as it stands in messages,
  * because cars compare the two.
+ * @param order.serial 9 to 20 octets whose serial number (`serialFrom`) the caller recorded before
  */
 export async function issueContract(
   authority: ContractAuthority,
@@ -86,11 +87,12 @@ export async function issueContract(
     readonly emaid: Emaid
     readonly atMs: number
     readonly notAfterMs?: number | undefined
+    readonly serial?: Uint8Array | undefined
     readonly random: RandomSource
   },
 ): Promise<Contract> {
   const { protocol, issuer, organization, country } = authority
-  const { emaid, atMs, notAfterMs, random } = order
+  const { emaid, atMs, notAfterMs, serial, random } = order
   if (!hasValidCheckDigit(emaid)) {
     throw new ContractError(
       'emaid-invalid',
@@ -106,7 +108,7 @@ export async function issueContract(
       publicKey: PublicKey.fromOwnScalar(subjectPublicKeyInfo(key)),
       atMs,
       ...(notAfterMs === undefined ? {} : { notAfterMs }),
-      random: random(16),
+      random: serial ?? random(16),
     })
     return { chain: [leaf, ...authority.subCas], emaid, key }
   } catch (error) {

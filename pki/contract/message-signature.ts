@@ -102,13 +102,16 @@ function findSignedInfoFault(
   if (canonicalization !== CANONICAL_EXI) return `canonicalization '${canonicalization}' is not canonical EXI`
   const method = signedInfo.SignatureMethod.Algorithm
   if (method !== suite.signatureMethod) return `signature method '${method}' is not that of ISO ${protocol}`
+  if (signedInfo.SignatureMethod.HMACOutputLength !== undefined)
+    return 'the signature method has a length, which ECDSA does not know'
   const [reference, ...others] = signedInfo.Reference
   if (reference === undefined || others.length > 0) return 'the signature must have exactly one reference'
+  if (part.id === '') return 'the signed element has no Id'
   if (reference.URI !== `#${part.id}`)
     return `the reference '${reference.URI ?? ''}' does not point to '#${part.id}'`
   const [transform, ...more] = reference.Transforms?.Transform ?? []
-  if (transform?.Algorithm !== CANONICAL_EXI || more.length > 0)
-    return 'the only transform must be canonical EXI'
+  if (transform?.Algorithm !== CANONICAL_EXI || transform.XPath !== undefined || more.length > 0)
+    return 'the only transform must be canonical EXI, without parameters'
   if (reference.DigestMethod.Algorithm !== suite.digestMethod) return `the digest is not ${suite.hash}`
   const matches = part.readings.some((encode) =>
     hash(suite.hash, encode(), 'buffer').equals(reference.DigestValue),

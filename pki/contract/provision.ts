@@ -7,7 +7,7 @@ import { ContractError } from './errors.ts'
 import { adoptContract, type Contract, type ContractAuthority, issueContract } from './issue.ts'
 import { destroyContractKey, type RandomSource } from './key-transport.ts'
 import { REFUSALS, type Refusal, responseCodeOf } from './refusal.ts'
-import { type Correspondence, readRequest } from './request.ts'
+import { type Correspondence, type InstallationWish, readRequest, withWish } from './request.ts'
 import { encodeAnswer, encodeRefusal } from './response.ts'
 import { type RevocationCheck, type Trust, type VerifiedRequest, verifyRequest } from './verify.ts'
 
@@ -29,6 +29,8 @@ export interface ProvisioningCall {
   readonly random: RandomSource
   /** Longest `exiResponse` the station takes, in base64 characters. */
   readonly maxResponseCharacters?: number
+  /** What the station repeats of a -20 request in fields of its own (OCPP 2.1); it may want less than the car. */
+  readonly wish?: InstallationWish
 }
 
 /** Which contract a car gets. */
@@ -36,7 +38,13 @@ export interface ContractOffer {
   readonly kind: 'offer'
   readonly emaid: Emaid
   readonly source:
-    | { readonly kind: 'issue'; readonly authority: ContractAuthority; readonly notAfterMs?: number }
+    | {
+        readonly kind: 'issue'
+        readonly authority: ContractAuthority
+        readonly notAfterMs?: number
+        /** Octets of a serial number that was recorded before; made from `random` otherwise. */
+        readonly serial?: Uint8Array
+      }
     /** Made by a mobility operator; the caller overwrites the scalar when the call has returned. */
     | { readonly kind: 'supplied'; readonly chain: readonly Certificate[]; readonly scalar: Uint8Array }
   /** Contracts the car can still get after this one; -20 tells it. */
@@ -70,6 +78,8 @@ export type ProvisioningResult =
       readonly exiResponse: Uint8Array
       readonly request: VerifiedRequest
       readonly emaid: Emaid
+      /** Contracts the car can still ask for; `remainingContracts` of OCPP 2.1. */
+      readonly remaining: number
       /** Leaf first, without the root. */
       readonly contract: readonly Certificate[]
     }
@@ -97,7 +107,7 @@ export async function provision(
   const trust = read.request.kind === 'install' ? context.oemTrust : context.moTrust
   const verified = await verifyRequest(read.request, trust, atMs, context.revocation)
   if (!verified.ok) return refused(verified.refusal, { atMs, correspondence: read.request })
-  const { request } = verified
+  const request = withWish(verified.request, call.wish)
   const refuse = (refusal: Refusal, retryCounter?: number) =>
     refused(refusal, { atMs, correspondence: request, request, retryCounter })
 
@@ -133,15 +143,10 @@ async function answer(
     if (!(error instanceof ContractError || error instanceof PkiError)) throw error
     return refuse({ code: 'contract-unfit', reason: error.message })
   }
+  const remaining = Math.max(0, Math.min(255, offer.remaining ?? 0))
   let exiResponse: Uint8Array
   try {
-    exiResponse = await encodeAnswer(request, {
-      cps,
-      contract,
-      atMs,
-      random,
-      remaining: offer.remaining ?? 0,
-    })
+    exiResponse = await encodeAnswer(request, { cps, contract, atMs, random, remaining })
   } finally {
     destroyContractKey(contract.key)
   }
@@ -161,6 +166,7 @@ async function answer(
     exiResponse,
     request,
     emaid,
+    remaining,
     contract: chain,
   }
 }
@@ -180,6 +186,7 @@ async function takeContract(
     emaid,
     atMs,
     notAfterMs: source.notAfterMs,
+    serial: source.serial,
     random,
   })
 }

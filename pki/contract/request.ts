@@ -42,6 +42,26 @@ export interface ProvisioningRequest extends Correspondence {
   readonly maximumContracts: number
 }
 
+/** What OCPP 2.1 says of a -20 request in fields of its own. */
+export interface InstallationWish {
+  readonly maximumContracts?: number
+  readonly prioritizedEmaids?: readonly string[]
+}
+
+/**
+ * The request with what the station wants of it: never more contracts than the car has room for, and the station's
+ * order of accounts where it gives one. -2 has no wish: one contract per request.
+ */
+export function withWish<R extends ProvisioningRequest>(request: R, wish: InstallationWish = {}): R {
+  if (request.protocol === '15118-2') return request
+  const { maximumContracts = 255, prioritizedEmaids = request.prioritizedEmaids } = wish
+  return {
+    ...request,
+    prioritizedEmaids,
+    maximumContracts: Math.max(0, Math.min(request.maximumContracts, maximumContracts)),
+  }
+}
+
 export type ReadResult =
   | { readonly ok: true; readonly request: ProvisioningRequest }
   | { readonly ok: false; readonly refusal: Refusal; readonly correspondence: Correspondence | undefined }

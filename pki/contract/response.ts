@@ -31,7 +31,7 @@ export interface AnswerOptions {
   readonly contract: Contract
   readonly atMs: number
   readonly random: RandomSource
-  /** Contracts that the car may still ask for; -20 only. */
+  /** Contracts that the car may still ask for, at most 255; -20 only. */
   readonly remaining: number
 }
 
@@ -99,7 +99,7 @@ async function encodeAnswer20(request: VerifiedRequest, options: AnswerOptions):
     EVSEProcessing: 'Finished',
     CPSCertificateChain: chainOf([cps.leaf, ...cps.subCas]),
     SignedInstallationData: data,
-    RemainingContractCertificateChains: Math.max(0, Math.min(255, remaining)),
+    RemainingContractCertificateChains: remaining,
   })
 }
 

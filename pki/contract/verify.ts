@@ -1,5 +1,7 @@
 import type { Certificate } from '../certificate.ts'
 import { PkiError } from '../errors.ts'
+import { nameValues } from '../name.ts'
+import { OID } from '../oids.ts'
 import { type PathReason, type PathResult, validatePath } from '../path.ts'
 import type { RevocationVerdict } from '../revocation.ts'
 import { type Emaid, hasValidCheckDigit, isSameEmaid, parseEmaid } from './emaid.ts'
@@ -71,8 +73,35 @@ export async function verifyRequest(
     const subject = path.certificate === undefined ? '' : ` (${path.certificate.subjectText})`
     return refuse(refusalOfPath(path.reason), `${path.message}${subject}`)
   }
+  const stranger = findStranger(path.chain, request.kind === 'install' ? 'OEM' : 'MO')
+  if (stranger !== undefined)
+    return refuse('chain-invalid', `${stranger.subjectText} is a CA for another role`)
   const revoked = await findRevoked(path.chain, revocation)
   return revoked === undefined ? identify(request, path.chain) : { ok: false, refusal: revoked }
+}
+
+/**
+ * Below a V2G root every role has sub-CAs of its own, told apart by their domain components: one for stations or for
+ * provisioning services does not vouch for contracts, whatever the leaf says of itself.
+ * @param chain leaf first, anchor last
+ * @returns the CA of another role, or undefined
+ */
+export function findStranger(chain: readonly Certificate[], role: 'OEM' | 'MO'): Certificate | undefined {
+  if (chain.at(-1)?.domainComponents.includes('V2G') !== true) return undefined
+  return chain
+    .slice(1, -1)
+    .find(
+      ({ domainComponents }) =>
+        domainComponents.some((one) => ROLES.includes(one)) && !domainComponents.includes(role),
+    )
+}
+
+const ROLES: readonly string[] = ['V2G', 'CPO', 'CPS', 'OEM', 'MO']
+
+/** The name a certificate is for; of several nobody knows which one others go by, so there is none. */
+export function soleCommonName({ subject }: Certificate): string | undefined {
+  const [only, ...others] = nameValues(subject, OID.commonName)
+  return others.length === 0 ? only : undefined
 }
 
 function refuse(code: RefusalCode, reason: string): { readonly ok: false; readonly refusal: Refusal } {
@@ -131,7 +160,7 @@ async function findRevoked(
 }
 
 function identify(request: ProvisioningRequest, chain: readonly Certificate[]): VerifyResult {
-  const commonName = request.leaf.commonName ?? ''
+  const commonName = soleCommonName(request.leaf) ?? ''
   if (request.kind === 'install') {
     const pcid = parsePcid(commonName)
     if (pcid === undefined) return refuse('identity-invalid', `the common name '${commonName}' is not a PCID`)

@@ -47,8 +47,16 @@ export interface StationCertificates {
 export interface EvCertificateAnswer {
   readonly status: 'Accepted' | 'Failed'
   readonly exiResponse: string
+  /** Contracts that the car can still ask for (OCPP 2.1). */
+  readonly remainingContracts?: number
   readonly reasonCode?: string
   readonly detail?: string
+}
+
+/** With what OCPP 2.1 adds in an ISO 15118-20 session; a station of 2.0.1 cannot say it. */
+export type EvCertificateRequest = Get15118EVCertificateRequest & {
+  readonly maximumContractCertificateChains?: number
+  readonly prioritizedEMAIDs?: readonly string[]
 }
 
 /** What a car presents to charge with its contract (C07): the chain, or only hashes of its certificates. */
@@ -68,7 +76,7 @@ export type ContractJudgement =
 /** Contracts of cars: handed out through stations, and judged when a car wants to charge. */
 export interface VehicleContracts {
   /** Get15118EVCertificate (M01, M02); always answers within the car's patience. */
-  provide(stationId: string, request: Get15118EVCertificateRequest): Promise<EvCertificateAnswer>
+  provide(stationId: string, request: EvCertificateRequest): Promise<EvCertificateAnswer>
   judge(presented: PresentedContract): Promise<ContractJudgement>
   account(emaid: string): Promise<AccountStanding>
 }

@@ -5,6 +5,14 @@
  */
 
 import type { IssuedCertificate } from './certificates.ts'
+import type { TrustStore } from './trust-pool.ts'
+
+export type {
+  TrustedCertificate,
+  TrustProposal,
+  TrustUsage,
+  VehicleRecord,
+} from './trust-pool.ts'
 
 /** `offered`: the car may fetch it; `installed`, `updated`: it did; `suspended`: not for now; `terminated`: for good. */
 export type ContractState = 'offered' | 'installed' | 'updated' | 'suspended' | 'terminated'
@@ -56,7 +64,10 @@ export interface ContractCertificate {
 export interface ProvisioningAnswer {
   /** SHA-256 over the request as the car sent it, with action and schema; hex. */
   readonly requestHash: string
-  readonly contractId: string
+  /** Null where a hosted pool answered. */
+  readonly contractId: string | null
+  /** Name of the hosted pool that answered; null where ours did. */
+  readonly provider: string | null
   /**
    * Requests of one car in one ISO 15118-20 session belong together: that is how several contracts are handed out.
    * Empty for -2, where a car gets one.
@@ -77,27 +88,12 @@ export interface Provisioned {
   readonly answer: ProvisioningAnswer
 }
 
-export interface VehicleRecord {
-  readonly pcid: string
-  /** `blocked`: gets no contract, whatever is on offer. */
-  readonly state: 'active' | 'blocked'
-  readonly description: string | null
-  readonly createdAt: string
-  readonly updatedAt: string
-}
-
-/** Whose word counts for what: cars (OEM), contracts (MO, V2G). */
-export type TrustUsage = 'OEM' | 'MO' | 'V2G'
-
-/** Roots are anchors, everything else helps to build chains. */
-export interface TrustedCertificate {
-  readonly fingerprint: string
-  readonly usage: TrustUsage
-  readonly subject: string
-  readonly isRoot: boolean
-  readonly notAfter: string
-  readonly der: Uint8Array
-  readonly createdAt: string
+/** One more answer of a hosted pool, for the car's next request in its session. */
+export interface WaitingAnswer {
+  readonly provider: string
+  readonly sessionKey: string
+  readonly exiResponse: Uint8Array
+  readonly expiresAt: string
 }
 
 export interface ContractFilter {
@@ -109,7 +105,7 @@ export interface ContractFilter {
   readonly limit?: number
 }
 
-export interface ContractStore {
+export interface ContractStore extends TrustStore {
   /** False where the vehicle has a living contract for the same account already; nothing was changed then. */
   create(contract: ContractRecord): Promise<boolean>
   get(id: string): Promise<ContractRecord | undefined>
@@ -137,10 +133,32 @@ export interface ContractStore {
    * False, and nothing changed, where the contract was suspended or terminated meanwhile, or its key is used up.
    */
   recordProvisioned(provisioned: Provisioned): Promise<boolean>
-  /** A kept answer that has not expired at `at`, of a contract that is neither suspended nor terminated. */
+  /**
+   * A kept answer that has not expired at `at`: of a hosted pool, or of a contract that is neither suspended nor
+   * terminated.
+   */
   answer(requestHash: string, at: string): Promise<ProvisioningAnswer | undefined>
-  /** Contracts that were handed out in a session, oldest first. */
+  /** Contracts that were handed out in a session, oldest first; as often as they were. */
   answeredInSession(sessionKey: string, at: string): Promise<readonly string[]>
+  /** How many answers of any kind a session got. */
+  answersInSession(sessionKey: string, at: string): Promise<number>
+  /** The answer of a hosted pool that leaves now, and those that wait, which replace what waited before; in one transaction. */
+  recordProviderAnswer(answer: ProvisioningAnswer, waiting: readonly WaitingAnswer[]): Promise<void>
+  /** Takes the next waiting answer of a session, as the answer to this request; in one transaction. */
+  takeWaitingAnswer(taken: {
+    readonly sessionKey: string
+    readonly requestHash: string
+    readonly at: string
+  }): Promise<{ readonly answer: ProvisioningAnswer; readonly waiting: number } | undefined>
+  /** Writes serial numbers down before certificates are signed for them. */
+  reserveSerials(serials: {
+    readonly authorityId: string
+    readonly serialNumbers: readonly string[]
+    readonly profile: string
+    readonly at: string
+  }): Promise<void>
+  /** Forgets reserved numbers that were never used. */
+  releaseSerials(authorityId: string, serialNumbers: readonly string[]): Promise<void>
   pruneAnswers(at: string): Promise<number>
   certificates(contractId: string): Promise<readonly ContractCertificate[]>
   certificate(fingerprint: string): Promise<ContractCertificate | undefined>
@@ -151,11 +169,4 @@ export interface ContractStore {
   ): Promise<readonly ContractCertificate[]>
   /** False where it was used before. */
   markUsed(fingerprint: string, at: string): Promise<boolean>
-  putVehicle(vehicle: VehicleRecord): Promise<{ readonly created: boolean }>
-  vehicle(pcid: string): Promise<VehicleRecord | undefined>
-  vehicles(filter?: { readonly after?: string; readonly limit?: number }): Promise<readonly VehicleRecord[]>
-  removeVehicle(pcid: string): Promise<boolean>
-  putTrusted(certificate: TrustedCertificate): Promise<{ readonly created: boolean }>
-  trusted(): Promise<readonly TrustedCertificate[]>
-  removeTrusted(usage: TrustUsage, fingerprint: string): Promise<boolean>
 }

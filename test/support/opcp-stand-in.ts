@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { decodeV2gMessage, protocolOf } from '../../pki/index.ts'
+import { Certificate, decodeCommonMessage, decodeV2gMessage, protocolOf } from '../../pki/index.ts'
 import type { PncWorld } from './pnc.ts'
 
 export const CLIENT = { clientId: 'gridkeep', clientSecret: 'a secret of the provider' }
@@ -76,21 +76,34 @@ export async function startOpcpStandIn(
       return send(response, 503, { errorMessages: ['busy'], traceId: '2' })
     }
     if (faults.instead) return send(response, 200, faults.instead)
-    const answer = await world.contracts.provide('opcp', {
-      action: 'Install',
-      iso15118SchemaVersion: body.xsdMsgDefNamespace,
-      exiRequest: body.certificateInstallationReq,
-    })
-    if (answer.status === 'Failed')
-      return send(response, 400, { errorMessages: [answer.detail ?? 'unreadable'], traceId: '3' })
-    const definition = {
-      certificateInstallationRes: answer.exiResponse,
-      ...accountOf(answer.exiResponse, body),
-    }
-    const content = { CCPResponse: { emaidContent: [{ messageDef: definition }] } }
-    if ('emaid' in definition) return send(response, 200, content)
+    const [first, ...others] = await answersTo(body)
+    if (!first || first.status === 'Failed')
+      return send(response, 400, { errorMessages: [first?.detail ?? 'unreadable'], traceId: '3' })
+    const emaidContent = [first, ...others].map(({ exiResponse }) => ({
+      messageDef: { certificateInstallationRes: exiResponse, ...accountOf(exiResponse, body) },
+    }))
+    const content = { CCPResponse: { emaidContent } }
+    if (emaidContent.some(({ messageDef }) => 'emaid' in messageDef)) return send(response, 200, content)
     const wantsExi = request.headers.alwaysreturnexi === 'true'
     send(response, 404, { errorMessages: ['no contract'], traceId: '4', ...(wantsExi ? content : {}) })
+  }
+
+  /** One EXI answer per contract: the walk that a station of OCPP 2.1 makes. */
+  async function answersTo(body: { certificateInstallationReq: string; xsdMsgDefNamespace: string }) {
+    const answers = []
+    for (let left = 1; left > 0; left--) {
+      const answer = await world.contracts.provide('opcp', {
+        action: 'Install',
+        iso15118SchemaVersion: body.xsdMsgDefNamespace,
+        exiRequest: body.certificateInstallationReq,
+        ...(protocolOf(body.xsdMsgDefNamespace) === '15118-20'
+          ? { maximumContractCertificateChains: 255 }
+          : {}),
+      })
+      answers.push(answer)
+      if (answers.length === 1) left += answer.remainingContracts ?? 0
+    }
+    return answers
   }
 
   function roots(type: string | null, response: ServerResponse): undefined {
@@ -140,7 +153,15 @@ function accountOf(
   exiResponse: string,
   { xsdMsgDefNamespace }: { xsdMsgDefNamespace: string },
 ): { emaid?: string } {
-  if (protocolOf(xsdMsgDefNamespace) !== '15118-2') return {}
+  if (protocolOf(xsdMsgDefNamespace) === '15118-20') {
+    const message = decodeCommonMessage(Buffer.from(exiResponse, 'base64'))
+    if (!('CertificateInstallationRes' in message)) return {}
+    const { ResponseCode, SignedInstallationData } = message.CertificateInstallationRes
+    if (ResponseCode !== 'OK') return {}
+    return {
+      emaid: Certificate.parse(SignedInstallationData.ContractCertificateChain.Certificate).commonName ?? '',
+    }
+  }
   const { Body } = decodeV2gMessage(Buffer.from(exiResponse, 'base64'))
   if (!('CertificateInstallationRes' in Body)) return {}
   const { ResponseCode, eMAID } = Body.CertificateInstallationRes

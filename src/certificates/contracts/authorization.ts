@@ -3,10 +3,12 @@ import {
   Certificate,
   certIdFromHashData,
   certIdIssuerKey,
+  findStranger,
   isSameEmaid,
   type PathReason,
   PkiError,
   type RevocationVerdict,
+  soleCommonName,
   validatePath,
 } from '../../../pki/index.ts'
 import type { Clock } from '../../observe/clock.ts'
@@ -54,7 +56,7 @@ async function judgeChain(
   const [leaf, ...others] = Certificate.parseChain(pem)
   if (!leaf) return unverifiable('There is no certificate')
   if (leaf.isCa) return unverifiable('The first certificate is a CA certificate')
-  if (!isSameEmaid(leaf.commonName ?? '', presented.emaid))
+  if (!isSameEmaid(soleCommonName(leaf) ?? '', presented.emaid))
     return unverifiable(`The certificate is for "${leaf.commonName}", not for ${presented.emaid}`)
   const { curve } = leaf.publicKey
   if (curve !== 'P-256' && curve !== 'P-521')
@@ -71,6 +73,8 @@ async function judgeChain(
     },
   })
   if (!path.ok) return ofPath(path.reason, path.message)
+  const stranger = findStranger(path.chain, 'MO')
+  if (stranger) return unverifiable(`${stranger.subjectText} is a CA for another role`)
   const refusal = await refusalOfChain(options, presented, path.chain)
   if (refusal) return refusal
   const known = await store.contracts.certificate(leaf.fingerprint)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import {
   type Certificate,
-  certificateProfile,
+  type InstallationWish,
   type ProvisioningResult,
   provision,
   type VerifiedRequest,
@@ -11,7 +11,7 @@ import type { Provisioned } from '../../store/contracts.ts'
 import type { Store } from '../../store/ports.ts'
 import { toIssuedRecord } from '../issued.ts'
 import type { Chosen, OffersOptions } from './offers.ts'
-import { chooseOffer, sessionKeyOf } from './offers.ts'
+import { chooseOffer, contractProfile, sessionKeyOf } from './offers.ts'
 import type { ContractPolicy } from './policy.ts'
 import type { Revocations } from './revocation.ts'
 import type { SigningIdentity } from './signing-identity.ts'
@@ -31,7 +31,9 @@ export interface CarRequest {
   readonly action: 'Install' | 'Update'
   readonly schemaVersion: string
   readonly exiRequest: Uint8Array
-  /** Over all of the above. */
+  /** What OCPP 2.1 says of a -20 request beside it. */
+  readonly wish?: InstallationWish
+  /** Over all of the above; where identical requests ask for one contract after the other, also which it is. */
   readonly requestHash: string
   readonly maxResponseCharacters: number
 }
@@ -78,6 +80,7 @@ export async function provisionLocally(
         atMs,
         random,
         maxResponseCharacters: request.maxResponseCharacters,
+        ...(request.wish === undefined ? {} : { wish: request.wish }),
       },
       {
         oemTrust: trust.oem,
@@ -142,6 +145,7 @@ function toProvisioned(
     answer: {
       requestHash,
       contractId: contract.id,
+      provider: null,
       sessionKey: sessionKeyOf(result.request),
       exiResponse: result.exiResponse,
       at,
@@ -155,12 +159,7 @@ function stateAfter(request: VerifiedRequest): 'installed' | 'updated' {
 }
 
 function issuedRecord(leaf: Certificate, authorityId: string, { protocol }: VerifiedRequest) {
-  const variant = protocol === '15118-2' ? 'iso15118-2' : 'iso15118-20'
-  return toIssuedRecord(leaf, {
-    authorityId,
-    profile: certificateProfile('contract', variant),
-    stationId: null,
-  })
+  return toIssuedRecord(leaf, { authorityId, profile: contractProfile(protocol), stationId: null })
 }
 
 /** Empty where the chain carries no issuer: a contract directly below its root. */

@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto'
 import {
   Certificate,
+  type CertificateProfile,
   type ContractOffer,
+  certificateProfile,
   isSameEmaid,
   type NoOffer,
+  type Protocol,
+  type ProvisioningRequest,
   parseEmaid,
   type RefusalCode,
   scalarOf,
@@ -13,12 +17,14 @@ import type { ContractRecord, ContractStore } from '../../store/contracts.ts'
 import type { ImportedKeys } from './imported-keys.ts'
 import type { ContractPolicy } from './policy.ts'
 import { LIVING } from './pool.ts'
+import type { SerialPool } from './serials.ts'
 import type { SigningIdentity } from './signing-identity.ts'
 
 export interface OffersOptions {
   readonly store: { readonly contracts: ContractStore }
   readonly identity: SigningIdentity
   readonly importedKeys: ImportedKeys
+  readonly serials: SerialPool
   readonly policy: ContractPolicy
 }
 
@@ -37,13 +43,13 @@ export type OfferResult =
 /** Days after which a car should ask again for an update that cannot be given today. */
 const RETRY_DAYS = 1
 
-/** Requests of one car in one session; the several contracts of a -20 car are counted by it. */
-export function sessionKeyOf(request: VerifiedRequest): string {
-  if (request.protocol === '15118-2') return ''
-  return createHash('sha256')
-    .update(`${request.protocol}|${request.pcid?.text ?? request.account?.text ?? ''}|`)
-    .update(request.sessionId)
-    .digest('hex')
+/**
+ * Requests of one car in one ISO 15118-20 session; the several contracts of a car are counted by it. Empty for -2,
+ * where a car gets one.
+ */
+export function sessionKeyOf({ protocol, leaf, sessionId }: ProvisioningRequest): string {
+  if (protocol === '15118-2') return ''
+  return createHash('sha256').update(`${protocol}|${leaf.fingerprint}|`).update(sessionId).digest('hex')
 }
 
 /** Which contract of the pool an established car gets. */
@@ -74,11 +80,18 @@ async function chooseForInstall(
   const ordered = byWish(fit, request.prioritizedEmaids)
   if (request.protocol === '15118-2') return take(options, ordered[0], request, 0)
   const given = await store.contracts.answeredInSession(sessionKeyOf(request), new Date(atMs).toISOString())
-  const left = ordered.filter(({ id }) => !given.includes(id))
-  const places = Math.max(0, request.maximumContracts - given.length)
-  if (places === 0)
-    return none('contract-missing', `the car stores ${request.maximumContracts} contracts and has them all`)
-  return take(options, left[0], request, Math.min(left.length, places) - 1)
+  const walk = nextOf(ordered.slice(0, request.maximumContracts), given)
+  return take(options, walk[0], request, walk.length - 1)
+}
+
+/**
+ * What is left of the walk through a car's contracts, next first: those it got least often in this session. A car that
+ * got them all and was told so asks again only because an answer was lost, so that the walk begins anew.
+ */
+function nextOf(wanted: readonly ContractRecord[], given: readonly string[]): readonly ContractRecord[] {
+  const times = new Map(wanted.map(({ id }) => [id, given.filter((one) => one === id).length]))
+  const fewest = Math.min(...times.values())
+  return wanted.filter(({ id }) => times.get(id) === fewest)
 }
 
 async function chooseForUpdate(
@@ -143,12 +156,12 @@ function byWish(contracts: readonly ContractRecord[], wished: readonly string[])
 }
 
 async function take(
-  { identity, importedKeys }: OffersOptions,
+  { identity, importedKeys, serials }: OffersOptions,
   contract: ContractRecord | undefined,
   request: VerifiedRequest,
   remaining: number,
 ): Promise<OfferResult> {
-  if (!contract) return none('contract-missing', 'the car has every contract that there is for it')
+  if (!contract) return none('contract-missing', 'the car has room for no contract')
   const emaid = parseEmaid(contract.emaid)
   if (!emaid) throw new Error(`The contract ${contract.id} has the eMAID ${contract.emaid} in the database`)
   if (contract.source === 'import') {
@@ -167,12 +180,17 @@ async function take(
   const source = {
     kind: 'issue',
     authority: mo.authority,
+    serial: await serials.take(mo.authorityId, contractProfile(request.protocol).id),
     ...(notAfterMs === undefined ? {} : { notAfterMs }),
   } as const
   return {
     offer: { kind: 'offer', emaid, source, remaining },
     chosen: { contract, authorityId: mo.authorityId, wipe: () => undefined },
   }
+}
+
+export function contractProfile(protocol: Protocol): CertificateProfile {
+  return certificateProfile('contract', protocol === '15118-2' ? 'iso15118-2' : 'iso15118-20')
 }
 
 function none(

@@ -1,9 +1,15 @@
 import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
-import { DEFAULT_MAX_RESPONSE_CHARACTERS } from '../../../pki/index.ts'
-import type { Get15118EVCertificateRequest } from '../../ocpp/v201/messages.generated.ts'
-import type { EvCertificateAnswer } from '../ports.ts'
-import type { ProviderRouting, RoutedOutcome } from '../providers/routing.ts'
+import {
+  DEFAULT_MAX_RESPONSE_CHARACTERS,
+  parsePcid,
+  protocolOf,
+  readRequest,
+  soleCommonName,
+  withWish,
+} from '../../../pki/index.ts'
+import type { EvCertificateAnswer, EvCertificateRequest } from '../ports.ts'
+import type { ProviderRouting, RoutableRequest, RoutedOutcome } from '../providers/routing.ts'
 import { Admission } from './admission.ts'
 import {
   type CarRequest,
@@ -12,6 +18,7 @@ import {
   type LocalProvisioningOptions,
   provisionLocally,
 } from './local-provisioning.ts'
+import { sessionKeyOf } from './offers.ts'
 
 export interface ProvisioningOptions extends LocalProvisioningOptions {
   readonly log: Logger
@@ -23,6 +30,15 @@ const FIELD_LENGTH = { component: 'OCPPCommCtrlr', variable: 'FieldLength' } as 
 const FIELD = 'get15118evcertificateresponse.exiresponse'
 /** What a station announces beyond this is not believed: the largest frame is bounded too. */
 const LARGEST_FIELD = 100_000
+
+/** The least that a station of OCPP 2.1 takes. */
+const OCPP_21_CHARACTERS = 17_000
+
+/** A request on its way through local pool and providers. */
+interface RoutedRequest extends CarRequest, RoutableRequest {
+  /** Empty where a car gets one contract (-2). */
+  readonly sessionKey: string
+}
 
 type Verdict = Readonly<Record<string, unknown>>
 
@@ -38,7 +54,7 @@ export class ContractProvisioning {
     this.#admission = new Admission(options.policy)
   }
 
-  async answer(stationId: string, message: Get15118EVCertificateRequest): Promise<EvCertificateAnswer> {
+  async answer(stationId: string, message: EvCertificateRequest): Promise<EvCertificateAnswer> {
     const exiRequest = readBase64(message.exiRequest)
     if (exiRequest === undefined) {
       await this.#audit(stationId, 'unknown', { outcome: 'refused', code: 'request-unreadable' })
@@ -64,33 +80,20 @@ export class ContractProvisioning {
 
   async #fresh(
     stationId: string,
-    message: Get15118EVCertificateRequest,
+    message: EvCertificateRequest,
     exiRequest: Uint8Array,
     requestHash: string,
   ): Promise<EvCertificateAnswer> {
-    const { store, clock, routing } = this.#options
-    const limit = await this.#fieldLength(stationId)
-    const kept = await store.contracts.answer(requestHash, new Date(clock.now()).toISOString())
-    if (kept && base64Length(kept.exiResponse) <= limit) {
-      const contract = await store.contracts.get(kept.contractId)
-      const subject = contract?.pcid ?? 'unknown'
-      const { contractId } = kept
-      await this.#audit(stationId, subject, { outcome: 'repeated', contractId, requestHash })
-      return accepted(kept.exiResponse)
-    }
-    const request: CarRequest = {
-      action: message.action,
-      schemaVersion: message.iso15118SchemaVersion,
-      exiRequest,
-      requestHash,
-      maxResponseCharacters: limit,
-    }
+    const { routing, log } = this.#options
     try {
+      const request = await this.#toRequest(stationId, message, exiRequest, requestHash)
+      const kept = await this.#keptAnswer(stationId, request)
+      if (kept) return kept
       const outcome = await routing.answer(request, () => this.#locally(stationId, request))
       return await this.#conclude(stationId, request, outcome)
     } catch (error) {
       const changed = error instanceof ContractChanged
-      this.#options.log[changed ? 'warn' : 'error']({ err: error, stationId }, 'A car could not be answered')
+      log[changed ? 'warn' : 'error']({ err: error, stationId }, 'A car could not be answered')
       await this.#audit(stationId, 'unknown', {
         outcome: 'failed',
         code: changed ? error.code : 'internal',
@@ -98,6 +101,72 @@ export class ContractProvisioning {
       })
       return failed(changed ? 'ContractChanged' : 'InternalError', 'The car may ask again')
     }
+  }
+
+  async #toRequest(
+    stationId: string,
+    message: EvCertificateRequest,
+    exiRequest: Uint8Array,
+    bytesHash: string,
+  ): Promise<RoutedRequest> {
+    const { store, clock, routing } = this.#options
+    const {
+      action,
+      iso15118SchemaVersion: schemaVersion,
+      maximumContractCertificateChains: maximum,
+    } = message
+    const isOcpp21 = maximum !== undefined
+    const needed = routing.isNeeded || protocolOf(schemaVersion) === '15118-20'
+    const read = needed ? readRequest(exiRequest, action, schemaVersion) : undefined
+    const understood = read?.ok ? read.request : undefined
+    const sessionKey = understood ? sessionKeyOf(understood) : ''
+    const { prioritizedEMAIDs } = message
+    const wish = {
+      ...(maximum === undefined ? {} : { maximumContracts: maximum }),
+      ...(prioritizedEMAIDs === undefined ? {} : { prioritizedEmaids: prioritizedEMAIDs }),
+    }
+    // OCPP 2.1 repeats the same bytes for the next contract, so there the place in the walk is part of the request.
+    const place =
+      isOcpp21 && sessionKey !== ''
+        ? `/${await store.contracts.answersInSession(sessionKey, new Date(clock.now()).toISOString())}`
+        : ''
+    return {
+      action,
+      schemaVersion,
+      exiRequest,
+      requestHash: bytesHash + place,
+      maxResponseCharacters: await this.#fieldLength(stationId, isOcpp21),
+      read: understood && withWish(understood, wish),
+      sessionKey,
+      wish,
+    }
+  }
+
+  /** The same request again, or the next one of a car whose answers of a hosted pool are waiting. */
+  async #keptAnswer(stationId: string, request: RoutedRequest): Promise<EvCertificateAnswer | undefined> {
+    const { store, clock } = this.#options
+    const { requestHash, sessionKey, maxResponseCharacters } = request
+    const at = new Date(clock.now()).toISOString()
+    const kept = await store.contracts.answer(requestHash, at)
+    if (kept && base64Length(kept.exiResponse) <= maxResponseCharacters) {
+      const contract = kept.contractId === null ? undefined : await store.contracts.get(kept.contractId)
+      await this.#audit(stationId, contract?.pcid ?? pcidOf(request) ?? 'unknown', {
+        outcome: 'repeated',
+        ...(kept.contractId === null ? { by: kept.provider } : { contractId: kept.contractId }),
+        requestHash,
+      })
+      return accepted(kept.exiResponse, 0)
+    }
+    if (sessionKey === '') return undefined
+    const next = await store.contracts.takeWaitingAnswer({ sessionKey, requestHash, at })
+    if (!next || base64Length(next.answer.exiResponse) > maxResponseCharacters) return undefined
+    await this.#audit(stationId, pcidOf(request) ?? 'unknown', {
+      outcome: 'provisioned',
+      by: next.answer.provider,
+      remaining: next.waiting,
+      requestHash,
+    })
+    return accepted(next.answer.exiResponse, next.waiting)
   }
 
   async #locally(stationId: string, request: CarRequest): Promise<RoutedOutcome> {
@@ -117,31 +186,36 @@ export class ContractProvisioning {
         verdict,
         isAudited: true,
         refusal: undefined,
-        answer: accepted(result.exiResponse),
+        answer: accepted(result.exiResponse, result.remaining),
       }
     const { refusal, ocppStatus, exiResponse } = result
     const answer =
       ocppStatus === 'Accepted' && exiResponse !== undefined
-        ? accepted(exiResponse)
+        ? accepted(exiResponse, 0)
         : failed(reasonCode(refusal.code), refusal.reason)
     return { by, subject, verdict, isAudited: true, refusal: refusal.code, answer }
   }
 
   async #conclude(
     stationId: string,
-    request: CarRequest,
+    request: RoutedRequest,
     outcome: RoutedOutcome,
   ): Promise<EvCertificateAnswer> {
     const { answer, by, subject, verdict, isAudited = false } = outcome
     const { requestHash, maxResponseCharacters } = request
     const tooLong = answer.exiResponse.length > maxResponseCharacters
-    if (!isAudited || tooLong)
-      await this.#audit(stationId, subject, {
-        ...verdict,
-        ...(tooLong ? { outcome: 'refused', code: 'response-too-large' } : {}),
-        by,
-        requestHash,
-      })
+    const ofProvider = by !== 'local' && outcome.refusal === undefined && !tooLong
+    await Promise.all([
+      isAudited && !tooLong
+        ? undefined
+        : this.#audit(stationId, subject, {
+            ...verdict,
+            ...(tooLong ? { outcome: 'refused', code: 'response-too-large' } : {}),
+            by,
+            requestHash,
+          }),
+      ofProvider ? this.#keep(request, outcome) : undefined,
+    ])
     if (!tooLong) return answer
     this.#options.log.warn(
       { stationId, characters: answer.exiResponse.length, limit: maxResponseCharacters },
@@ -150,15 +224,36 @@ export class ContractProvisioning {
     return failed('ResponseTooLarge', `The answer has ${answer.exiResponse.length} characters`)
   }
 
-  /** What the station said that it takes; OCPP's own limit where it said nothing. */
-  async #fieldLength(stationId: string): Promise<number> {
+  /** What a hosted pool answered holds for the same time as what ours did. */
+  #keep(request: RoutedRequest, { by, answer, waiting = [] }: RoutedOutcome): Promise<void> {
+    const { store, clock, policy } = this.#options
+    const { requestHash, sessionKey } = request
+    const nowMs = clock.now()
+    const expiresAt = new Date(nowMs + policy.answerLifeMs).toISOString()
+    return store.contracts.recordProviderAnswer(
+      {
+        requestHash,
+        contractId: null,
+        provider: by,
+        sessionKey,
+        exiResponse: Buffer.from(answer.exiResponse, 'base64'),
+        at: new Date(nowMs).toISOString(),
+        expiresAt,
+      },
+      waiting.map((exiResponse) => ({ provider: by, sessionKey, exiResponse, expiresAt })),
+    )
+  }
+
+  /** What the station said that it takes; the limit of its OCPP where it said nothing. */
+  async #fieldLength(stationId: string, isOcpp21: boolean): Promise<number> {
     const reported = await this.#options.store.stations.variables(stationId, FIELD_LENGTH)
     const found = reported.find(
       ({ variableInstance, attributeType }) =>
         attributeType === 'Actual' && variableInstance?.toLowerCase() === FIELD,
     )
     const length = Number(found?.value ?? Number.NaN)
-    if (!Number.isInteger(length) || length <= 0) return DEFAULT_MAX_RESPONSE_CHARACTERS
+    if (!Number.isInteger(length) || length <= 0)
+      return isOcpp21 ? OCPP_21_CHARACTERS : DEFAULT_MAX_RESPONSE_CHARACTERS
     return Math.min(length, LARGEST_FIELD)
   }
 
@@ -206,8 +301,16 @@ function verdictOf({ result, contractId, fingerprint, unchecked }: LocalOutcome)
   }
 }
 
-function accepted(exiResponse: Uint8Array): EvCertificateAnswer {
-  return { status: 'Accepted', exiResponse: Buffer.from(exiResponse).toString('base64') }
+function pcidOf({ read }: RoutedRequest): string | undefined {
+  return read && parsePcid(soleCommonName(read.leaf) ?? '')?.text
+}
+
+function accepted(exiResponse: Uint8Array, remainingContracts: number): EvCertificateAnswer {
+  return {
+    status: 'Accepted',
+    exiResponse: Buffer.from(exiResponse).toString('base64'),
+    remainingContracts,
+  }
 }
 
 /** OCPP wants an `exiResponse` even where there is nothing to say; an empty one passes. */

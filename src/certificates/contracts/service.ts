@@ -16,6 +16,7 @@ import { type ContractPolicy, DEFAULT_CONTRACT_POLICY } from './policy.ts'
 import { ContractPool } from './pool.ts'
 import { ContractProvisioning } from './provisioning.ts'
 import { type ExternalRevocation, noExternalRevocation, Revocations } from './revocation.ts'
+import { SerialPool } from './serials.ts'
 import { SigningIdentity } from './signing-identity.ts'
 import { TrustPool } from './trust.ts'
 
@@ -66,6 +67,7 @@ export async function createContractService(options: ContractServiceOptions): Pr
   const identity = new SigningIdentity(options)
   const importedKeys = new ImportedKeys(options.keys)
   const external = options.external ?? noExternalRevocation
+  const serials = new SerialPool(options)
   const revocations = new Revocations({ ...options, trust, external, policy })
   const pool = new ContractPool({ ...options, trust, importedKeys })
   const routing = new ProviderRouting({
@@ -79,6 +81,7 @@ export async function createContractService(options: ContractServiceOptions): Pr
     trust,
     identity,
     importedKeys,
+    serials,
     revocations,
     policy,
     routing,
@@ -134,6 +137,7 @@ export async function createContractService(options: ContractServiceOptions): Pr
     async stop() {
       clearInterval(timer)
       await Promise.all(running)
+      await serials.close()
       for (const provider of providers) await provider.close()
     },
   }

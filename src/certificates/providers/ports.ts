@@ -42,6 +42,8 @@ export interface RootPool {
 export interface Route {
   /** World manufacturer identifiers: the first three characters of a PCID. Absent: any car. */
   readonly manufacturers?: readonly string[]
+  /** Parts of the issuer's name on the car's certificate, e.g. `O=Example Motors`. */
+  readonly issuers?: readonly string[]
   /** Beginnings of eMAIDs, e.g. `DE8AA`; only updates carry one. */
   readonly emaidPrefixes?: readonly string[]
   readonly order: readonly string[]

@@ -1,16 +1,14 @@
 import type { Logger } from 'pino'
 import {
-  decodeCommonMessage,
-  decodeV2gMessage,
-  ExiError,
+  type ProvisioningRequest,
   parseEmaid,
   parsePcid,
-  protocolOf,
   type RefusalCode,
-  readRequest,
+  soleCommonName,
 } from '../../../pki/index.ts'
 import type { EvCertificateAnswer } from '../ports.ts'
-import type { ProviderAnswer, ProvisioningProvider, Route } from './ports.ts'
+import { type CarAnswers, readAnswers } from './answers.ts'
+import type { ProvisioningProvider, Route } from './ports.ts'
 
 /** One source's answer for a car, with what the audit trail says about it. */
 export interface RoutedOutcome {
@@ -24,12 +22,16 @@ export interface RoutedOutcome {
   readonly answer: EvCertificateAnswer
   /** The audit trail has it already. */
   readonly isAudited?: boolean
+  /** More answers, for the car's next requests in its session. */
+  readonly waiting?: readonly Uint8Array[]
 }
 
 export interface RoutableRequest {
   readonly action: 'Install' | 'Update'
   readonly schemaVersion: string
   readonly exiRequest: Uint8Array
+  /** What it says; undefined where it cannot be read, or where no route needs to know. */
+  readonly read: ProvisioningRequest | undefined
 }
 
 /** What somebody else may know better: whom we do not know or have nothing for. A forged signature stays one. */
@@ -84,13 +86,20 @@ export class ProviderRouting {
     return best ?? locally()
   }
 
-  orderFor(request: RoutableRequest): readonly string[] {
+  /** Whether anybody else is ever asked, so that a request has to be read first. */
+  get isNeeded(): boolean {
+    return this.#options.routes.length > 0
+  }
+
+  orderFor({ read }: RoutableRequest): readonly string[] {
     const { routes } = this.#options
     if (routes.length === 0) return [LOCAL]
-    const { manufacturer, emaid } = identityOf(request)
+    const { manufacturer, emaid, issuer } = identityOf(read)
     const route = routes.find(
-      ({ manufacturers, emaidPrefixes }) =>
+      ({ manufacturers, issuers, emaidPrefixes }) =>
         (manufacturers === undefined || manufacturers.includes(manufacturer ?? '')) &&
+        (issuers === undefined ||
+          issuers.some((part) => issuer?.toLowerCase().includes(part.toLowerCase()))) &&
         (emaidPrefixes === undefined ||
           emaidPrefixes.some((prefix) => emaid?.startsWith(prefix.replaceAll('-', '').toUpperCase()))),
     )
@@ -103,29 +112,32 @@ export class ProviderRouting {
     deadlineMs: number,
   ): Promise<RoutedOutcome> {
     const begin = performance.now()
-    const answer = checked(await provider.provide({ ...request, deadlineMs }), request)
+    const by = provider.name
+    const { action, schemaVersion, exiRequest, read } = request
+    // What we cannot read nobody answers: its answers could not be looked at.
+    const answer: CarAnswers = read
+      ? readAnswers(await provider.provide({ action, schemaVersion, exiRequest, deadlineMs }), read)
+      : { kind: 'refused', detail: 'The request cannot be read' }
     const tookMs = Math.round(performance.now() - begin)
-    if (answer.kind !== 'provided')
-      this.#options.log.info(
-        { provider: provider.name, tookMs, ...withoutBytes(answer) },
-        'No contract from a provider',
-      )
-    const { manufacturer: _, pcid, emaid } = identityOf(request)
+    const { pcid, emaid } = identityOf(read)
     const subject = pcid ?? emaid ?? 'unknown'
-    const [first] = answer.kind === 'provided' ? answer.answers : []
-    if (first)
-      return {
-        by: provider.name,
-        subject,
-        verdict: { outcome: 'provisioned', emaid: first.emaid, tookMs },
-        refusal: undefined,
-        answer: toAnswer(first.exiResponse),
-      }
-    const detail = 'detail' in answer ? answer.detail : 'The provider gave no answer for the car'
-    const kind = answer.kind === 'provided' ? 'none' : answer.kind
+    if (answer.kind === 'contracts') {
+      const [first, ...waiting] = answer.answers
+      if (first)
+        return {
+          by,
+          subject,
+          verdict: { outcome: 'provisioned', emaid: first.emaid, remaining: waiting.length, tookMs },
+          refusal: undefined,
+          answer: toAnswer(first.exiResponse, waiting.length),
+          waiting: waiting.map(({ exiResponse }) => exiResponse),
+        }
+    }
+    const { kind, detail } = answer.kind === 'contracts' ? NOTHING : answer
+    this.#options.log.info({ provider: by, tookMs, kind, detail }, 'No contract from a provider')
     const spoken = answer.kind === 'none' ? answer.exiResponse : undefined
     return {
-      by: provider.name,
+      by,
       subject,
       verdict: { outcome: 'refused', code: `provider-${kind}`, reason: detail, tookMs },
       refusal: `provider-${kind}`,
@@ -137,50 +149,23 @@ export class ProviderRouting {
   }
 }
 
+const NOTHING = { kind: 'none', detail: 'The provider gave no answer for the car' } as const
 const LOCAL = 'local'
 /** With less time left than this a question to a provider is only load. */
 const LEAST_MS = 100
 
-function identityOf({ exiRequest, action, schemaVersion }: RoutableRequest) {
-  const read = readRequest(exiRequest, action, schemaVersion)
-  if (!read.ok) return {}
-  const name = read.request.leaf.commonName ?? ''
+function identityOf(read: ProvisioningRequest | undefined) {
+  const name = (read && soleCommonName(read.leaf)) ?? ''
+  const issuer = read?.leaf.issuerText
+  if (read?.kind !== 'install') return { emaid: parseEmaid(name)?.text, issuer }
   const pcid = parsePcid(name)
-  const emaid = parseEmaid(name)
-  return read.request.kind === 'install'
-    ? { pcid: pcid?.text, manufacturer: pcid?.manufacturer }
-    : { emaid: emaid?.text }
+  return { pcid: pcid?.text, manufacturer: pcid?.manufacturer, issuer }
 }
 
-/** What a provider sends is looked at before it goes to a car: it must be an answer in the car's own language. */
-function checked(answer: ProviderAnswer, { schemaVersion }: RoutableRequest): ProviderAnswer {
-  const bytes =
-    answer.kind === 'provided'
-      ? answer.answers.map(({ exiResponse }) => exiResponse)
-      : answer.kind === 'none' && answer.exiResponse
-        ? [answer.exiResponse]
-        : []
-  return bytes.every((exi) => isAnswer(exi, schemaVersion))
-    ? answer
-    : { kind: 'refused', detail: 'The provider sent something that is no answer for a car' }
-}
-
-function isAnswer(exi: Uint8Array, schemaVersion: string): boolean {
-  try {
-    if (protocolOf(schemaVersion) === '15118-20')
-      return 'CertificateInstallationRes' in decodeCommonMessage(exi)
-    const { Body } = decodeV2gMessage(exi)
-    return 'CertificateInstallationRes' in Body || 'CertificateUpdateRes' in Body
-  } catch (error) {
-    if (error instanceof ExiError) return false
-    throw error
+function toAnswer(exiResponse: Uint8Array, remainingContracts = 0): EvCertificateAnswer {
+  return {
+    status: 'Accepted',
+    exiResponse: Buffer.from(exiResponse).toString('base64'),
+    remainingContracts,
   }
-}
-
-function withoutBytes(answer: ProviderAnswer): object {
-  return 'detail' in answer ? { kind: answer.kind, detail: answer.detail } : { kind: answer.kind }
-}
-
-function toAnswer(exiResponse: Uint8Array): EvCertificateAnswer {
-  return { status: 'Accepted', exiResponse: Buffer.from(exiResponse).toString('base64') }
 }

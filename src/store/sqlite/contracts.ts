@@ -1,18 +1,9 @@
-import type {
-  ContractCertificate,
-  ContractRecord,
-  ContractState,
-  ContractStore,
-  Provisioned,
-  ProvisioningAnswer,
-} from '../contracts.ts'
-import { insertCertificate } from './certificates.ts'
+import type { ContractCertificate, ContractRecord, ContractState, ContractStore } from '../contracts.ts'
 import type { Database, Row } from './database.ts'
-import { bytes, int, oneOf, pageSize, text, textOrNull, where } from './rows.ts'
+import { provisioningQueries } from './provisioning.ts'
+import { int, oneOf, pageSize, text, textOrNull, where } from './rows.ts'
+import { proposalQueries } from './trust-proposals.ts'
 import { trustQueries } from './vehicles.ts'
-
-/** What a car may be given a certificate for. */
-const LIVING: readonly ContractState[] = ['offered', 'installed', 'updated']
 
 export function createContractStore(db: Database): ContractStore {
   return {
@@ -75,44 +66,6 @@ export function createContractStore(db: Database): ContractStore {
 
     change: (id, from, change, at) => db.write(() => changeContract(db, id, from, change, at)),
 
-    recordProvisioned: (provisioned) => db.write(() => recordProvisioned(db, provisioned)),
-
-    answer: async (requestHash, at) => {
-      const row = db.get(
-        `SELECT answers.* FROM provisioning_answers AS answers JOIN contracts ON contracts.id = contract_id
-         WHERE request_hash = ? AND expires_at > ? AND contracts.state IN ('offered', 'installed', 'updated')`,
-        requestHash,
-        at,
-      )
-      return row && toAnswer(row)
-    },
-
-    answeredInSession: async (sessionKey, at) =>
-      db
-        .all(
-          "SELECT contract_id FROM provisioning_answers WHERE session_key = ? AND session_key <> '' AND expires_at > ? ORDER BY at LIMIT 100",
-          sessionKey,
-          at,
-        )
-        .map((row) => text(row, 'contract_id')),
-
-    // Appended in the order of time, so the oldest come first; a part at a time, so that writes of cars get theirs.
-    pruneAnswers: async (at) => {
-      let removed = 0
-      for (;;) {
-        const part = await db.write(
-          () =>
-            db.run(
-              `DELETE FROM provisioning_answers WHERE expires_at <= ? AND rowid IN
-                 (SELECT rowid FROM provisioning_answers ORDER BY rowid LIMIT ${PRUNED_TOGETHER})`,
-              at,
-            ).changes,
-        )
-        removed += part
-        if (part < PRUNED_TOGETHER) return removed
-      }
-    },
-
     certificates: async (contractId) =>
       db
         .all(
@@ -150,11 +103,11 @@ export function createContractStore(db: Database): ContractStore {
           ).changes > 0,
       ),
 
+    ...provisioningQueries(db),
     ...trustQueries(db),
+    ...proposalQueries(db),
   }
 }
-
-const PRUNED_TOGETHER = 500
 
 /** The check digit of an eMAID adds nothing to its identity. */
 function accountKey(emaid: string): string {
@@ -192,43 +145,6 @@ function changeContract(
   return changes > 0
 }
 
-function recordProvisioned(db: Database, provisioned: Provisioned): boolean {
-  const { contractId, state, certificate, issued, answer } = provisioned
-  const { changes } = db.run(
-    `UPDATE contracts SET state = ?, wrapped_key = NULL, fingerprint = ?, certificate_not_after = ?, updated_at = ?
-     WHERE id = ? AND state IN (SELECT value FROM json_each(?)) AND (source = 'issue' OR wrapped_key IS NOT NULL)`,
-    state,
-    certificate.fingerprint,
-    certificate.notAfter,
-    answer.at,
-    contractId,
-    JSON.stringify(LIVING),
-  )
-  if (changes === 0) return false
-  if (issued !== null) insertCertificate(db, issued)
-  db.run(
-    'INSERT INTO contract_certificates VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-    certificate.fingerprint,
-    contractId,
-    certificate.authorityId,
-    certificate.serialNumber,
-    certificate.issuerKeyHash,
-    certificate.notAfter,
-    certificate.issuedAt,
-    certificate.usedAt,
-  )
-  db.run(
-    'INSERT OR REPLACE INTO provisioning_answers VALUES (?, ?, ?, ?, ?, ?)',
-    answer.requestHash,
-    contractId,
-    answer.sessionKey,
-    answer.exiResponse,
-    answer.at,
-    answer.expiresAt,
-  )
-  return true
-}
-
 function toContract(row: Row): ContractRecord {
   const stateBefore = textOrNull(row, 'state_before')
   const protocol = textOrNull(row, 'protocol')
@@ -248,17 +164,6 @@ function toContract(row: Row): ContractRecord {
     certificateNotAfter: textOrNull(row, 'certificate_not_after'),
     createdAt: text(row, 'created_at'),
     updatedAt: text(row, 'updated_at'),
-  }
-}
-
-function toAnswer(row: Row): ProvisioningAnswer {
-  return {
-    requestHash: text(row, 'request_hash'),
-    contractId: text(row, 'contract_id'),
-    sessionKey: text(row, 'session_key'),
-    exiResponse: bytes(row, 'exi_response'),
-    at: text(row, 'at'),
-    expiresAt: text(row, 'expires_at'),
   }
 }
 

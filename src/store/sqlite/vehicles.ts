@@ -39,20 +39,7 @@ export function trustQueries(db: Database): TrustQueries {
 
     removeVehicle: (pcid) => db.write(() => db.run('DELETE FROM vehicles WHERE pcid = ?', pcid).changes > 0),
 
-    putTrusted: (certificate) =>
-      db.write(() => {
-        const { changes } = db.run(
-          'INSERT OR IGNORE INTO trusted_certificates VALUES (?, ?, ?, ?, ?, ?, ?)',
-          certificate.usage,
-          certificate.fingerprint,
-          certificate.subject,
-          Number(certificate.isRoot),
-          certificate.notAfter,
-          certificate.der,
-          certificate.createdAt,
-        )
-        return { created: changes > 0 }
-      }),
+    putTrusted: (certificate) => db.write(() => ({ created: insertTrusted(db, certificate) })),
 
     trusted: async () =>
       db.all('SELECT * FROM trusted_certificates ORDER BY usage, created_at, fingerprint').map(toTrusted),
@@ -76,7 +63,22 @@ function toVehicle(row: Row): VehicleRecord {
   }
 }
 
-function toTrusted(row: Row): TrustedCertificate {
+/** Inside `write`. False where it is trusted already. */
+export function insertTrusted(db: Database, certificate: TrustedCertificate): boolean {
+  const { changes } = db.run(
+    'INSERT OR IGNORE INTO trusted_certificates VALUES (?, ?, ?, ?, ?, ?, ?)',
+    certificate.usage,
+    certificate.fingerprint,
+    certificate.subject,
+    Number(certificate.isRoot),
+    certificate.notAfter,
+    certificate.der,
+    certificate.createdAt,
+  )
+  return changes > 0
+}
+
+export function toTrusted(row: Row): TrustedCertificate {
   return {
     usage: oneOf(row, 'usage'),
     fingerprint: text(row, 'fingerprint'),

@@ -2,14 +2,31 @@ import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  certificateProfile,
   type Emaid,
+  ISO_2_SCHEMA,
+  issueCertificate,
   type ProvisioningContext,
+  PublicKey,
   parseEmaid,
   provision,
   readRequest,
+  soleCommonName,
+  verifyRequest,
 } from '../../../pki/index.ts'
 import type { EvRequest } from '../../../src/simulator/ev/index.ts'
-import { createEv, createWorld, NOW_MS, PCID, type World } from './hierarchy.ts'
+import { updateRequest2 } from '../../../src/simulator/ev/request.ts'
+import {
+  createEv,
+  createRoot,
+  createSub,
+  createWorld,
+  issue,
+  NOW_MS,
+  newKey,
+  PCID,
+  type World,
+} from './hierarchy.ts'
 
 const EMAID = parseEmaid('DEGKP123456789')
 
@@ -100,6 +117,65 @@ describe('a request that was changed on its way', () => {
     }
     expect(asked).toBeLessThan(3)
   })
+})
+
+describe('a contract below a V2G root', () => {
+  const root = createRoot('15118-2', 'v2g-root', 'V2G Root')
+  const trust = { anchors: [root.certificate], intermediates: [] }
+  const updateBelow = (kinds: readonly ['cpo-sub1' | 'mo-sub1', 'cpo-sub2' | 'mo-sub2']) => {
+    const sub1 = createSub(root, '15118-2', kinds[0], 'Sub 1')
+    const sub2 = createSub(sub1, '15118-2', kinds[1], 'Sub 2')
+    const { certificate, privateKey } = issue(sub2, '15118-2', 'contract', 'DEGKP123456789')
+    const subCas = [sub2.certificate, sub1.certificate]
+    const wish = { sessionId: new Uint8Array(8), v2gRoots: [root.certificate], nowMs: NOW_MS }
+    const { exiRequest } = updateRequest2({ certificate, privateKey, subCas, emaid: 'DEGKP123456789' }, wish)
+    const read = readRequest(exiRequest, 'Update', ISO_2_SCHEMA)
+    if (!read.ok) throw new Error(read.refusal.reason)
+    return verifyRequest(read.request, trust, NOW_MS, () => ({ kind: 'good' }))
+  }
+
+  it('is one of a mobility operator, and not one that a CA for stations signed', async () => {
+    expect(await updateBelow(['mo-sub1', 'mo-sub2'])).toMatchObject({ ok: true })
+    expect(await updateBelow(['cpo-sub1', 'cpo-sub2'])).toMatchObject({
+      ok: false,
+      refusal: { code: 'chain-invalid', reason: expect.stringContaining('another role') },
+    })
+  })
+})
+
+describe('a certificate with two common names', () => {
+  it('is for nobody: others may go by either', () => {
+    const named = (...names: string[]) => {
+      const { subjectDer } = makeName(names)
+      return soleCommonName(certificateFor(subjectDer))
+    }
+    expect(named('DEGKP123456789')).toBe('DEGKP123456789')
+    expect(named('DEGKP123456789', 'DEGKP999999999')).toBeUndefined()
+  })
+
+  const rootCa = createRoot('15118-2', 'mo-root', 'MO Root')
+  function certificateFor(der: Uint8Array) {
+    const issued = issueCertificate({
+      issuer: rootCa.issuer,
+      profile: { ...certificateProfile('contract'), domainComponent: undefined },
+      subject: { der },
+      publicKey: PublicKey.fromKeyObject(newKey('15118-2')),
+      atMs: NOW_MS,
+      random: randomBytes(16),
+    })
+    if (issued instanceof Promise) throw new Error('software signers answer at once')
+    return issued
+  }
+  /** SEQUENCE of SETs of one common name each. */
+  function makeName(names: readonly string[]) {
+    const sets = names.map((name) => {
+      const text = Buffer.from(name)
+      const attribute = Buffer.from([0x06, 3, 0x55, 0x04, 0x03, 0x0c, text.length, ...text])
+      return [0x31, attribute.length + 2, 0x30, attribute.length, ...attribute]
+    })
+    const content = sets.flat()
+    return { subjectDer: Uint8Array.from([0x30, content.length, ...content]) }
+  }
 })
 
 describe('a contract whose eMAID has a wrong check digit', () => {

@@ -144,6 +144,25 @@ describe('what is wrong with a signature', () => {
       /transform/,
     ],
     [
+      'its transform has a parameter',
+      () =>
+        withReference({
+          Transforms: {
+            Transform: [{ Algorithm: 'http://www.w3.org/TR/canonical-exi/', XPath: ['/none'] }],
+          },
+        }),
+      /without parameters/,
+    ],
+    [
+      'its method has a length',
+      () =>
+        resigned((info) => ({
+          ...info,
+          SignatureMethod: { ...info.SignatureMethod, HMACOutputLength: 8n },
+        })),
+      /ECDSA does not know/,
+    ],
+    [
       'it names another algorithm',
       () =>
         resigned((info) => ({

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { decodeCommonMessage, decodeV2gMessage } from '../../../../pki/index.ts'
+import { decodeV2gMessage } from '../../../../pki/index.ts'
 import { createOem, type PncWorld, startPnc } from '../../../support/pnc.ts'
 
 const PCID = 'WGKTESTCAR1234567X'
@@ -172,34 +172,6 @@ describe('a car with ISO 15118-20', () => {
       reasonCode: 'ResponseTooLarge',
     })
     expect((await world.store.contracts.list())[0]?.state).toBe('offered')
-  })
-
-  test('gets its contracts one after the other, most wanted first, and learns how many are left', async () => {
-    for (const [priority, emaid] of ['DEGKP000000001', 'DEGKP000000002', 'DEGKP000000003'].entries())
-      await world.contract(PCID, emaid, { priority })
-    // One session: the requests differ in their time stamps and signatures only.
-    const sessionId = Buffer.from('0102030405060708', 'hex')
-    const ev = world.car(PCID, '15118-20')
-    const got: [string, number][] = []
-    for (let i = 0; i < 3; i++) {
-      const wish = { maximumContracts: 2, prioritizedEmaids: ['DEGKP000000003'], sessionId }
-      const { exiResponse } = await world.provide(ev.installationRequest(wish))
-      const message = decodeCommonMessage(exiResponse)
-      if (!('CertificateInstallationRes' in message)) throw new Error('not an answer')
-      const answer = message.CertificateInstallationRes
-      got.push([answer.ResponseCode, answer.RemainingContractCertificateChains])
-    }
-    expect(got).toEqual([
-      ['OK', 1],
-      ['OK', 0],
-      ['WARNING_NoContractMatchingPCIDFound', 0],
-    ])
-    const states = (await world.store.contracts.list()).map(({ emaid, state }) => [emaid, state])
-    expect(Object.fromEntries(states)).toEqual({
-      DEGKP000000003: 'installed',
-      DEGKP000000001: 'installed',
-      DEGKP000000002: 'offered',
-    })
   })
 })
 
