@@ -208,22 +208,26 @@ export class SigningOrders {
       })
       return
     }
+    // Counted before it is sent: a delivery whose answer is lost with this process may have arrived as well.
+    const attempts = order.attempts + 1
+    await this.#update(order, { attempts })
     const outcome = await bus.call(order.stationId, 'CertificateSigned', {
       certificateChain,
       ...(order.certificateType === null ? {} : { certificateType: order.certificateType }),
     })
-    await this.#settle(order, certificate, outcome)
+    if (outcome.kind === 'offline' || outcome.kind === 'busy' || outcome.kind === 'withheld')
+      await this.#update(order, { attempts: order.attempts })
+    else await this.#settle(order, attempts, certificate, outcome)
   }
 
   async #settle(
     order: SigningOrder,
+    attempts: number,
     certificate: Certificate,
-    outcome: CallOutcome<'CertificateSigned'>,
+    outcome: Sent,
   ): Promise<void> {
-    if (outcome.kind === 'offline' || outcome.kind === 'busy' || outcome.kind === 'withheld') return
-    const attempts = order.attempts + 1
     if (outcome.kind === 'answered' && outcome.payload.status === 'Accepted') {
-      await this.#update(order, { state: 'delivered', attempts })
+      await this.#update(order, { state: 'delivered' })
       await this.#audit('certificate.delivered', order.stationId, {
         fingerprint: certificate.fingerprint,
         order: order.id,
@@ -233,13 +237,13 @@ export class SigningOrders {
     // A station that refuses a certificate reports why and is not asked again without an operator (A02.FR.20).
     if (outcome.kind === 'answered') {
       const detail = outcome.payload.statusInfo?.reasonCode ?? 'The station rejected the certificate'
-      await this.#update(order, { state: 'rejected', attempts, detail })
+      await this.#update(order, { state: 'rejected', detail })
       await this.#recordSecurity(order.stationId, 'CertificateRejectedByStation', { order: order.id, detail })
       return
     }
     const detail = describe(outcome)
     const exhausted = attempts >= MAX_DELIVERIES || outcome.kind === 'invalid'
-    await this.#update(order, exhausted ? { state: 'failed', attempts, detail } : { attempts, detail })
+    await this.#update(order, exhausted ? { state: 'failed', detail } : { detail })
     if (exhausted)
       await this.#recordSecurity(order.stationId, 'CertificateDeliveryFailed', { order: order.id, detail })
   }
@@ -307,9 +311,10 @@ export class SigningOrders {
   }
 }
 
-function describe(
-  outcome: Exclude<CallOutcome, { kind: 'answered' | 'offline' | 'busy' | 'withheld' }>,
-): string {
+/** What becomes of a call that left. */
+type Sent = Exclude<CallOutcome<'CertificateSigned'>, { kind: 'offline' | 'busy' | 'withheld' }>
+
+function describe(outcome: Exclude<Sent, { kind: 'answered' }>): string {
   switch (outcome.kind) {
     case 'refused':
       return `The station answered with ${outcome.code}: ${outcome.description}`

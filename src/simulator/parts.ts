@@ -75,7 +75,7 @@ export function assembleParts(context: StationContext, options: StationOptions, 
     resets: new Resets(context, { evses, reboot: (reason) => lifecycle.reboot(reason) }),
     signing: new CertificateSigning(context, {
       store: certificates,
-      subject: (use) => subjectFor(use, context, options, evses),
+      subject: (use, evseId) => subjectFor(use, context, options, evses[evseId - 1]),
       stationCertificateChanged: () => lifecycle.stationCertificateChanged(),
       v2gCertificateChanged: () => ocsp.refresh(),
     }),
@@ -188,7 +188,7 @@ function subjectFor(
   use: SigningUse,
   context: StationContext,
   options: StationOptions,
-  evses: readonly Evse[],
+  evse: Evse | undefined,
 ): { commonName: string; organization: string; country?: string } {
   const { device } = context
   const ownOrganization = device.text('SecurityCtrlr.OrganizationName')
@@ -198,7 +198,7 @@ function subjectFor(
   const organization = device.text('ISO15118Ctrlr.OrganizationName') || ownOrganization
   const country = device.text('ISO15118Ctrlr.CountryName')
   return {
-    commonName: evses[0]?.seccId ?? options.id,
+    commonName: evse?.seccId ?? options.id,
     organization,
     ...(country.length === 2 ? { country } : {}),
   }

@@ -74,6 +74,8 @@ export interface TrustPolicy {
 export type CampaignKind =
   | 'roots'
   | 'csms-root-rollover'
+  /** Another sub-CA of our TLS server, under the root that stations have. */
+  | 'server-chain'
   | 'station-leaf'
   | 'secc-leaf'
   | 'basic-auth-password'
@@ -191,7 +193,8 @@ export interface FleetStore {
 
   /** The campaign and its stations appear together. */
   createCampaign(campaign: Campaign, stations: readonly CampaignStation[]): Promise<void>
-  putCampaign(campaign: Campaign): Promise<void>
+  /** With `before`: false, and nothing written, where the stored one has been changed since it was read. */
+  putCampaign(campaign: Campaign, before?: Campaign): Promise<boolean>
   campaign(id: string): Promise<Campaign | undefined>
   campaigns(filter?: { states?: readonly CampaignState[]; limit?: number }): Promise<readonly Campaign[]>
   putCampaignStation(row: CampaignStation): Promise<void>

@@ -2,6 +2,7 @@
 
 import type { Certificate, RootUse } from '../../../pki/index.ts'
 import type { Campaign, CampaignKind, CampaignState, CampaignStation } from '../../store/fleet.ts'
+import { CampaignPhases } from './campaign-phases.ts'
 import { CampaignRunner } from './campaign-runner.ts'
 import { audit, isoAt } from './context.ts'
 import type { CampaignParameters, KindServices } from './kinds.ts'
@@ -43,16 +44,28 @@ const ALLOWED: Readonly<Record<CampaignAction, readonly CampaignState[]>> = {
   rollback: ['running', 'paused', 'halted', 'finished'],
   cancel: ['planned', 'running', 'paused', 'halted'],
 }
+/** A rollover installs before it shows; a chain under a root that stations have is shown at once. */
+const FIRST_PHASE: Partial<Record<CampaignKind, string>> = {
+  'csms-root-rollover': 'install',
+  'server-chain': 'verify',
+}
+/** Which sub-CA the leaves of a kind come from. */
+const LEAF_LINES: Partial<Record<CampaignKind, string>> = {
+  'station-leaf': 'station-ca',
+  'secc-leaf': 'cpo-sub2',
+}
 const OPEN: readonly CampaignState[] = ['running', 'rolling-back']
 const MAX_STATIONS = 100_000
 
 export class Campaigns {
   readonly #services: KindServices
+  readonly #phases: CampaignPhases
   readonly #runner: CampaignRunner
 
   constructor(services: KindServices, busy: Set<string>) {
     this.#services = services
-    this.#runner = new CampaignRunner(services, busy)
+    this.#phases = new CampaignPhases(services)
+    this.#runner = new CampaignRunner(services, this.#phases, busy)
   }
 
   /** The plan: nothing is sent to any station before it is started. */
@@ -97,7 +110,7 @@ export class Campaigns {
       state: 'planned',
       parameters,
       limits,
-      phase: order.kind === 'csms-root-rollover' ? 'install' : 'work',
+      phase: FIRST_PHASE[order.kind] ?? 'work',
       wave: 0,
       waves:
         1 + rows.reduce((most, { wave, state }) => (state === 'excluded' ? most : Math.max(most, wave)), 0),
@@ -125,9 +138,10 @@ export class Campaigns {
     if (!ALLOWED[action].includes(campaign.state))
       throw new CampaignRefusal('campaign.conflict', `The campaign is ${campaign.state}: it cannot ${action}`)
     const at = isoAt(clock.now())
+    if (action === 'start') await this.#makeGeneration(campaign)
     const next: Campaign =
       action === 'rollback'
-        ? await this.#runner.beginRollback(campaign, actor)
+        ? await this.#phases.beginRollback(campaign, actor)
         : {
             ...campaign,
             state: action === 'pause' ? 'paused' : action === 'cancel' ? 'cancelled' : 'running',
@@ -141,7 +155,9 @@ export class Campaigns {
           }
     if (action === 'resume' && campaign.state === 'halted')
       await store.fleet.moveCampaignStations(id, ['failed'], { state: 'pending', reason: null }, at)
-    await store.fleet.putCampaign(next)
+    await store.fleet.putCampaign(
+      action === 'start' || action === 'resume' ? await this.#phases.begin(next) : next,
+    )
     await audit(this.#services.context, {
       action: `campaign.${action}`,
       subject: id,
@@ -192,7 +208,7 @@ export class Campaigns {
     return campaign
   }
 
-  /** A rollover names its roots itself where the order does not: the newest generation in, the one shown now out. */
+  /** What a campaign of its kind needs, completed with what the service knows. */
   async #completed({ kind, parameters = {} }: CampaignOrder): Promise<CampaignParameters> {
     if (kind === 'security-profile' && !/^wss:\/\/\S+$/.test(parameters.url ?? ''))
       throw new CampaignRefusal(
@@ -204,9 +220,54 @@ export class Campaigns {
         'campaign.invalid',
         'A roots campaign needs parameters.install or parameters.remove',
       )
-    if (kind !== 'csms-root-rollover') return parameters
-    const { certificates } = this.#services.context
-    const newest = certificates.authorities.current('csms-root')
+    const line = LEAF_LINES[kind]
+    if (parameters.newGeneration === true) {
+      const before = line && this.#services.context.certificates.authorities.current(line)?.record.id
+      if (before === undefined)
+        throw new CampaignRefusal('campaign.invalid', 'parameters.newGeneration is for campaigns of leaves')
+      return { ...parameters, generationBefore: before }
+    }
+    if (kind === 'server-chain') return this.#serverChain(parameters)
+    if (kind === 'csms-root-rollover') return this.#rollover(parameters)
+    return parameters
+  }
+
+  /** Safe to repeat after a crash: made only while the generation is the one of the plan. */
+  async #makeGeneration({ id, kind, parameters }: Campaign): Promise<void> {
+    const { generationBefore }: CampaignParameters = parameters
+    const line = LEAF_LINES[kind]
+    const { authorities, operations } = this.#services.context.certificates
+    if (generationBefore === undefined || line === undefined) return
+    if (authorities.current(line)?.record.id !== generationBefore) return
+    const operation = await operations.submit({ kind: 'new-generation', line }, `campaign:${id}`)
+    if (operation.state !== 'done')
+      throw new CampaignRefusal(
+        'campaign.conflict',
+        `The new generation of ${line} is ${operation.state} (operation ${operation.id}): have it approved, then start again`,
+      )
+    await this.#services.refresh()
+  }
+
+  /** The newest sub-CA of our server, under the root that is shown now: whoever trusts that one trusts it as well. */
+  async #serverChain(parameters: CampaignParameters): Promise<CampaignParameters> {
+    const { chains } = this.#services
+    const [shown, newest] = [await chains.pin(), chains.newest()]
+    if (shown === undefined || newest === undefined || newest === shown.authorityId)
+      throw new CampaignRefusal(
+        'campaign.invalid',
+        'There is no newer CSMS CA than the one that is shown: make it first (gridkeep ca generation csms-ca)',
+      )
+    if (chains.rootOf(newest)?.fingerprint !== chains.rootOf(shown.authorityId)?.fingerprint)
+      throw new CampaignRefusal(
+        'campaign.invalid',
+        'The newest CSMS CA is under another root: plan a csms-root-rollover',
+      )
+    return { ...parameters, authorityId: newest, previous: shown.authorityId }
+  }
+
+  /** A rollover names its roots itself where the order does not: the newest generation in, the one shown now out. */
+  async #rollover(parameters: CampaignParameters): Promise<CampaignParameters> {
+    const newest = this.#services.context.certificates.authorities.current('csms-root')
     const shown = await this.#services.chains.roots()
     const install =
       parameters.install ??
@@ -219,6 +280,7 @@ export class Campaigns {
         'campaign.invalid',
         'There is no new CSMS root: make it first (gridkeep ca generation csms-root)',
       )
-    return { ...parameters, install, remove }
+    const previous = (await this.#services.chains.pin())?.authorityId
+    return { ...parameters, install, remove, ...(previous === undefined ? {} : { previous }) }
   }
 }

@@ -6,9 +6,9 @@ import type { Station } from '../../store/stations.ts'
 import { namesRoot } from './anchors.ts'
 import type { FleetContext } from './context.ts'
 import type { Leaves, Memory } from './leaves.ts'
+import type { NetworkProfiles } from './network-profiles.ts'
 import type { StepOutcome } from './outcome.ts'
 import type { Passwords } from './passwords.ts'
-import type { ProfileUpgrades } from './profile-upgrades.ts'
 import type { ServerChains } from './server-chain.ts'
 import type { TrustSteps } from './trust-steps.ts'
 
@@ -27,6 +27,15 @@ export interface CampaignParameters {
   readonly revertOnHalt?: boolean
   /** Old roots stay where they are. */
   readonly keepOldRoot?: boolean
+  /** A rollover first gives each station an address of the former chain to fall back to. */
+  readonly fallback?: { readonly url: string; readonly slot: number }
+  /** Leaves come from a new generation of their sub-CA, which is made at the start. */
+  readonly newGeneration?: boolean
+  /** What the service adds: the authority to be shown, the one shown before, when it changed; the sub-CA before. */
+  readonly authorityId?: string
+  readonly previous?: string
+  readonly cutoverAt?: string
+  readonly generationBefore?: string
 }
 
 export interface RolloverFacts {
@@ -41,7 +50,7 @@ export interface KindServices {
   readonly chains: ServerChains
   readonly leaves: Leaves
   readonly passwords: Passwords
-  readonly upgrades: ProfileUpgrades
+  readonly networkProfiles: NetworkProfiles
   anchor(use: RootUse, fingerprint: string): Promise<Certificate | undefined>
   /** Takes in generations that were made a moment ago. */
   refresh(): Promise<void>
@@ -64,6 +73,8 @@ export async function campaignStep(services: KindServices, work: Work): Promise<
       return rootsStep(services, work)
     case 'csms-root-rollover':
       return rolloverStep(services, work)
+    case 'server-chain':
+      return (await cameBack(services, station, memory, parameters.cutoverAt ?? null)) ?? { kind: 'done' }
     case 'station-leaf':
       return services.leaves.renew(station, 'ChargingStationCertificate', memory)
     case 'secc-leaf':
@@ -71,7 +82,7 @@ export async function campaignStep(services: KindServices, work: Work): Promise<
     case 'basic-auth-password':
       return services.passwords.step(station, memory)
     case 'security-profile':
-      return services.upgrades.step(station, memory, {
+      return services.networkProfiles.upgrade(station, memory, {
         to: parameters.toProfile ?? 3,
         url: parameters.url ?? '',
         slot: parameters.slot ?? 2,
@@ -103,6 +114,10 @@ async function rolloverStep(
 ): Promise<StepOutcome> {
   const facts = await rolloverFacts(services, campaign)
   if (facts === undefined) return { kind: 'fail', step: 'install', why: 'the new root is not known any more' }
+  if (parameters.fallback !== undefined && campaign.phase === 'install') {
+    const fallback = await services.networkProfiles.fallback(station, memory, parameters.fallback)
+    if (fallback.kind !== 'done') return fallback
+  }
   const wanted: WantedRoot[] = [{ use: 'CSMSRootCertificate', certificate: facts.newRoot }]
   const goal = {
     wanted,
@@ -171,11 +186,10 @@ export async function rolloverFacts(
   const newRoot = wanted && (await services.anchor('CSMSRootCertificate', wanted.fingerprint))
   if (newRoot === undefined) return undefined
   const old = await anchorsOf(services, parameters.remove ?? [])
-  const cutoverAt: unknown = Reflect.get(campaign.parameters, 'cutoverAt')
   return {
     newRoot,
     oldRoots: old.map(({ certificate }) => certificate),
-    cutoverAt: typeof cutoverAt === 'string' ? cutoverAt : null,
+    cutoverAt: parameters.cutoverAt ?? null,
   }
 }
 

@@ -1,5 +1,6 @@
 /** A02: asks a station for a new certificate and follows it until the new one is used and the old one is revoked. */
 
+import { parseCsr } from '../../../pki/index.ts'
 import type { IssuedCertificate, SigningOrder } from '../../store/certificates.ts'
 import type { Station } from '../../store/stations.ts'
 import { audit, type FleetContext, isoAt, securityEvent } from './context.ts'
@@ -44,10 +45,11 @@ export class Leaves {
     const good = orders.filter(
       ({ state, attempts }) => state === 'delivered' || (isProvable && state === 'rejected' && attempts > 1),
     )
-    if (good.length < wanted.length) {
+    // Each SECC has a name of its own: two certificates for one of them are not one for each.
+    if (new Set(good.map(nameOf)).size < wanted.length) {
       if (bad !== undefined)
         return { kind: 'fail', step: 'sign', why: bad.detail ?? `the order is ${bad.state}` }
-      if (orders.length >= wanted.length)
+      if (orders.some(({ state }) => state === 'requested' || state === 'issued'))
         return { kind: 'wait', step: 'sign', why: 'the certificate is on its way', forMs: WAIT_MS }
       return this.#triggerAgain(station, memory, wanted)
     }
@@ -183,6 +185,8 @@ export class Leaves {
     return older.map((one) => one.fingerprint)
   }
 }
+
+const nameOf = ({ csrPem }: SigningOrder): string => parseCsr(csrPem).commonNames[0] ?? ''
 
 /** Issued before: of two from the same second, the one that is not in use is the old one. */
 function isOlder(one: IssuedCertificate, used: IssuedCertificate): boolean {

@@ -77,6 +77,7 @@ export function preflight(
   if ((kind === 'roots' || kind === 'csms-root-rollover') && !one.isInventoryKnown)
     warnings.push('inventory-unknown')
   if (kind === 'security-profile' && !one.isInventoryKnown) warnings.push('inventory-unknown')
+  if (kind === 'server-chain' && one.securityProfile === 1) reasons.push('no-tls')
   if (kind === 'station-leaf' && one.securityProfile !== 3) reasons.push('no-client-certificate')
   if (kind === 'secc-leaf' && one.seccs === 0) reasons.push('no-iso15118')
   if (kind === 'basic-auth-password' && one.securityProfile === 3) reasons.push('uses-certificate')

@@ -6,6 +6,7 @@ import type { CampaignAction, CampaignOrder, CampaignReport } from './campaigns.
 import type { CompromiseReport } from './compromise.ts'
 import type { Drift } from './drift.ts'
 import type { FirmwareVerdict, SignedFirmware } from './firmware.ts'
+import type { EndpointChain } from './server-chain.ts'
 
 export type { CampaignAction, CampaignOrder, CampaignReport } from './campaigns.ts'
 
@@ -18,6 +19,10 @@ export interface FleetApi {
     { readonly ok: true; readonly anchor: TrustAnchor } | { readonly ok: false; readonly message: string }
   >
   policiesChanged(): void
+  /** What each endpoint presents to stations, and how many saw it last. */
+  serverChains(): Promise<readonly EndpointChain[]>
+  /** The authority of a certificate that a station was shown; undefined where it is none of ours. */
+  shownAuthority(fingerprint: string | null): Promise<string | undefined>
   drift(filter: { readonly stationId?: string; readonly limit?: number }): Promise<Drift[]>
   /** Undefined where the station answered; otherwise why not. */
   refreshInventory(stationId: string): Promise<string | undefined>

@@ -3,7 +3,7 @@
  * wait for a slow authority are told to be patient before they ask again (A02.FR.17).
  */
 
-import { jitterOf, renewalState } from '../../../pki/index.ts'
+import { Certificate, jitterOf, renewalState } from '../../../pki/index.ts'
 import type { IssuedCertificate } from '../../store/certificates.ts'
 import { audit, type FleetContext, isoAt, securityEvent } from './context.ts'
 import { SECC_LEAF, STATION_LEAF } from './profiles.ts'
@@ -80,7 +80,7 @@ export class Renewals {
     const { store, bus, clock, timing } = this.#context
     const stationId = certificate.stationId ?? ''
     const nowMs = clock.now()
-    const key = `${stationId}\0${certificate.profile}`
+    const key = `${stationId}\0${certificate.profile}\0${certificate.subject}`
     if (!bus.isOnline(stationId) || nowMs - (this.#triggered.get(key) ?? -Infinity) < this.#limits.pauseMs)
       return false
     if (!this.#admitted(nowMs)) return false
@@ -92,7 +92,9 @@ export class Renewals {
     const outcome = await bus.call(
       stationId,
       'TriggerMessage',
-      { requestedMessage: isStation ? 'SignChargingStationCertificate' : 'SignV2GCertificate' },
+      isStation
+        ? { requestedMessage: 'SignChargingStationCertificate' }
+        : { requestedMessage: 'SignV2GCertificate', ...(await this.#evseOf(certificate)) },
       { deadlineMs: timing.callDeadlineMs },
     )
     const accepted = outcome.kind === 'answered' && outcome.payload.status === 'Accepted'
@@ -108,6 +110,14 @@ export class Renewals {
         detail: { notAfter: certificate.notAfter },
       })
     return accepted
+  }
+
+  /** Which EVSE's SECC the certificate belongs to; nothing where the station has one for all or never said. */
+  async #evseOf({ stationId, der }: IssuedCertificate): Promise<{ evse?: { id: number } }> {
+    const variables = await this.#context.store.stations.variables(stationId ?? '', { variable: 'SeccId' })
+    const { commonName } = Certificate.parse(der)
+    const evseId = variables.find(({ value }) => value === commonName)?.evseId
+    return evseId == null ? {} : { evse: { id: evseId } }
   }
 
   #admitted(nowMs: number): boolean {

@@ -130,7 +130,7 @@ export class ServerChains {
 
   /** Whether the station's last connection proves that it accepts what the main endpoint shows now. */
   async isShown(fingerprint: string | null): Promise<boolean> {
-    const [chain, authorityId] = [await this.current(), await this.#authorityOf(fingerprint)]
+    const [chain, authorityId] = [await this.current(), await this.authorityOf(fingerprint)]
     // A certificate that is not from our authority is the operator's own: the time of the connection has to do.
     return authorityId === undefined || chain === undefined || authorityId === chain.authorityId
   }
@@ -139,7 +139,7 @@ export class ServerChains {
     const [main, former] = [await this.pin(), await this.former()]
     const seen = new Map<string, number>()
     for (const { shown, stations } of await this.#context.store.fleet.shownCounts()) {
-      const authorityId = (await this.#authorityOf(shown)) ?? ''
+      const authorityId = (await this.authorityOf(shown)) ?? ''
       seen.set(authorityId, (seen.get(authorityId) ?? 0) + stations)
     }
     const describe = (
@@ -164,7 +164,7 @@ export class ServerChains {
     return [...describe('main', main), ...describe('former', former)]
   }
 
-  async #authorityOf(fingerprint: string | null): Promise<string | undefined> {
+  async authorityOf(fingerprint: string | null): Promise<string | undefined> {
     if (fingerprint === null) return undefined
     const record = await this.#context.store.certificates.byFingerprint(fingerprint)
     return record?.authorityId ?? undefined

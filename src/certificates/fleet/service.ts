@@ -10,9 +10,9 @@ import { checkFirmware } from './firmware.ts'
 import { Inventory } from './inventory.ts'
 import type { KindServices } from './kinds.ts'
 import { Leaves } from './leaves.ts'
+import { NetworkProfiles } from './network-profiles.ts'
 import { Passwords } from './passwords.ts'
 import type { FleetApi } from './ports.ts'
-import { ProfileUpgrades } from './profile-upgrades.ts'
 import { Reconciler } from './reconciler.ts'
 import { DEFAULT_RENEWAL_LIMITS, type RenewalLimits, Renewals } from './renewals.ts'
 import { ServerChains } from './server-chain.ts'
@@ -68,7 +68,7 @@ export class FleetService {
       chains: this.chains,
       leaves: this.#leaves,
       passwords: this.#passwords,
-      upgrades: new ProfileUpgrades(context),
+      networkProfiles: new NetworkProfiles(context),
       refresh: () => this.refreshAuthorities(),
       anchor: async (use, fingerprint) => {
         const anchor = (await context.store.fleet.anchors()).find(
@@ -113,6 +113,7 @@ export class FleetService {
     this.#unsubscribe()
     for (const timer of this.#timers.splice(0)) clearInterval(timer)
     await Promise.allSettled(this.#running)
+    await this.reconciler.settled()
     await this.campaigns.settled()
     await this.#writeLinks()
   }
@@ -161,6 +162,8 @@ export class FleetService {
     return {
       addAnchor: (use, pem, actor) => this.addAnchor(use, pem, actor),
       policiesChanged: () => this.reconciler.lookAtAll(),
+      serverChains: () => this.chains.endpoints(),
+      shownAuthority: (fingerprint) => this.chains.authorityOf(fingerprint),
       drift: (filter) => this.reconciler.drift(filter),
       refreshInventory: async (stationId) => (await this.inventory.refresh(stationId))?.why,
       compromise: (stationId, options) => this.compromise(stationId, options),

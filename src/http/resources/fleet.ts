@@ -18,6 +18,7 @@ export type FleetOperations = Pick<
   | 'putTrustPolicy'
   | 'deleteTrustPolicy'
   | 'listTrustDrift'
+  | 'listServerChains'
   | 'listInstalledCertificates'
   | 'createStationInventory'
   | 'createCompromiseResponse'
@@ -33,6 +34,7 @@ export function fleetOperations(services: ApiServices): FleetOperations {
     return {
       inventoryAt: trust?.inventoryAt ?? null,
       detail: trust?.detail ?? null,
+      serverChain: (await fleetOf(services).shownAuthority(trust?.shown ?? null)) ?? null,
       items: (await store.fleet.installed(stationId)).map(({ stationId: _, ...row }) => row),
       drift: await fleetOf(services).drift({ stationId }),
     }
@@ -109,6 +111,11 @@ export function fleetOperations(services: ApiServices): FleetOperations {
     listTrustDrift: async ({ query }) => ({
       status: 200,
       body: { items: await fleetOf(services).drift(defined(query)) },
+    }),
+
+    listServerChains: async () => ({
+      status: 200,
+      body: { items: [...(await fleetOf(services).serverChains())] },
     }),
 
     listInstalledCertificates: async ({ path }) => ({ status: 200, body: await inventoryOf(path.stationId) }),

@@ -50,7 +50,9 @@ export function triggerCalls(context: StationContext, services: TriggerServices)
     SignChargingStationCertificate: () => {
       void services.signing.request('ChargingStationCertificate', solicited)
     },
-    SignV2GCertificate: () => void services.signing.request('V2GCertificate', solicited),
+    SignV2GCertificate: ({ evse }) => {
+      void services.signing.request('V2GCertificate', solicited, evse?.id)
+    },
     SignCombinedCertificate: () => void services.signing.request('Combined', solicited),
   }
 

@@ -15,6 +15,8 @@ export type SigningUse = CertificateSigningUseEnumType | 'Combined'
 
 interface PendingRequest {
   readonly use: SigningUse
+  /** V2G: each SECC has its own; 1 otherwise. */
+  readonly evseId: number
   readonly privateKey: KeyObject
   readonly spki: Uint8Array
   readonly csr: string
@@ -24,7 +26,7 @@ interface PendingRequest {
 
 export interface SigningServices {
   readonly store: CertificateStore
-  subject(use: SigningUse): CsrSubject
+  subject(use: SigningUse, evseId: number): CsrSubject
   /** Called after a new certificate of the station itself is in place. */
   stationCertificateChanged(): void
   v2gCertificateChanged(own: OwnCertificate): void
@@ -41,7 +43,7 @@ const CHECK_PERIOD_MS = 86_400_000
 export class CertificateSigning {
   readonly #context: StationContext
   readonly #services: SigningServices
-  readonly #pending = new Map<SigningUse, PendingRequest>()
+  readonly #pending = new Map<string, PendingRequest>()
   #cancelCheck: Cancel = () => {}
 
   constructor(context: StationContext, services: SigningServices) {
@@ -69,7 +71,7 @@ export class CertificateSigning {
   obtain(use: SigningUse): void {
     const { store } = this.#services
     const has = use === 'V2GCertificate' ? store.v2gChains.length > 0 : store.station !== undefined
-    if (!has && !this.#pending.has(use)) void this.request(use)
+    if (!has && !this.#pending.has(slotOf({ use, evseId: 1 }))) void this.request(use)
   }
 
   stop(): void {
@@ -78,18 +80,20 @@ export class CertificateSigning {
   }
 
   /** A fresh key, its CSR, and SignCertificate. A request that runs already for this use is replaced. */
-  async request(use: SigningUse, how: { solicited?: boolean } = {}): Promise<void> {
-    this.#pending.get(use)?.cancelRepeat()
+  async request(use: SigningUse, how: { solicited?: boolean } = {}, evseId = 1): Promise<void> {
+    const slot = slotOf({ use, evseId })
+    this.#pending.get(slot)?.cancelRepeat()
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const pending: PendingRequest = {
       use,
+      evseId,
       privateKey,
       spki: PublicKey.fromKeyObject(publicKey).spki,
-      csr: writeCsr(this.#services.subject(use), privateKey),
+      csr: writeCsr(this.#services.subject(use, evseId), privateKey),
       attempts: 0,
       cancelRepeat: () => {},
     }
-    this.#pending.set(use, pending)
+    this.#pending.set(slot, pending)
     await this.#send(pending, how)
   }
 
@@ -100,17 +104,17 @@ export class CertificateSigning {
     }
     try {
       const { status, statusInfo } = await this.#context.call('SignCertificate', request, how)
-      if (this.#pending.get(pending.use) !== pending) return
+      if (this.#pending.get(slotOf(pending)) !== pending) return
       if (status === 'Accepted') {
         this.#repeatLater(pending)
         return
       }
-      this.#pending.delete(pending.use)
+      this.#pending.delete(slotOf(pending))
       const reason = `${statusInfo?.reasonCode ?? 'no reason'} ${statusInfo?.additionalInfo ?? ''}`.trim()
       this.#context.problem('SignCertificate', new Error(`The CSMS refused the request: ${reason}`))
     } catch (error) {
       this.#context.problem('SignCertificate', error)
-      if (this.#pending.get(pending.use) === pending) this.#repeatLater(pending)
+      if (this.#pending.get(slotOf(pending)) === pending) this.#repeatLater(pending)
     }
   }
 
@@ -121,7 +125,7 @@ export class CertificateSigning {
     const waitMs = device.number('SecurityCtrlr.CertSigningWaitMinimum') * 1000 * 2 ** pending.attempts
     pending.attempts++
     pending.cancelRepeat = scheduler.after(waitMs, () => {
-      if (this.#pending.get(pending.use) === pending) void this.#send(pending)
+      if (this.#pending.get(slotOf(pending)) === pending) void this.#send(pending)
     })
   }
 
@@ -176,7 +180,7 @@ export class CertificateSigning {
 
   #install(pending: PendingRequest, chain: readonly [Certificate, ...Certificate[]], chainPem: string): void {
     pending.cancelRepeat()
-    this.#pending.delete(pending.use)
+    this.#pending.delete(slotOf(pending))
     const own: OwnCertificate = {
       chain,
       chainPem,
@@ -195,5 +199,7 @@ export class CertificateSigning {
     if (pending.use !== 'ChargingStationCertificate') this.#services.v2gCertificateChanged(own)
   }
 }
+
+const slotOf = ({ use, evseId }: { use: SigningUse; evseId: number }): string => `${use}/${evseId}`
 
 const refused = (reason: string): SignedVerdict => ({ accepted: false, reason })

@@ -33,7 +33,12 @@ export function createCampaignStore(db: Database): CampaignStore {
         putCampaign(db, campaign)
         for (const station of stations) putStation(db, station)
       }),
-    putCampaign: (campaign) => db.write(() => putCampaign(db, campaign)),
+    putCampaign: (campaign, before) =>
+      db.write(() => {
+        if (before !== undefined && !isUnchanged(db, before)) return false
+        putCampaign(db, campaign)
+        return true
+      }),
     campaign: async (id) => {
       const row = db.get('SELECT * FROM campaigns WHERE id = ?', id)
       return row && toCampaign(row)
@@ -117,6 +122,16 @@ function stationsOf(db: Database, campaignId: string, filter: CampaignStationFil
   return db
     .all(`SELECT * FROM campaign_stations ${clause} ORDER BY station_id LIMIT ?`, ...args, size)
     .map(toStation)
+}
+
+function isUnchanged(db: Database, { id, state, phase, updatedAt }: Campaign): boolean {
+  const row = db.get('SELECT state, phase, updated_at FROM campaigns WHERE id = ?', id)
+  return (
+    row !== undefined &&
+    text(row, 'state') === state &&
+    text(row, 'phase') === phase &&
+    text(row, 'updated_at') === updatedAt
+  )
 }
 
 function putCampaign(db: Database, one: Campaign): void {

@@ -61,6 +61,15 @@ describe('trust anchors', () => {
   })
 })
 
+test('server chains are listed by endpoint, with what leads to them', async () => {
+  const items = await itemsOf('/trust/server-chains')
+  const chain = { authorityId: 'csms-ca', rootFingerprint: bench.root('csms-root').fingerprint, bridges: 0 }
+  expect(items).toMatchObject([
+    { endpoint: 'main', ...chain },
+    { endpoint: 'former', ...chain },
+  ])
+})
+
 describe('trust policies', () => {
   const policies = '/trust/policies'
 

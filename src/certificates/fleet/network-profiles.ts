@@ -1,4 +1,7 @@
-/** A05: a connection profile with the higher security, its place before the old one, a restart, and proof. */
+/**
+ * A05: a connection profile with the higher security, its place before the old one, a restart, and proof. And before
+ * a rollover: an address of the former chain, its place behind all others.
+ */
 
 import type { NetworkConnectionProfileType } from '../../ocpp/v201/messages.generated.ts'
 import type { Station } from '../../store/stations.ts'
@@ -17,18 +20,18 @@ export interface Upgrade {
   readonly slot: number
 }
 
-export class ProfileUpgrades {
+export class NetworkProfiles {
   readonly #context: FleetContext
 
   constructor(context: FleetContext) {
     this.#context = context
   }
 
-  async step(station: Station, memory: Memory, upgrade: Upgrade): Promise<StepOutcome> {
+  async upgrade(station: Station, memory: Memory, upgrade: Upgrade): Promise<StepOutcome> {
     const { evidence } = memory
     if (station.securityProfile >= upgrade.to) return this.#proven(station, upgrade)
     if (evidence.slot === undefined) return this.#slot(station, memory, upgrade)
-    if (evidence.priority === undefined) return this.#priority(station, memory, upgrade)
+    if (evidence.priority === undefined) return this.#priority(station, memory, upgrade.slot, 'first')
     if (evidence.reset === undefined) return this.#reset(station, memory)
     const waitedMs = this.#context.clock.now() - Date.parse(evidence.reset)
     if (waitedMs > RESET_WAIT_MS)
@@ -39,6 +42,24 @@ export class ProfileUpgrades {
       why: 'waiting for the station to come with the higher profile',
       forMs: WAIT_MS,
     }
+  }
+
+  /** A station that will not have it is none the worse for it: the refusal is kept, and it goes on without. */
+  async fallback(
+    station: Station,
+    memory: Memory,
+    { url, slot }: { readonly url: string; readonly slot: number },
+  ): Promise<StepOutcome> {
+    const { evidence } = memory
+    if (evidence.priority !== undefined || evidence.noFallback !== undefined || station.securityProfile === 1)
+      return { kind: 'done' }
+    const outcome =
+      evidence.slot === undefined
+        ? await this.#slot(station, memory, { to: station.securityProfile, url, slot })
+        : await this.#priority(station, memory, slot, 'last')
+    if (outcome.kind !== 'fail') return outcome
+    await memory.remember({ noFallback: outcome.why })
+    return { kind: 'next', step: 'install' }
   }
 
   async #slot(station: Station, memory: Memory, { to, url, slot }: Upgrade): Promise<StepOutcome> {
@@ -66,13 +87,19 @@ export class ProfileUpgrades {
     return { kind: 'next', step: 'priority' }
   }
 
-  async #priority(station: Station, memory: Memory, { slot }: Upgrade): Promise<StepOutcome> {
+  async #priority(
+    station: Station,
+    memory: Memory,
+    slot: number,
+    place: 'first' | 'last',
+  ): Promise<StepOutcome> {
     const [known] = await this.#context.store.stations.variables(station.id, {
       component: 'OCPPCommCtrlr',
       variable: 'NetworkConfigurationPriority',
     })
     const before = (known?.value ?? '1').split(',').map((one) => one.trim())
-    const order = [String(slot), ...before.filter((one) => one !== '' && one !== String(slot))]
+    const others = before.filter((one) => one !== '' && one !== String(slot))
+    const order = place === 'first' ? [String(slot), ...others] : [...others, String(slot)]
     const outcome = await this.#call(station.id, 'SetVariables', {
       setVariableData: [
         {
@@ -87,7 +114,7 @@ export class ProfileUpgrades {
     if (status !== 'Accepted' && status !== 'RebootRequired')
       return { kind: 'fail', step: 'priority', why: status ?? 'no result' }
     await memory.remember({ priority: order.join(',') })
-    return { kind: 'next', step: 'reset' }
+    return { kind: 'next', step: place === 'first' ? 'reset' : 'install' }
   }
 
   async #reset(station: Station, memory: Memory): Promise<StepOutcome> {
