@@ -33,6 +33,7 @@ const PLACES: readonly { readonly name: string; readonly places: readonly Place[
     places: [
       { path: 'stations', name: 'Stations', icon: 'stations' },
       { path: 'campaigns', name: 'Campaigns', icon: 'campaigns' },
+      { path: 'messages', name: 'OCPP messages', icon: 'messages' },
     ],
   },
   {

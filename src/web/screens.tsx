@@ -19,6 +19,7 @@ const screens: Readonly<Record<string, () => Promise<Opened>>> = {
   campaigns: () => import('./screens/campaigns.tsx'),
   trust: () => import('./screens/trust.tsx'),
   keys: () => import('./screens/keys.tsx'),
+  messages: () => import('./screens/messages.tsx'),
   certificates: () => import('./screens/certificates.tsx'),
   authorities: () => import('./screens/authorities.tsx'),
   issuance: () => import('./screens/issuance.tsx'),

@@ -118,7 +118,7 @@ export function CheckField(props: {
   readonly onChange: (checked: boolean) => void
 }) {
   return (
-    <label class="row">
+    <label class="check">
       <input
         type="checkbox"
         checked={props.checked}

@@ -3,8 +3,10 @@
 import { read, readText, type Schemas } from '../api.ts'
 import { useLoaded, useNow } from '../data.ts'
 import { commonName, date, duration } from '../format.ts'
-import { Badge, Empty, Heading, Panel, Scroll, When } from '../parts/basics.tsx'
+import { Badge, Empty, Heading, Panel, When } from '../parts/basics.tsx'
 import { download } from '../parts/filters.tsx'
+import { Table } from '../parts/table.tsx'
+import type { Column } from '../parts/virtual-table.tsx'
 import { kindText, Validity } from './certificate-table.tsx'
 
 type Authority = Schemas['Authority']
@@ -14,12 +16,18 @@ export function view() {
 }
 
 async function readAuthorities() {
-  const [authorities, crls, responders] = await Promise.all([
+  const [authorities, crls, responders, chains] = await Promise.all([
     read('/authorities'),
     read('/crls'),
     read('/ocsp-responders'),
+    read('/trust/server-chains'),
   ])
-  return { authorities: authorities.items, crls: crls.items, responders: responders.items }
+  return {
+    authorities: authorities.items,
+    crls: crls.items,
+    responders: responders.items,
+    chains: chains.items,
+  }
 }
 
 function Authorities() {
@@ -28,7 +36,7 @@ function Authorities() {
     <div class="screen">
       <Heading title="Authorities" note="Who signs what, where the keys are, and what is renewed next." />
       <When loaded={loaded}>
-        {({ authorities, crls, responders }) => (
+        {({ authorities, crls, responders, chains }) => (
           <>
             {authorities.length === 0 ? (
               <Panel>
@@ -40,6 +48,7 @@ function Authorities() {
               </div>
             )}
             <Freshness authorities={authorities} crls={crls} responders={responders} />
+            <ServerChains chains={chains} />
           </>
         )}
       </When>
@@ -124,61 +133,73 @@ interface FreshnessProps {
 
 function Freshness({ authorities, crls, responders }: FreshnessProps) {
   const nowMs = useNow(30_000)
-  const rows = authorities.filter(
-    ({ id }) =>
-      crls.some((one) => one.authorityId === id) || responders.some((one) => one.authorityId === id),
-  )
+  const rows = authorities.flatMap(({ id, subject }) => {
+    const crl = crls.find((one) => one.authorityId === id && one.kind === 'full')
+    const responder = responders.find((one) => one.authorityId === id)
+    return crl || responder ? [{ id, subject, crl, responder }] : []
+  })
+  const columns: Column<(typeof rows)[number]>[] = [
+    { name: 'Authority', cell: ({ subject }) => <strong>{commonName(subject)}</strong> },
+    { name: 'OCSP responder', cell: ({ responder }) => <Fresh until={responder?.notAfter} nowMs={nowMs} /> },
+    {
+      name: 'Next responder',
+      kind: 'fit',
+      cell: ({ responder }) => (responder?.renewAt ? untilText(responder.renewAt, nowMs) : ''),
+    },
+    { name: 'CRL', cell: ({ crl }) => <Fresh until={crl?.nextUpdate} nowMs={nowMs} /> },
+    { name: 'Number', kind: 'number', cell: ({ crl }) => crl?.number },
+    { name: 'Next CRL', kind: 'fit', cell: ({ crl }) => (crl ? untilText(crl.nextUpdate, nowMs) : '') },
+  ]
   return (
     <Panel title="Revocation answers" aside="What cars and stations are told when they ask" flush>
       {rows.length === 0 ? (
         <Empty>No CRL and no OCSP responder yet.</Empty>
       ) : (
-        <Scroll label="Revocation answers">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Authority</th>
-                <th scope="col">OCSP responder</th>
-                <th scope="col">CRL</th>
-                <th scope="col">Next CRL</th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map(({ id, subject }) => {
-                const crl = crls.find((one) => one.authorityId === id && one.kind === 'full')
-                const responder = responders.find((one) => one.authorityId === id)
-                return (
-                  <tr key={id}>
-                    <th scope="row">{commonName(subject)}</th>
-                    <td>
-                      {responder?.notAfter ? (
-                        <Fresh until={responder.notAfter} nowMs={nowMs} />
-                      ) : (
-                        <Badge tone="none">none</Badge>
-                      )}
-                    </td>
-                    <td>
-                      {crl ? <Fresh until={crl.nextUpdate} nowMs={nowMs} /> : <Badge tone="none">none</Badge>}
-                    </td>
-                    <td>
-                      {crl ? `number ${crl.number}, in ${duration(Date.parse(crl.nextUpdate) - nowMs)}` : ''}
-                    </td>
-                  </tr>
-                )
-              })}
-            </tbody>
-          </table>
-        </Scroll>
+        <Table label="Revocation answers" columns={columns} rows={rows} keyOf={({ id }) => id} />
       )}
     </Panel>
   )
 }
 
-function Fresh({ until, nowMs }: { readonly until: string; readonly nowMs: number }) {
+function untilText(at: string, nowMs: number): string {
+  const leftMs = Date.parse(at) - nowMs
+  return leftMs > 0 ? `in ${duration(leftMs)}` : 'due'
+}
+
+function Fresh({ until, nowMs }: { readonly until: string | null | undefined; readonly nowMs: number }) {
+  if (!until) return <Badge tone="none">none</Badge>
   const leftMs = Date.parse(until) - nowMs
   return leftMs > 0 ? (
     <Badge tone="ok">good for {duration(leftMs)}</Badge>
   ) : (
     <Badge tone="bad">stale for {duration(leftMs)}</Badge>
+  )
+}
+
+type ServerChain = Schemas['ServerChain']
+
+const CHAIN_COLUMNS: readonly Column<ServerChain>[] = [
+  {
+    name: 'Endpoint',
+    cell: ({ endpoint }) => (endpoint === 'main' ? 'where stations connect' : 'for those that cannot follow'),
+  },
+  { name: 'Issued by', cell: ({ authorityId }) => authorityId },
+  { name: 'Root', cell: ({ rootSubject }) => commonName(rootSubject) },
+  { name: 'Bridges', kind: 'number', cell: ({ bridges }) => bridges },
+  { name: 'Until', kind: 'fit', cell: ({ notAfter }) => date(notAfter) },
+  { name: 'Stations that saw it last', kind: 'number', cell: ({ stations }) => stations },
+]
+
+function ServerChains({ chains }: { readonly chains: readonly ServerChain[] }) {
+  if (chains.length === 0) return null
+  return (
+    <Panel title="Chains that stations are shown" flush>
+      <Table
+        label="Server chains"
+        columns={CHAIN_COLUMNS}
+        rows={chains}
+        keyOf={(one) => `${one.endpoint} ${one.authorityId}`}
+      />
+    </Panel>
   )
 }

@@ -152,6 +152,11 @@ function targetsOf(target: Target, which: string): Schemas['CampaignOrder']['tar
   return target === 'group' ? { groups: names } : target === 'site' ? { sites: names } : { stations: names }
 }
 
+type Flag = 'holdBeforeCutover' | 'revertOnHalt' | 'keepOldRoot' | 'allowProfile1' | 'newGeneration'
+
+/** Of the station's network profiles: one that nothing else here uses. */
+const FALLBACK_SLOT = 3
+
 interface KindFieldsProps {
   readonly kind: Kind
   readonly anchors: readonly Anchor[]
@@ -176,8 +181,20 @@ function KindFields({ kind, anchors, value, onChange }: KindFieldsProps) {
         {flag('holdBeforeCutover', 'Wait for me before the new chain is shown')}
         {flag('revertOnHalt', 'Show the old chain again when too many do not come back')}
         {flag('keepOldRoot', 'Leave the old root on the stations')}
+        <TextField
+          label="Address of the former chain, for stations that cannot follow"
+          value={value.fallback?.url ?? ''}
+          placeholder="wss://csms.example.com:9444"
+          hint="Given to each station first, behind all its other addresses. May be left out."
+          onInput={(url) => {
+            const { fallback: _, ...rest } = value
+            onChange(url === '' ? rest : { ...rest, fallback: { url, slot: FALLBACK_SLOT } })
+          }}
+        />
       </>
     )
+  if (kind === 'station-leaf' || kind === 'secc-leaf')
+    return flag('newGeneration', 'From a new generation of their authority')
   if (kind === 'roots')
     return (
       <>

@@ -17,6 +17,10 @@ export const KIND: Readonly<Record<Kind, { readonly name: string; readonly what:
     name: 'CSMS root rollover',
     what: 'The newest generation of the CSMS root goes to every station, then the server shows its chain, and the old root goes last. Make the new generation first.',
   },
+  'server-chain': {
+    name: 'CSMS server chain',
+    what: 'The server shows a new chain, and each station is seen to come back under it.',
+  },
   'station-leaf': {
     name: 'Station certificates',
     what: 'Each station asks for a new client certificate (security profile 3).',

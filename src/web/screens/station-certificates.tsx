@@ -86,7 +86,7 @@ interface InventoryProps {
 
 function Inventory({ stationId, inventory, nameOf, reload }: InventoryProps) {
   const nowMs = useNow()
-  const { inventoryAt, detail, items } = inventory
+  const { inventoryAt, detail, serverChain, items } = inventory
   const columns: Column<Installed>[] = [
     { name: 'Use', cell: ({ use }) => use },
     {
@@ -114,6 +114,9 @@ function Inventory({ stationId, inventory, nameOf, reload }: InventoryProps) {
       flush
     >
       {detail !== null && <p class="panel-body soft">{detail}</p>}
+      {serverChain !== null && (
+        <p class="panel-body soft">When it connected last, it was shown the chain of {serverChain}.</p>
+      )}
       {items.length === 0 ? (
         <Empty>The station has reported nothing.</Empty>
       ) : (

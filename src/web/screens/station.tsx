@@ -10,6 +10,7 @@ import { href, route } from '../router.ts'
 import { useSignal } from '../signal.ts'
 import { may } from '../signed-in.ts'
 import { pathToGrid } from '../site-facts.ts'
+import { MessageLog } from './messages.tsx'
 import { StationCall } from './station-call.tsx'
 import { StationCertificates } from './station-certificates.tsx'
 import { StationEvents } from './station-events.tsx'
@@ -37,6 +38,7 @@ export function StationDetail({ stationId }: { readonly stationId: string }) {
     { id: 'state', name: 'State' },
     { id: 'model', name: 'Device model' },
     { id: 'certificates', name: 'Certificates' },
+    { id: 'messages', name: 'Messages' },
     { id: 'events', name: 'Events' },
     { id: 'orders', name: 'Orders' },
     ...(may('operate') || may('secure') ? [{ id: 'call', name: 'Send a call' }] : []),
@@ -49,6 +51,7 @@ export function StationDetail({ stationId }: { readonly stationId: string }) {
       <Tabs items={tabs} current={tab} />
       {tab === 'model' && <StationModel stationId={stationId} />}
       {tab === 'certificates' && <StationCertificates stationId={stationId} />}
+      {tab === 'messages' && <MessageLog stationId={stationId} />}
       {tab === 'events' && <StationEvents stationId={stationId} />}
       {tab === 'orders' && <StationOrders stationId={stationId} />}
       {tab === 'call' && <StationCall stationId={stationId} />}
