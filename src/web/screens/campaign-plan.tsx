@@ -165,10 +165,7 @@ interface KindFieldsProps {
 }
 
 function KindFields({ kind, anchors, value, onChange }: KindFieldsProps) {
-  const flag = (
-    name: 'holdBeforeCutover' | 'revertOnHalt' | 'keepOldRoot' | 'allowProfile1',
-    label: string,
-  ) => (
+  const flag = (name: Flag, label: string) => (
     <CheckField
       label={label}
       checked={value[name] === true}
