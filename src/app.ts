@@ -24,6 +24,7 @@ import { Exporter } from './export/exporter.ts'
 import { createExternalAuthority } from './external-authority.ts'
 import { createHttpServer, ensureFirstAdminKey } from './http/index.ts'
 import { openWrappedKeys } from './keys/wrapped.ts'
+import { watchService } from './metric-sources.ts'
 import { keepCheckpoints } from './observe/audit-trail.ts'
 import { type Clock, systemClock } from './observe/clock.ts'
 import { createHealth } from './observe/health.ts'
@@ -35,7 +36,6 @@ import { readPassphrase } from './passphrase.ts'
 import { startPkiListeners } from './pki-listeners.ts'
 import { RetentionLoop } from './retention-loop.ts'
 import { hashPassword } from './stations/credentials.ts'
-import type { Store } from './store/ports.ts'
 import { createSqliteStore } from './store/sqlite/index.ts'
 import { createTlsSource, readHttpTls, type TlsSource } from './tls-source.ts'
 
@@ -52,7 +52,8 @@ const FOREIGN_REFRESH_MS = 60_000
 /** A plan that takes longer is not worth waiting for: the next one comes in minutes. */
 const PLAN_TIME_LIMIT_S = 20
 const ORDER_SWEEP_MS = 5_000
-const RETENTION_MS = 3_600_000
+/** Quarters of an hour are this far behind the meter values that they are made of. */
+const RETENTION_MS = 30_000
 /** Security events leave within this time. */
 const EXPORT_SWEEP_MS = 1_000
 
@@ -249,14 +250,17 @@ async function start(
   contracts.start()
   undo.push(() => contracts.stop())
   const health = createHealth([{ name: 'database', check: () => store.check() }])
+  const authorities = authorityAdministration(certificates, store)
+  const watched = watchService({
+    store,
+    clock,
+    energy,
+    onlineStations: () => ocpp.bus.onlineStations(),
+    ocsp: () => authorities.responders(),
+  })
+  undo.push(async () => watched.stop())
   const metrics = createMetrics(
-    {
-      ocpp: { counts: () => ocpp.stats(), latencyBoundsMs: LATENCY_BOUNDS_MS },
-      stationsOnline: () => ocpp.bus.onlineStations().length,
-      sessionsActive: async () => (await store.sessions.list({ active: true, limit: 10_000 })).length,
-      siteLoads: () => energy.loads(),
-      certificatesExpiring: () => expiring(store, clock),
-    },
+    { ...watched.sources, ocpp: { counts: () => ocpp.stats(), latencyBoundsMs: LATENCY_BOUNDS_MS } },
     (error) => log.error({ err: error }, 'A metric could not be read'),
   )
   undo.push(async () => metrics.close())
@@ -275,7 +279,7 @@ async function start(
       },
       certificates,
       contracts: contractAdministration(contracts),
-      authorities: authorityAdministration(certificates, store),
+      authorities,
       orders: ocpp.orders,
       fleet: fleet.api(),
       localLists: ocpp.localLists,
@@ -360,20 +364,4 @@ function keepTlsFresh(
   void check()
   const timer = setInterval(() => void check(), TLS_CHECK_MS)
   return { check, stop: () => clearInterval(timer) }
-}
-
-const DAY_MS = 86_400_000
-
-async function expiring(store: Store, clock: Clock): Promise<ReadonlyMap<string, number>> {
-  const nowMs = clock.now()
-  const counts = new Map<string, number>()
-  for (const days of [7, 30, 90]) {
-    const before = new Date(nowMs + days * DAY_MS).toISOString()
-    const found = await store.certificates.list({ expiresBefore: before, limit: 10_000 })
-    counts.set(
-      String(days),
-      found.filter((one) => one.revokedAt === null && Date.parse(one.notAfter) > nowMs).length,
-    )
-  }
-  return counts
 }

@@ -135,7 +135,7 @@ describe('metrics', () => {
 
   test('show certificates that expire, sessions and the delay of the event loop', async () => {
     const { text } = await scrape({
-      certificatesExpiring: () => new Map([['30', 4]]),
+      certificatesExpiring: async () => [{ labels: { days: '30' }, value: 4 }],
       sessionsActive: async () => 3,
       stationsOnline: () => 12,
     })
