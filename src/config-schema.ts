@@ -469,7 +469,14 @@ export const configSchema = {
           items: { type: 'string', minLength: 1 },
           default: [],
           description:
-            'Who answers for a car; the first that fits counts. E.g. "local > hosted", "pcid WBA+WVW: hosted > local", "emaid DE-8AA: hosted". Without any: the local pool, then the provider.',
+            'Who answers for a car; the first that fits counts. E.g. "local > hosted", "pcid WBA+WVW: hosted > local", "issuer Example Motors: hosted", "emaid DE-8AA: hosted". Without any: the local pool, then the providers in their order.',
+        },
+        importHours: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 720,
+          default: 24,
+          description: 'How often the root pools of providers are read, beside the start.',
         },
         provider: {
           type: 'object',
@@ -515,6 +522,36 @@ export const configSchema = {
               type: ['string', 'null'],
               default: null,
               description: 'PEM roots of its TLS certificate where those are no public ones.',
+            },
+            roots: {
+              type: 'string',
+              enum: ['off', 'propose', 'trust'],
+              default: 'propose',
+              description:
+                'What becomes of the roots that its pool lists: nothing, a proposal that an operator decides on, or trust until the pool lists them no longer.',
+            },
+          },
+        },
+        moreProviders: {
+          type: 'array',
+          maxItems: 20,
+          default: [],
+          description:
+            'Further hosted pools, in the configuration file only: each with name, baseUrl, tokenUrl, clientId and clientSecretFile, and audience, tokenEncoding, caFile and roots where they differ from the defaults of contracts.provider.',
+          items: {
+            type: 'object',
+            additionalProperties: false,
+            required: ['name', 'baseUrl', 'tokenUrl', 'clientId', 'clientSecretFile'],
+            properties: {
+              name: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' },
+              baseUrl: { type: 'string', pattern: '^https?://[^\\s]+$' },
+              tokenUrl: { type: 'string', pattern: '^https?://[^\\s]+$' },
+              clientId: { type: 'string' },
+              clientSecretFile: { type: 'string' },
+              audience: { type: ['string', 'null'] },
+              tokenEncoding: { type: 'string', enum: ['json', 'form'] },
+              caFile: { type: ['string', 'null'] },
+              roots: { type: 'string', enum: ['off', 'propose', 'trust'] },
             },
           },
         },
@@ -670,7 +707,7 @@ export const configSchema = {
           maximum: 36500,
           default: 90,
           description:
-            'Meter values as stations sent them; then they become quarters of an hour. By their own time stamps.',
+            'Meter values as stations sent them, from their arrival; quarters of an hour are made of them at once.',
         },
         meterValuesDays: {
           type: 'integer',
@@ -679,6 +716,14 @@ export const configSchema = {
           default: 400,
           description:
             'Quarters of an hour made of meter values, and at most this long the values themselves.',
+        },
+        transactionEventsDays: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 36500,
+          default: 400,
+          description:
+            'Single events of sessions, at least as long as their meter values; what they made of the session stays.',
         },
         stationEventsDays: {
           type: 'integer',

@@ -24,7 +24,7 @@ const build = (flags: Record<string, string>) => {
 
 describe('hosted contract pools in the configuration', () => {
   test('are none unless one is enabled', async () => {
-    expect(await build({})).toEqual({ providers: [], routes: [] })
+    expect(await build({})).toMatchObject({ providers: [], pools: [], routes: [] })
   })
 
   test('are asked after the local pool unless routes say otherwise', async () => {
@@ -33,13 +33,34 @@ describe('hosted contract pools in the configuration', () => {
     expect(routes).toEqual([{ order: ['local', 'hosted'] }])
   })
 
-  test('have routes by manufacturer and by eMAID', async () => {
-    const routes = 'pcid WBA+wvw: hosted > local, emaid DE-8AA: hosted, local > hosted'
+  test('have routes by manufacturer, by issuer and by eMAID', async () => {
+    const routes =
+      'pcid WBA+wvw: hosted > local, issuer Example Motors: hosted, emaid DE-8AA: hosted, local > hosted'
     expect((await build({ ...PROVIDER, 'contracts.routes': routes })).routes).toEqual([
       { manufacturers: ['WBA', 'WVW'], order: ['hosted', 'local'] },
+      { issuers: ['Example Motors'], order: ['hosted'] },
       { emaidPrefixes: ['DE-8AA'], order: ['hosted'] },
       { order: ['local', 'hosted'] },
     ])
+  })
+
+  test('may be several, from the file: all of them are asked, and their root pools are read by policy', async () => {
+    const more = (name: string, rest = '') =>
+      `  - { name: ${name}, baseUrl: "https://${name}.example", tokenUrl: "https://${name}.example/t", clientId: us, clientSecretFile: ${secretFile}${rest} }`
+    const text = ['contracts:', ' moreProviders:', more('north'), more('south', ', roots: trust')].join('\n')
+    const load = (yaml: string) =>
+      createContractProviders(
+        loadConfig({ file: { name: 'gridkeep.yaml', text: yaml }, flags: PROVIDER }).config.contracts,
+        { now: Date.now },
+      )
+    const { providers, pools, routes, importMs } = await load(text)
+    expect(providers.map(({ name }) => name)).toEqual(['hosted', 'north', 'south'])
+    expect(pools.map(({ roots }) => roots)).toEqual(['propose', 'propose', 'trust'])
+    expect(routes).toEqual([{ order: ['local', 'hosted', 'north', 'south'] }])
+    expect(importMs).toBe(24 * 3_600_000)
+    await expect(load(text.replace('name: south', 'name: north'))).rejects.toThrow('is taken')
+    await expect(load(text.replace('name: south', 'name: local'))).rejects.toThrow('is taken')
+    expect(() => load(text.replace('clientId: us', 'client: us'))).toThrow(ConfigError)
   })
 
   test.each([

@@ -14,6 +14,10 @@ export interface OpcpStandIn {
   /** What happened, e.g. `POST /v1/ccp/signedContractData`. */
   readonly seen: string[]
   connections: number
+  /** Root pool by `oem`, `mo` or `v2g`; without an entry it holds the roots of the world. */
+  readonly roots: Map<string, readonly Uint8Array[]>
+  /** Provisioning certificates by PCID, leaf first. */
+  readonly vehicles: Map<string, readonly Uint8Array[]>
   /** Applied to contract requests: wait, fail so many times, or answer this instead. */
   faults: { delayMs: number; failures: number; drops: number; instead: object | undefined }
   /** Every token given out so far is refused from now on. */
@@ -29,6 +33,8 @@ export async function startOpcpStandIn(
   const sockets = new Set<Socket>()
   const state = {
     seen: [] as string[],
+    roots: new Map<string, readonly Uint8Array[]>(),
+    vehicles: new Map<string, readonly Uint8Array[]>(),
     connections: 0,
     faults: { delayMs: 0, failures: 0, drops: 0, instead: undefined as object | undefined },
   }
@@ -42,7 +48,8 @@ export async function startOpcpStandIn(
     if (!tokens.has(bearer)) return send(response, 401, { error: 'invalid_token' })
     if (url.pathname === '/v1/ccp/signedContractData') return contract(JSON.parse(body), request, response)
     if (url.pathname === '/v1/root/rootCerts') return roots(url.searchParams.get('rootType'), response)
-    if (url.pathname.startsWith('/v1/oem/provCerts/')) return provisioning(response)
+    if (url.pathname.startsWith('/v1/oem/provCerts/'))
+      return provisioning(url.pathname.split('/').at(-1) ?? '', response)
     return send(response, 404, { errorMessages: ['no such resource'], traceId: '1' })
   }
 
@@ -106,25 +113,28 @@ export async function startOpcpStandIn(
     return answers
   }
 
-  function roots(type: string | null, response: ServerResponse): undefined {
+  function ownRoots(type: string | null): readonly Uint8Array[] {
+    if (type === 'oem') return [world.oem['15118-2'].root.certificate.der]
     const lines = type === 'v2g' ? ['v2g-root'] : type === 'mo' ? ['mo-root'] : []
-    const certificates =
-      type === 'oem'
-        ? [world.oem['15118-2'].root.certificate]
-        : lines
-            .flatMap((line) => world.certificates.authorities.generations(line))
-            .map(({ certificate }) => certificate)
-    const rootCertificates = certificates.map((certificate) => ({
-      rootCertificateId: certificate.fingerprint.slice(0, 16),
-      distinguishedName: certificate.subjectText,
+    return lines
+      .flatMap((line) => world.certificates.authorities.generations(line))
+      .map(({ certificate }) => certificate.der)
+  }
+
+  function roots(type: string | null, response: ServerResponse): undefined {
+    const rootCertificates = (state.roots.get(type ?? '') ?? ownRoots(type)).map((der, index) => ({
+      rootCertificateId: `root-${index}`,
       rootType: type,
-      caCertificate: Buffer.from(certificate.der).toString('base64'),
+      caCertificate: Buffer.from(der).toString('base64'),
     }))
     send(response, 200, { RootCertificateCollection: { rootCertificates } })
   }
 
-  function provisioning(response: ServerResponse): undefined {
-    send(response, 404, { errorMessages: ['no such vehicle'], traceId: '5' })
+  function provisioning(pcid: string, response: ServerResponse): undefined {
+    const chain = state.vehicles.get(pcid)
+    if (!chain) return send(response, 404, { errorMessages: ['no such vehicle'], traceId: '5' })
+    const [certificate, ...certificateChain] = chain.map((der) => Buffer.from(der).toString('base64'))
+    send(response, 200, { pcid, certificate, certificateChain })
   }
 
   const server = createServer((request, response) => {

@@ -4,7 +4,7 @@ import type { ContractTerms, PoolResult } from './pool.ts'
 import type { ContractService } from './service.ts'
 
 /** The contract service as the operator API uses it. */
-export function contractAdministration({ pool, trust, distrust }: ContractService) {
+export function contractAdministration({ pool, trust, distrust, decide, imports, makers }: ContractService) {
   return {
     create: (terms: ContractTerms & { readonly emaid: string }) => pool.create(terms),
     async import(terms: ContractTerms, source: IdentitySource): Promise<PoolResult> {
@@ -21,5 +21,9 @@ export function contractAdministration({ pool, trust, distrust }: ContractServic
     normalEmaid: (text: string) => parseEmaid(text)?.text,
     trust,
     distrust,
+    decide,
+    importRoots: () => imports.run(),
+    importReports: () => imports.reports,
+    lookUpVehicle: (pcid: string) => makers.lookUp(pcid),
   }
 }

@@ -42,6 +42,8 @@ export interface PoolOptions {
   /** On disk first, then OCSP and CRL say so. */
   readonly revoke: (fingerprint: string, reason: string) => Promise<unknown>
   readonly release: (fingerprint: string) => Promise<unknown>
+  /** A car is expected: what is needed to believe it may be looked for. */
+  readonly onVehicle?: (pcid: string) => void
 }
 
 export interface ContractTerms {
@@ -217,7 +219,10 @@ export class ContractPool {
         createdAt,
         updatedAt: createdAt,
       })
-    if (await store.contracts.create(contract)) return { ok: true, contract }
+    if (await store.contracts.create(contract)) {
+      this.#options.onVehicle?.(pcid)
+      return { ok: true, contract }
+    }
     return refuse(
       'duplicate',
       `The vehicle ${pcid} has a contract for ${contract.emaid} already: terminate it first`,

@@ -23,6 +23,8 @@ import { sessionKeyOf } from './offers.ts'
 export interface ProvisioningOptions extends LocalProvisioningOptions {
   readonly log: Logger
   readonly routing: ProviderRouting
+  /** A car of our pool came with a certificate that leads to nobody known. */
+  readonly onStranger?: (pcid: string) => void
 }
 
 /** How a station names the longest answer it takes, in its device model. */
@@ -116,7 +118,8 @@ export class ContractProvisioning {
       maximumContractCertificateChains: maximum,
     } = message
     const isOcpp21 = maximum !== undefined
-    const needed = routing.isNeeded || protocolOf(schemaVersion) === '15118-20'
+    // A local -2 request is read once, by the core.
+    const needed = routing.asksOthers || protocolOf(schemaVersion) === '15118-20'
     const read = needed ? readRequest(exiRequest, action, schemaVersion) : undefined
     const understood = read?.ok ? read.request : undefined
     const sessionKey = understood ? sessionKeyOf(understood) : ''
@@ -169,7 +172,7 @@ export class ContractProvisioning {
     return accepted(next.answer.exiResponse, next.waiting)
   }
 
-  async #locally(stationId: string, request: CarRequest): Promise<RoutedOutcome> {
+  async #locally(stationId: string, request: RoutedRequest): Promise<RoutedOutcome> {
     const { requestHash } = request
     const { result, ...made } = await provisionLocally(this.#options, request, (outcome) =>
       this.#audit(stationId, subjectOf(outcome), { ...verdictOf(outcome), by: 'local', requestHash }),
@@ -189,11 +192,18 @@ export class ContractProvisioning {
         answer: accepted(result.exiResponse, result.remaining),
       }
     const { refusal, ocppStatus, exiResponse } = result
+    if (refusal.code === 'chain-invalid') await this.#noteStranger(request)
     const answer =
       ocppStatus === 'Accepted' && exiResponse !== undefined
         ? accepted(exiResponse, 0)
         : failed(reasonCode(refusal.code), refusal.reason)
     return { by, subject, verdict, isAudited: true, refusal: refusal.code, answer }
+  }
+
+  async #noteStranger(request: RoutedRequest): Promise<void> {
+    const { store, onStranger } = this.#options
+    const pcid = pcidOf(request)
+    if (onStranger && pcid !== undefined && (await store.contracts.vehicle(pcid))) onStranger(pcid)
   }
 
   async #conclude(

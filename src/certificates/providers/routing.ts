@@ -86,9 +86,9 @@ export class ProviderRouting {
     return best ?? locally()
   }
 
-  /** Whether anybody else is ever asked, so that a request has to be read first. */
-  get isNeeded(): boolean {
-    return this.#options.routes.length > 0
+  /** Whether there is anybody to ask, so that a request has to be read first. */
+  get asksOthers(): boolean {
+    return this.#options.providers.length > 0
   }
 
   orderFor({ read }: RoutableRequest): readonly string[] {

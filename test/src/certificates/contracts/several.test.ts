@@ -167,10 +167,10 @@ describe('a hosted pool that sends several answers', () => {
       expect(opened(ev, next.exiResponse)).toEqual([FIRST, 0])
       expect(standIn.seen.filter((one) => one.includes('signedContractData'))).toHaveLength(1)
       const trail = await ours.store.audit.list({ action: 'contract.provision' })
-      expect(trail.map(({ subject, detail }) => [subject, detail.outcome, detail.by])).toEqual([
-        [PCID, 'provisioned', 'hosted'],
-        [PCID, 'repeated', 'hosted'],
-        [PCID, 'provisioned', 'hosted'],
+      expect(trail).toMatchObject([
+        { subject: PCID, detail: { outcome: 'provisioned', by: 'hosted' } },
+        { subject: PCID, detail: { outcome: 'repeated', by: 'hosted' } },
+        { subject: PCID, detail: { outcome: 'provisioned', by: 'hosted' } },
       ])
       await again.contracts.stop()
       await again.certificates.stop()

@@ -4,7 +4,7 @@ import { OpcpProvider } from '../../../../src/certificates/providers/opcp.ts'
 import type { Route } from '../../../../src/certificates/providers/ports.ts'
 import type { PlugAndChargeEv } from '../../../../src/simulator/ev/index.ts'
 import { CLIENT, type OpcpStandIn, startOpcpStandIn } from '../../../support/opcp-stand-in.ts'
-import { type PncWorld, startPnc } from '../../../support/pnc.ts'
+import { createOem, type PncWorld, startPnc } from '../../../support/pnc.ts'
 
 const PCID = 'WGKTESTCAR1234567X'
 const EMAID = 'DEGKP123456789'
@@ -82,6 +82,25 @@ describe('a car of somebody else', () => {
     expect(asked()).toBe(0)
   })
 
+  test('gets the same again for the same bytes without another question, also after the process died', async () => {
+    await open([{ order: ['hosted'] }])
+    await hosted.contract(PCID, EMAID)
+    const request = hosted.car(PCID).installationRequest()
+    const first = await ours.provide(request)
+    expect((await ours.provide(request, 'CS-2')).exiResponse).toEqual(first.exiResponse)
+    // A second process over the same database: nothing of the first is in its memory.
+    const again = await startPnc({
+      store: ours.store,
+      keys: ours.keys,
+      providers: [connect()],
+      routes: [{ order: ['hosted'] }],
+    })
+    expect((await again.provide(request)).exiResponse).toEqual(first.exiResponse)
+    expect(asked()).toBe(1)
+    await again.contracts.stop()
+    await again.certificates.stop()
+  })
+
   test('with a forged signature is not passed on', async () => {
     await open(LOCAL_FIRST)
     const request = ours.car(PCID).installationRequest()
@@ -112,6 +131,14 @@ describe('routes', () => {
     await hosted.contract(PCID, EMAID)
     expect((await ask(hosted.car(PCID))).verdict).toMatchObject({ ok: true })
     await ours.provide(hosted.car('VWXTESTCAR1234567X').installationRequest())
+    expect(asked()).toBe(1)
+  })
+
+  test('by the issuer of the car', async () => {
+    await open([{ issuers: ['cn=oem sub2'], order: ['hosted'] }, { order: ['local'] }])
+    await hosted.contract(PCID, EMAID)
+    expect((await ask(hosted.car(PCID))).verdict).toMatchObject({ ok: true })
+    await ours.provide(hosted.car(PCID, '15118-2', createOem('15118-2', 'Other')).installationRequest())
     expect(asked()).toBe(1)
   })
 
@@ -205,11 +232,18 @@ describe('a provider in trouble', () => {
     ['bytes that are no answer', { certificateInstallationRes: 'AAAA', emaid: EMAID }],
     ['a request instead of an answer', undefined],
     ['nothing', {}],
-  ])('that sends %s is not believed', async (_, messageDef) => {
+    ['an answer for another session', 'other session'],
+  ])('that sends %s is not believed', async (_, what) => {
     await open([{ order: ['hosted'] }])
     const request = hosted.car(PCID).installationRequest()
     const echoed = { certificateInstallationRes: Buffer.from(request.exiRequest).toString('base64') }
-    standIn.faults.instead = { CCPResponse: { emaidContent: [{ messageDef: messageDef ?? echoed }] } }
+    const elsewhere = async () => {
+      await hosted.contract(PCID, EMAID)
+      const { exiResponse } = await hosted.provide(hosted.car(PCID).installationRequest())
+      return { certificateInstallationRes: Buffer.from(exiResponse).toString('base64'), emaid: EMAID }
+    }
+    const messageDef = what === 'other session' ? await elsewhere() : (what ?? echoed)
+    standIn.faults.instead = { CCPResponse: { emaidContent: [{ messageDef }] } }
     expect(await ours.provide(request)).toMatchObject({ status: 'Failed', reasonCode: 'Provider' })
   })
 
