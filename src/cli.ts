@@ -18,7 +18,8 @@ import { addServe } from './cli/serve.ts'
 import { addSimulate } from './cli/simulate.ts'
 import { addSite } from './cli/site.ts'
 import { addStation } from './cli/station.ts'
-import { addTrust, addVehicle } from './cli/vehicle.ts'
+import { addTrust } from './cli/trust.ts'
+import { addVehicle } from './cli/vehicle.ts'
 import { ConfigError } from './config.ts'
 import { readContractText } from './http/contract.ts'
 
@@ -32,13 +33,13 @@ const COMMANDS = [
   addDoctor,
   addStation,
   addSite,
-  addLists,
   addContract,
   addVehicle,
   addTrust,
   addKey,
   addCa,
   addAudit,
+  addLists,
   addCompletion,
 ]
 

@@ -9,100 +9,95 @@ import type { CommandContext } from './parts.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
+/** Flag, query parameter, meaning. */
+const FILTERS = {
+  station: ['--station <id>', 'stationId', 'only of this station'],
+  active: ['--active', 'active', 'only what has not ended'],
+  profile: ['--profile <name>', 'profile', 'only of this profile'],
+  expires: ['--expires-before <time>', 'expiresBefore', 'only what ends before, e.g. 2026-12-31T00:00:00Z'],
+  state: ['--state <state>', 'state', 'only in this state'],
+  actor: ['--actor <name>', 'actor', 'only by this API key, or cli, system, station:ID'],
+  action: ['--action <name>', 'action', 'only this action, e.g. station.put or BootNotification'],
+  subject: ['--subject <text>', 'subject', 'only on this subject'],
+  text: ['--text <text>', 'text', 'only with this in the payload'],
+  direction: ['--direction <which>', 'direction', 'from-station or to-station'],
+} as const
+
 interface ListDescription {
-  readonly command: readonly [noun: string, verb: string]
-  readonly nounSummary: string
+  /** Noun and verb. */
+  readonly command: string
+  readonly noun: string
   readonly summary: string
   readonly path: string
-  /** Flag -> query parameter. */
-  readonly filters: readonly (readonly [flag: string, parameter: string, meaning: string])[]
-  /** Heading -> property of the item, dots go deeper. */
-  readonly columns: readonly (readonly [heading: string, property: string])[]
-  readonly empty: string
+  readonly filters: readonly (keyof typeof FILTERS)[]
+  /** Properties of an item, dots go deeper; `=HEADING` where the property's name says too little. */
+  readonly columns: string
+  /** Query parameter of the next page; `limit`: only the first one can be had; empty: always all. */
+  readonly pages: string
 }
 
+function list(command: string, texts: string, from: string, columns: string): ListDescription {
+  const [noun = '', summary = ''] = texts.split(' | ')
+  const [source = '', ...names] = from.split(' ')
+  const [path = '', pages = ''] = source.split('?')
+  const filters = names.map((name) => {
+    if (!isFilter(name)) throw new Error(`There is no filter ${name}.`)
+    return name
+  })
+  return { command, noun, summary, path, pages, filters, columns }
+}
+
+const isFilter = (name: string): name is keyof typeof FILTERS => name in FILTERS
+
 const LISTS: readonly ListDescription[] = [
-  {
-    command: ['session', 'list'],
-    nounSummary: 'charging sessions',
-    summary: 'charging sessions, newest first',
-    path: 'sessions',
-    filters: [
-      ['--station <id>', 'stationId', 'only this station'],
-      ['--active', 'active', 'only sessions that have not ended'],
-    ],
-    columns: [
-      ['STATION', 'stationId'],
-      ['TRANSACTION', 'transactionId'],
-      ['EVSE', 'evseId'],
-      ['STATE', 'chargingState'],
-      ['TOKEN', 'idToken.idToken'],
-      ['STARTED', 'startedAt'],
-      ['ENDED', 'endedAt'],
-      ['WH AT START', 'meterStartWh'],
-      ['WH NOW', 'meterLastWh'],
-    ],
-    empty: 'No sessions.',
-  },
-  {
-    command: ['certificate', 'list'],
-    nounSummary: 'certificates that this service issued',
-    summary: 'certificates and until when they are valid',
-    path: 'certificates',
-    filters: [
-      ['--station <id>', 'stationId', 'only those of this station'],
-      ['--profile <name>', 'profile', 'only of this profile'],
-      ['--expires-before <time>', 'expiresBefore', 'only those that end before, e.g. 2026-12-31T00:00:00Z'],
-    ],
-    columns: [
-      ['FINGERPRINT', 'fingerprint'],
-      ['STATION', 'stationId'],
-      ['PROFILE', 'profile'],
-      ['SUBJECT', 'subject'],
-      ['NOT AFTER', 'notAfter'],
-      ['REVOKED', 'revokedAt'],
-    ],
-    empty: 'No certificates.',
-  },
-  {
-    command: ['order', 'list'],
-    nounSummary: 'orders to stations and what became of them',
-    summary: 'orders, newest first',
-    path: 'orders',
-    filters: [
-      ['--station <id>', 'stationId', 'only to this station'],
-      ['--state <state>', 'state', 'sending, following, done or failed'],
-    ],
-    columns: [
-      ['ID', 'id'],
-      ['STATION', 'stationId'],
-      ['ACTION', 'action'],
-      ['STATE', 'state'],
-      ['OUTCOME', 'outcome'],
-      ['BY', 'actor'],
-      ['UPDATED', 'updatedAt'],
-    ],
-    empty: 'No orders.',
-  },
-  {
-    command: ['audit', 'list'],
-    nounSummary: 'who did what',
-    summary: 'the audit trail, oldest first',
-    path: 'audit',
-    filters: [
-      ['--actor <name>', 'actor', 'only by this API key, or cli, system, station:ID'],
-      ['--action <verb>', 'action', 'only this action, e.g. station.put'],
-      ['--subject <text>', 'subject', 'only on this subject'],
-    ],
-    columns: [
-      ['ID', 'id'],
-      ['TIME', 'at'],
-      ['ACTOR', 'actor'],
-      ['ACTION', 'action'],
-      ['SUBJECT', 'subject'],
-    ],
-    empty: 'Nothing was recorded.',
-  },
+  list(
+    'session list',
+    'charging sessions | charging sessions, newest first',
+    'sessions?after station active',
+    'stationId transactionId evseId chargingState=STATE idToken.idToken=TOKEN startedAt endedAt meterStartWh=WH_AT_START meterLastWh=WH_NOW',
+  ),
+  list(
+    'certificate list',
+    'certificates that this service issued | certificates and until when they are valid',
+    'certificates?after station profile expires',
+    'fingerprint stationId profile subject notAfter=NOT_AFTER revokedAt',
+  ),
+  list(
+    'issuance list',
+    'requests of stations for certificates | requests, newest first, and how far each got',
+    'signing-orders?limit station state',
+    'id stationId certificateType=TYPE state attempts detail updatedAt',
+  ),
+  list(
+    'order list',
+    'orders to stations and what became of them | orders, newest first',
+    'orders?after station state',
+    'id stationId action state outcome actor=BY updatedAt',
+  ),
+  list(
+    'trust drift',
+    'trusted authorities | where stations hold other roots than they should',
+    'trust/drift?limit station',
+    'stationId kind use subject certificate',
+  ),
+  list(
+    'key list',
+    'API keys | API keys, without their secrets',
+    'api-keys',
+    'id name role createdAt revokedAt',
+  ),
+  list(
+    'message list',
+    'what was said between stations and the service | OCPP messages, newest first',
+    'messages?before station action direction text',
+    'at stationId direction kind action errorCode=ERROR payload',
+  ),
+  list(
+    'audit list',
+    'who did what | the audit trail, oldest first',
+    'audit?after actor action subject',
+    'id at=TIME actor action subject',
+  ),
 ]
 
 export function addLists(program: Command, context: CommandContext): void {
@@ -110,23 +105,28 @@ export function addLists(program: Command, context: CommandContext): void {
 }
 
 function addList(program: Command, list: ListDescription, context: CommandContext): void {
-  const [noun, verb] = list.command
-  const command = program.command(noun).summary(list.nounSummary).command(verb).summary(list.summary)
-  for (const [flag, , meaning] of list.filters) command.option(flag, meaning)
+  const [noun = '', verb = ''] = list.command.split(' ')
+  const parent =
+    program.commands.find((one) => one.name() === noun) ?? program.command(noun).summary(list.noun)
+  const command = parent.command(verb).summary(list.summary)
+  for (const name of list.filters) command.option(FILTERS[name][0], FILTERS[name][2])
   addApiOptions(command)
     .option('--limit <number>', 'most entries to show', wholeNumber({ min: 1, max: 100_000 }), 1000)
     .addOption(jsonOption())
-    .addHelpText('after', `\nExample:\n  $ gridkeep ${noun} ${verb}`)
+    .addHelpText('after', `\nExample:\n  $ gridkeep ${list.command}`)
     .action(async (flags: ApiFlags & Row & { limit: number; json: boolean }) => {
       const client = createApiClient(flags, context.io)
-      const items = await readPages(client, list.path, queryOf(list, command, flags), flags.limit)
-      print(context.io, flags.json, { items }, () => (items.length === 0 ? list.empty : tableOf(list, items)))
+      const items = await readPages(client, list, queryOf(list, command, flags), flags.limit)
+      print(context.io, flags.json, { items }, () =>
+        items.length === 0 ? 'Nothing to show.' : tableOf(list, items),
+      )
     })
 }
 
 function queryOf(list: ListDescription, command: Command, flags: Row): Record<string, string> {
   const query: Record<string, string> = {}
-  for (const [flag, parameter] of list.filters) {
+  for (const filter of list.filters) {
+    const [flag, parameter] = FILTERS[filter]
     const name = command.options.find((option) => option.flags === flag)?.attributeName()
     const value = name === undefined ? undefined : flags[name]
     if (value !== undefined) query[parameter] = String(value)
@@ -134,40 +134,47 @@ function queryOf(list: ListDescription, command: Command, flags: Row): Record<st
   return query
 }
 
+/** The service keeps to the contract: every list of it has this shape, and `next` where it is paged. */
+interface Page {
+  readonly items: readonly Row[]
+  readonly next?: string | number | null
+}
+
 async function readPages(
   client: ApiClient,
-  path: string,
+  { path, pages }: ListDescription,
   query: Record<string, string>,
   limit: number,
 ): Promise<readonly Row[]> {
   const items: Row[] = []
   let next: string | number | null = null
   do {
-    const size = Math.min(1000, limit - items.length)
-    const page: string = String(
-      new URLSearchParams({ ...query, limit: String(size), ...(next !== null && { after: String(next) }) }),
-    )
-    // The service keeps to the contract: every list of it has this shape.
-    const answer = (await client.request('GET', `${path}?${page}`)) as {
-      items: Row[]
-      next: string | number | null
-    }
+    const page = new URLSearchParams(query)
+    if (pages !== '') page.set('limit', String(Math.min(1000, limit - items.length)))
+    if (next !== null) page.set(pages, String(next))
+    const answer = (await client.request('GET', `${path}?${page}`)) as Page
     items.push(...answer.items)
-    next = answer.next
+    next = answer.next ?? null
   } while (next !== null && items.length < limit)
-  return items
+  return items.slice(0, limit)
 }
 
-function tableOf(list: ListDescription, items: readonly Row[]): string {
+function tableOf({ columns }: ListDescription, items: readonly Row[]): string {
+  const parts = columns.split(' ').map((column) => column.split('='))
   return table(
-    list.columns.map(([heading]) => heading),
-    items.map((item) => list.columns.map(([, property]) => valueAt(item, property))),
+    parts.map(([property = '', heading]) => heading?.replaceAll('_', ' ') ?? headingOf(property)),
+    items.map((item) => parts.map(([property = '']) => valueAt(item, property))),
   )
+}
+
+/** `stationId` -> STATION, `updatedAt` -> UPDATED */
+function headingOf(property: string): string {
+  return property.replace(/(?<=.)(Id|At)$/, '').toUpperCase()
 }
 
 function valueAt(item: Row, property: string): unknown {
   let value: unknown = item
   for (const name of property.split('.'))
     value = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
-  return value
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value
 }

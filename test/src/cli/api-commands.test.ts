@@ -156,7 +156,7 @@ describe('lists', () => {
   test('show sessions, certificates, orders and the audit trail as tables', async () => {
     expect((await run('session list --active', { env })).out).toMatch(/CS-001 +tx-1 +1 +Charging +04A1B2C3/)
     expect((await run('certificate list --station CS-001', { env })).out).toMatch(/abab\w+ +CS-001 +station/)
-    expect((await run('order list', { env })).out).toBe('No orders.\n')
+    expect((await run('order list', { env })).out).toBe('Nothing to show.\n')
     expect(
       (await run('audit list --action site.put --limit 1', { env })).out.trim().split('\n'),
     ).toHaveLength(2)

@@ -39,6 +39,10 @@ const COMMANDS = [
   'trust add',
   'trust remove',
   'audit list',
+  'issuance list',
+  'trust drift',
+  'key list',
+  'message list',
 ]
 
 describe('help', () => {
