@@ -1,9 +1,9 @@
-/** Applies the retention policy: in small steps, a bounded number of them per turn. */
+/** Makes quarters of meter values, and applies the retention policy: in small steps, a bounded number of them per turn. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Clock } from './observe/clock.ts'
-import type { Prunable, RetentionStore, RollUpPlace } from './store/retention.ts'
+import type { Prunable, RetentionStore } from './store/retention.ts'
 
 const DAY_MS = 86_400_000
 /** Rows per transaction: a few milliseconds of the event loop. */
@@ -12,9 +12,12 @@ const BATCH = 500
 const MAX_BATCHES = 1_000
 /** The event loop and the disk belong to the stations in between. */
 const PAUSE_MS = 10
+/** What became too old may stay so much longer. */
+const PRUNING_MS = 3_600_000
 
 export interface RetentionPolicy {
   readonly meterDetailDays: number
+  readonly transactionEventsDays: number
   readonly meterValuesDays: number
   readonly stationEventsDays: number
   readonly messagesDays: number
@@ -37,8 +40,7 @@ export class RetentionLoop {
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
   #isStopped = false
-  /** A turn that was full goes on here. */
-  #place: RollUpPlace | undefined
+  #nextPruningMs = Number.NEGATIVE_INFINITY
 
   constructor(options: RetentionLoopOptions) {
     this.#options = options
@@ -71,25 +73,29 @@ export class RetentionLoop {
   }
 
   async #work(): Promise<void> {
-    const { meterDetailDays, meterValuesDays, stationEventsDays, messagesDays } = this.#options.policy
-    const events = await this.#prune('station-events', stationEventsDays)
-    const messages = await this.#prune('station-messages', messagesDays)
-    // What is not kept at all passes through quarters, too: there is one way out of the table.
-    const values = await this.#rollUp(Math.min(meterDetailDays, meterValuesDays))
-    const quarters = await this.#prune('meter-quarters', meterValuesDays)
-    if (events + messages + values + quarters > 0)
-      this.#options.log.info({ events, messages, values, quarters }, 'Old records were rolled up or removed')
+    const { policy, log } = this.#options
+    // Nothing goes before it is in quarters: there is one way out of the table.
+    const values = await this.#rollUp()
+    if (this.#options.clock.now() < this.#nextPruningMs) return
+    this.#nextPruningMs = this.#options.clock.now() + PRUNING_MS
+    const removed = {
+      details: await this.#prune('meter-details', Math.min(policy.meterDetailDays, policy.meterValuesDays)),
+      transactionEvents: await this.#prune('transaction-events', policy.transactionEventsDays),
+      quarters: await this.#prune('meter-quarters', policy.meterValuesDays),
+      events: await this.#prune('station-events', policy.stationEventsDays),
+      messages: await this.#prune('station-messages', policy.messagesDays),
+    }
+    if (Object.values(removed).some((count) => count > 0))
+      log.info({ values, ...removed }, 'Old records were removed')
   }
 
-  async #rollUp(days: number): Promise<number> {
+  async #rollUp(): Promise<number> {
     const { store, batch = BATCH } = this.#options
-    const before = this.#before(days)
     let total = 0
     await this.#inSteps(async () => {
-      const { values, next } = await store.rollUp(before, batch, this.#place)
-      total += values
-      this.#place = next ?? undefined
-      return next !== null
+      const count = await store.rollUp(batch)
+      total += count
+      return count === batch
     })
     return total
   }

@@ -13,29 +13,25 @@ export interface MeterQuarter {
   readonly samples: number
 }
 
-/** The EVSE whose values are looked at next. */
-export interface RollUpPlace {
-  readonly stationNo: number
-  readonly evseId: number
-}
-
-export interface RollUpStep {
-  /** Meter values that became part of quarters, and are gone. */
-  readonly values: number
-  /** Where the next step goes on; null where every EVSE has been looked at. */
-  readonly next: RollUpPlace | null
-}
-
-export type Prunable = 'meter-quarters' | 'station-events' | 'station-messages'
+/**
+ * `meter-details`: meter values as stations sent them; those that are not in quarters yet stay. `transaction-events`:
+ * what is left of events without their values.
+ */
+export type Prunable =
+  | 'meter-details'
+  | 'transaction-events'
+  | 'meter-quarters'
+  | 'station-events'
+  | 'station-messages'
 
 export interface RetentionStore {
   /** Removes at most `limit` of what is older than `before`, oldest first; tells how many went. */
   prune(what: Prunable, before: string, limit: number): Promise<number>
   /**
-   * Turns at most `limit` meter values older than `before` into quarters and removes them, in one transaction:
-   * a crash leaves them as they were or as quarters, never both and never neither.
+   * Adds the next `limit` readings, in the order of their arrival, to quarters, in one transaction: a crash leaves
+   * each in them once or not yet. Returns how many there were; fewer than `limit` at the end.
    */
-  rollUp(before: string, limit: number, from?: RollUpPlace): Promise<RollUpStep>
+  rollUp(limit: number): Promise<number>
   /** Oldest first. */
   quarters(query: {
     stationId: string

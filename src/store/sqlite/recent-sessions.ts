@@ -5,6 +5,10 @@ export interface KnownSession {
   readonly stationNo: number
   readonly no: number
   readonly state: SessionState
+  /** Where the chain of its readings begins. */
+  readonly lastReadingNo: number
+  /** Of its events, once they had to be looked up: where some are missing. */
+  seqNos: Set<number> | undefined
   readonly updatedAt: string
 }
 

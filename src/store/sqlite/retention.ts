@@ -1,55 +1,46 @@
-import type { MeterValueType } from '../../ocpp/v201/messages.generated.ts'
 import { foldQuarters, type QuarterPart, type RegisterReading } from '../quarter-fold.ts'
-import type { MeterQuarter, Prunable, RetentionStore, RollUpPlace } from '../retention.ts'
+import type { MeterQuarter, Prunable, RetentionStore } from '../retention.ts'
 import type { Database, Row } from './database.ts'
-import { int, intOrNull, json, pageSize, where } from './rows.ts'
+import { type Value, valuesIn } from './readings.ts'
+import { int, intOrNull, pageSize, where } from './rows.ts'
 import type { StationNumbers } from './station-numbers.ts'
 
-/** EVSEs that one step looks at: most have nothing old, and a fleet has many. */
-const MAX_EVSES = 200
+type PrunableTable = Exclude<Prunable, 'meter-details' | 'transaction-events'>
 
-const PRUNE: Readonly<Record<Prunable, { readonly sql: string; toColumn(before: string): number | string }>> =
-  {
-    'meter-quarters': {
-      sql: `DELETE FROM meter_quarters WHERE (station_no, start_ms, evse_id) IN
+const PRUNE: Readonly<
+  Record<PrunableTable, { readonly sql: string; toColumn(before: string): number | string }>
+> = {
+  'meter-quarters': {
+    sql: `DELETE FROM meter_quarters WHERE (station_no, start_ms, evse_id) IN
               (SELECT station_no, start_ms, evse_id FROM meter_quarters WHERE start_ms < ? ORDER BY start_ms LIMIT ?)`,
-      toColumn: (before) => Date.parse(before),
-    },
-    'station-events': {
-      // The newest stays: ids count on from it, and readers remember the id up to which they have read.
-      sql: `DELETE FROM station_events WHERE id IN
+    toColumn: (before) => Date.parse(before),
+  },
+  'station-events': {
+    // The newest stays: ids count on from it, and readers remember the id up to which they have read.
+    sql: `DELETE FROM station_events WHERE id IN
               (SELECT id FROM station_events WHERE received_at < ? AND id < (SELECT max(id) FROM station_events)
                ORDER BY received_at LIMIT ?)`,
-      toColumn: (before) => before,
-    },
-    'station-messages': {
-      sql: `DELETE FROM station_messages WHERE id IN
+    toColumn: (before) => before,
+  },
+  'station-messages': {
+    sql: `DELETE FROM station_messages WHERE id IN
               (SELECT id FROM station_messages WHERE at_ms < ? AND id < (SELECT max(id) FROM station_messages)
                ORDER BY at_ms LIMIT ?)`,
-      toColumn: (before) => Date.parse(before),
-    },
-  }
+    toColumn: (before) => Date.parse(before),
+  },
+}
 
 export function createRetentionStore(db: Database, numbers: StationNumbers): RetentionStore {
   return {
     prune: (what, before, limit) =>
       db.write(() => {
+        if (what === 'meter-details') return stripDetails(db, Date.parse(before), pageSize(limit))
+        if (what === 'transaction-events') return removeEvents(db, Date.parse(before), pageSize(limit))
         const { sql, toColumn } = PRUNE[what]
         return db.run(sql, toColumn(before), pageSize(limit)).changes
       }),
 
-    rollUp: (before, limit, from) =>
-      db.write(() => {
-        const beforeMs = Date.parse(before)
-        let left = pageSize(limit)
-        let place = from === undefined ? placeFrom(db, 0, 0) : placeFrom(db, from.stationNo, from.evseId)
-        for (let seen = 0; place !== null && left > 0 && seen < MAX_EVSES; seen++) {
-          left -= rollUpEvse(db, place, beforeMs, left)
-          // Where the step is full this EVSE may have more.
-          if (left > 0) place = placeFrom(db, place.stationNo, place.evseId + 1)
-        }
-        return { values: pageSize(limit) - left, next: place }
-      }),
+    rollUp: (limit) => db.write(() => rollUp(db, pageSize(limit))),
 
     quarters: async (query) => {
       const { clause, args } = where([
@@ -69,55 +60,86 @@ export function createRetentionStore(db: Database, numbers: StationNumbers): Ret
   }
 }
 
-/** The first EVSE with meter values that is not before this one: two seeks in the key. */
-function placeFrom(db: Database, stationNo: number, evseId: number): RollUpPlace | null {
-  const columns = 'SELECT station_no, evse_id FROM meter_values WHERE'
-  const row =
-    db.get(
-      `${columns} station_no = ? AND evse_id >= ? ORDER BY station_no, evse_id LIMIT 1`,
-      stationNo,
-      evseId,
-    ) ?? db.get(`${columns} station_no > ? ORDER BY station_no, evse_id LIMIT 1`, stationNo)
-  return row === undefined ? null : { stationNo: int(row, 'station_no'), evseId: int(row, 'evse_id') }
+interface Marks {
+  readonly foldedNo: number
+  readonly strippedNo: number
 }
 
-const OF_EVSE = 'station_no = ? AND evse_id = ?'
+function marks(db: Database): Marks {
+  const row = db.get('SELECT folded_no, stripped_no FROM reading_marks')
+  return row === undefined
+    ? { foldedNo: 0, strippedNo: 0 }
+    : { foldedNo: int(row, 'folded_no'), strippedNo: int(row, 'stripped_no') }
+}
 
-/** Inside `Database.write`. Returns how many values became part of quarters. */
-function rollUpEvse(
-  db: Database,
-  { stationNo, evseId }: RollUpPlace,
-  beforeMs: number,
-  limit: number,
-): number {
+/** Inside `Database.write`. Returns how many readings were looked at. */
+function rollUp(db: Database, limit: number): number {
   const rows = db.all(
-    `SELECT at_ms, session_no, seq_no, ordinal, value FROM meter_values WHERE ${OF_EVSE} AND at_ms < ?
-     ORDER BY at_ms, session_no, seq_no, ordinal LIMIT ?`,
-    stationNo,
-    evseId,
-    beforeMs,
+    'SELECT no, station_no, evse_id, meter_values FROM readings WHERE no > ? ORDER BY no LIMIT ?',
+    marks(db).foldedNo,
     limit,
   )
   const last = rows.at(-1)
   if (last === undefined) return 0
-  const values = rows.map((row) => ({
-    atMs: int(row, 'at_ms'),
-    value: json<MeterValueType>(row, 'value'),
-  }))
-  for (const part of foldQuarters(values, lastRegister(db, stationNo, evseId)))
-    addPart(db, { stationNo, evseId }, part)
+  for (const { place, values } of byEvse(rows).values()) {
+    values.sort((one, other) => one.atMs - other.atMs)
+    for (const part of foldQuarters(values, lastRegister(db, place))) addPart(db, place, part)
+  }
+  db.run('UPDATE reading_marks SET folded_no = ?', int(last, 'no'))
+  return rows.length
+}
+
+interface Place {
+  readonly stationNo: number
+  readonly evseId: number
+}
+
+function byEvse(rows: readonly Row[]): Map<string, { readonly place: Place; readonly values: Value[] }> {
+  const found = new Map<string, { readonly place: Place; readonly values: Value[] }>()
+  for (const row of rows) {
+    const place = { stationNo: int(row, 'station_no'), evseId: int(row, 'evse_id') }
+    const key = `${place.stationNo}/${place.evseId}`
+    const entry = found.get(key) ?? { place, values: [] }
+    found.set(key, entry)
+    entry.values.push(...valuesIn(row).filter(({ atMs }) => Number.isFinite(atMs)))
+  }
+  return found
+}
+
+/** Of readings that are in quarters, the next ones, up to the first that is not old enough. */
+function stripDetails(db: Database, beforeMs: number, limit: number): number {
+  const { foldedNo, strippedNo } = marks(db)
+  const rows = db.all(
+    'SELECT no, received_ms FROM readings WHERE no > ? AND no <= ? ORDER BY no LIMIT ?',
+    strippedNo,
+    foldedNo,
+    limit,
+  )
+  const young = rows.findIndex((row) => int(row, 'received_ms') >= beforeMs)
+  const old = young < 0 ? rows : rows.slice(0, young)
+  const last = old.at(-1)
+  if (last === undefined) return 0
+  const no = int(last, 'no')
+  db.run('DELETE FROM readings WHERE no > ? AND no <= ? AND session_no = 0', strippedNo, no)
+  db.run('UPDATE readings SET meter_values = NULL WHERE no > ? AND no <= ?', strippedNo, no)
+  db.run('UPDATE reading_marks SET stripped_no = ?', no)
+  return old.length
+}
+
+/** Only those whose details have gone: they are the first in the table. */
+function removeEvents(db: Database, beforeMs: number, limit: number): number {
   return db.run(
-    `DELETE FROM meter_values WHERE ${OF_EVSE} AND (at_ms, session_no, seq_no, ordinal) <= (?, ?, ?, ?)`,
-    stationNo,
-    evseId,
-    int(last, 'at_ms'),
-    int(last, 'session_no'),
-    int(last, 'seq_no'),
-    int(last, 'ordinal'),
+    `DELETE FROM readings WHERE no IN
+       (SELECT no FROM readings WHERE no <= ? AND received_ms < ? ORDER BY no LIMIT ?)`,
+    marks(db).strippedNo,
+    beforeMs,
+    limit,
   ).changes
 }
 
-function lastRegister(db: Database, stationNo: number, evseId: number): RegisterReading | undefined {
+const OF_EVSE = 'station_no = ? AND evse_id = ?'
+
+function lastRegister(db: Database, { stationNo, evseId }: Place): RegisterReading | undefined {
   const row = db.get(
     `SELECT register_at_ms, register_wh FROM meter_quarters WHERE ${OF_EVSE} AND register_at_ms IS NOT NULL
      ORDER BY start_ms DESC LIMIT 1`,
@@ -127,7 +149,7 @@ function lastRegister(db: Database, stationNo: number, evseId: number): Register
   return row && { atMs: int(row, 'register_at_ms'), wh: int(row, 'register_wh') }
 }
 
-function addPart(db: Database, { stationNo, evseId }: RollUpPlace, part: QuarterPart): void {
+function addPart(db: Database, { stationNo, evseId }: Place, part: QuarterPart): void {
   db.run(
     `INSERT INTO meter_quarters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (station_no, start_ms, evse_id) DO UPDATE SET

@@ -200,7 +200,7 @@ async function fillSession(store: Store): Promise<void> {
     ],
     AT,
   )
-  await store.retention.rollUp('2021-01-01T00:00:00Z', 10)
+  await store.retention.rollUp(10)
   await store.sessions.recordMeterValues(
     'CS-001',
     1,

@@ -121,6 +121,11 @@ describe('meter values of a session', () => {
         [1, 3],
       ])
       expect(await found({ transactionId: 'empty' })).toEqual([])
+      expect(await found({})).toEqual([
+        [1, 1],
+        [1, 2],
+        [1, 3],
+      ])
     } finally {
       rmSync(directory, { recursive: true })
     }

@@ -6,7 +6,6 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { SampledValueType } from '../../../src/ocpp/v201/messages.generated.ts'
 import type { Store } from '../../../src/store/ports.ts'
 import { foldQuarters, type RegisterReading } from '../../../src/store/quarter-fold.ts'
-import type { RollUpPlace } from '../../../src/store/retention.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
 
 const START_MS = Date.parse('2026-03-01T08:00:00Z')
@@ -31,15 +30,11 @@ async function report(
 
 const register = (value: number): SampledValueType => ({ value })
 
+/** Makes quarters of everything, and removes details older than `before`; returns how many of these there were. */
 async function rollUpAll(before: string, limit = 1000): Promise<number> {
-  let place: RollUpPlace | undefined
-  let total = 0
-  for (let steps = 0; steps < 1000; steps++) {
-    const { values, next } = await store.retention.rollUp(before, limit, place)
-    total += values
-    if (next === null) return total
-    place = next
-  }
+  for (let steps = 0; steps < 1000; steps++)
+    if ((await store.retention.rollUp(limit)) < limit)
+      return store.retention.prune('meter-details', before, 1000)
   throw new Error('rolling up does not end')
 }
 
@@ -71,18 +66,16 @@ describe('meter values that are older than they are kept in detail', () => {
   })
 
   test('go, and newer ones stay, on every EVSE of every station', async () => {
-    for (const stationId of ['S', 'T'])
-      for (const evseId of [0, 2]) {
-        await report(0, [register(10)], { stationId, evseId })
-        await report(60, [register(20)], { stationId, evseId })
-      }
+    for (const minutes of [0, 60])
+      for (const stationId of ['S', 'T'])
+        for (const evseId of [0, 2]) await report(minutes, [register(minutes)], { stationId, evseId })
     expect(await rollUpAll(iso(60))).toBe(4)
     for (const stationId of ['S', 'T']) {
       expect((await details(stationId)).map(({ evseId, at }) => [evseId, at])).toEqual([
         [0, iso(60)],
         [2, iso(60)],
       ])
-      expect((await quarters(stationId)).map(({ evseId }) => evseId)).toEqual([0, 2])
+      expect(new Set((await quarters(stationId)).map(({ evseId }) => evseId))).toEqual(new Set([0, 2]))
     }
   })
 
@@ -98,7 +91,8 @@ describe('meter values that are older than they are kept in detail', () => {
       for (let minute = 0; minute < 60; minute += 4) await report(minute, [register(minute * 100)])
       for (let round = 0; round < 8; round++) {
         const before = await details()
-        await store.retention.rollUp(LATER, 2)
+        await store.retention.rollUp(2)
+        await store.retention.prune('meter-details', LATER, 2)
         await store.close()
         store = createSqliteStore(path)
         const samples = (await quarters()).reduce((sum, one) => sum + one.samples, 0)
@@ -219,6 +213,57 @@ describe('quarters folded from readings', () => {
     expect(parts.filter(({ energyWh }) => (energyWh ?? 0) > 0)).toMatchObject([
       { startMs: atMs - 900_000, energyWh: 100 },
     ])
+  })
+})
+
+describe('transaction events', () => {
+  const event = (seqNo: number, minutes: number) =>
+    store.sessions.record(
+      'S',
+      {
+        eventType: 'Updated',
+        seqNo,
+        timestamp: iso(minutes),
+        triggerReason: 'MeterValuePeriodic',
+        transactionInfo: { transactionId: 'tx' },
+        evse: { id: 1 },
+        meterValue: [{ timestamp: iso(minutes), sampledValue: [register(minutes)] }],
+      },
+      iso(minutes),
+    )
+  const seqNos = async () => (await store.sessions.events('S', 'tx')).map(({ seqNo }) => seqNo)
+
+  test('go when they are old, but never before their values are in quarters', async () => {
+    for (const seqNo of [0, 1, 2]) await event(seqNo, seqNo * 10)
+    expect(await store.retention.prune('transaction-events', LATER, 100)).toBe(0)
+    await rollUpAll(iso(15))
+    expect(await store.retention.prune('transaction-events', LATER, 100)).toBe(2)
+    expect(await seqNos()).toEqual([2])
+    expect(await store.sessions.get('S', 'tx')).toMatchObject({ lastSeqNo: 2, missingSeqNos: 0 })
+  })
+
+  test('that come after others have gone begin no chain that leads to somebody else’s', async () => {
+    await event(0, 0)
+    await rollUpAll(LATER)
+    expect(await store.retention.prune('transaction-events', LATER, 100)).toBe(1)
+    await report(20, [register(5)], { stationId: 'T', evseId: 1 })
+    await event(1, 30)
+    expect(await seqNos()).toEqual([1])
+  })
+
+  test('are recognised when they come again, also where others are still missing', async () => {
+    await event(0, 0)
+    await event(4, 40)
+    await event(2, 20)
+    const again = async (seqNo: number) => (await event(seqNo, 60)).repeated
+    expect([await again(2), await again(4), await again(3), await again(3), await again(1)]).toEqual([
+      true,
+      true,
+      false,
+      true,
+      false,
+    ])
+    expect(await seqNos()).toEqual([0, 1, 2, 3, 4])
   })
 })
 
