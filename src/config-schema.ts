@@ -130,7 +130,7 @@ export const configSchema = {
             rsaCertFile: {
               type: ['string', 'null'],
               default: null,
-              description: 'A second chain with an RSA key, for stations without ECDSA.',
+              description: 'A chain with an RSA key, for stations without ECDSA. Without it, and without certFile, the own CA issues one too.',
             },
             rsaKeyFile: {
               type: ['string', 'null'],

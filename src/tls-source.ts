@@ -40,18 +40,19 @@ export function createTlsSource(
         certificates.authorities.generations(line).map(({ certificate }) => certificate.toPem()),
       )
       const { certFile, keyFile, rsaCertFile, rsaKeyFile, formerPort, formerNames } = config.ocpp.wss
-      const primary =
+      const identities =
         certFile === null
-          ? await ownIdentity(config, certificates, await chains.current())
-          : await fromFiles(certFile, keyFile, 'ocpp.wss.certFile')
-      const second =
-        rsaCertFile === null ? [] : [await fromFiles(rsaCertFile, rsaKeyFile, 'ocpp.wss.rsaCertFile')]
+          ? await ownIdentities(config, certificates, await chains.current())
+          : [await fromFiles(certFile, keyFile, 'ocpp.wss.certFile')]
+      const rsa =
+        rsaCertFile === null ? undefined : await fromFiles(rsaCertFile, rsaKeyFile, 'ocpp.wss.rsaCertFile')
       const hasFormer = certFile === null && (formerPort !== null || formerNames.length > 0)
       const former = hasFormer
-        ? { names: formerNames, identities: [await ownIdentity(config, certificates, await chains.former())] }
+        ? { names: formerNames, identities: await ownIdentities(config, certificates, await chains.former()) }
         : undefined
       return {
-        identities: [primary, ...second],
+        // The operator's own RSA chain takes the place of ours.
+        identities: rsa === undefined ? identities : [...identities.slice(0, 1), rsa],
         clientAuthoritiesPem,
         ...(former === undefined ? {} : { former }),
       }
@@ -59,16 +60,21 @@ export function createTlsSource(
   }
 }
 
-async function ownIdentity(
+/** One for the ECDSA suites and one for the RSA suites: a station may know only the latter (A00.FR.318). */
+async function ownIdentities(
   config: Config,
   certificates: CertificateService,
   chain: PinnedChain | undefined,
-): Promise<TlsIdentity> {
+): Promise<TlsIdentity[]> {
   const dialled = [...new Set([...config.pki.serverNames, ...config.ocpp.wss.formerNames])]
   const names = dialled.filter((name) => isIP(name) === 0)
   const addresses = dialled.filter((name) => isIP(name) !== 0).map(addressBytes)
-  const identity = await certificates.serverIdentity(names, addresses, chain)
-  return { certificateChainPem: identity.chainPem, privateKeyPem: identity.keyPem }
+  const identities = []
+  for (const algorithm of ['ecdsa', 'rsa'] as const) {
+    const identity = await certificates.serverIdentity(names, addresses, chain, algorithm)
+    identities.push({ certificateChainPem: identity.chainPem, privateKeyPem: identity.keyPem })
+  }
+  return identities
 }
 
 async function fromFiles(certFile: string, keyFile: string | null, setting: string): Promise<TlsIdentity> {

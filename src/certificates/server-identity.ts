@@ -30,11 +30,17 @@ export interface ServerIdentityOptions {
   readonly addresses: readonly Uint8Array[]
   /** The authority to be shown, and what follows its chain: during a rollover, the new root as the old one signed it. */
   readonly chain?: { readonly authorityId: string; readonly bridges: readonly string[] }
+  readonly algorithm: ServerAlgorithm
 }
+
+/** Stations may know the ECDSA suites of A00.FR.318, the RSA ones, or both. */
+export type ServerAlgorithm = 'ecdsa' | 'rsa'
+
+const KEYS = { ecdsa: 'P-256', rsa: 'rsa-3072' } as const
 
 /** The certificate that our TLS listener presents: the newest one that covers the names, or a fresh one. */
 export async function serverIdentity(options: ServerIdentityOptions): Promise<ServerIdentity> {
-  const profile = certificateProfile('csms-server-ecdsa')
+  const profile = certificateProfile(`csms-server-${options.algorithm}`)
   const known = await options.store.certificates.list({ profile: profile.id, limit: 1000 })
   const usable = known
     .filter((record) => record.revokedAt === null && record.keyName !== null)
@@ -52,16 +58,16 @@ export async function serverIdentity(options: ServerIdentityOptions): Promise<Se
 }
 
 async function issueIdentity(options: ServerIdentityOptions): Promise<ServerIdentity> {
-  const { store, keys, clock, issuance, authorities, organisation, names, addresses } = options
+  const { store, keys, clock, issuance, authorities, organisation, names, addresses, algorithm } = options
   const pinned = options.chain && authorities.get(options.chain.authorityId)
   const authority = pinned ? withKey(pinned) : authorities.signing(LINE)
   const commonName = names[0]
   if (commonName === undefined) throw new Error('pki.serverNames is empty: name the host that stations dial')
   const keyName = `tls/csms-server/${options.newId()}`
-  const signer = await keys.create(keyName, 'P-256')
+  const signer = await keys.create(keyName, KEYS[algorithm])
   const certificate = await issuance.issue({
     authority,
-    profile: certificateProfile('csms-server-ecdsa'),
+    profile: certificateProfile(`csms-server-${algorithm}`),
     subject: { commonName, organization: organisation },
     altNames: { dns: names, ip: addresses },
     publicKey: signer.publicKeySpki,

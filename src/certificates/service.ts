@@ -13,7 +13,7 @@ import { AuthorityOperations } from './operations.ts'
 import { OrderIssuing } from './order-issuing.ts'
 import type { StationCertificates } from './ports.ts'
 import { release, revoke } from './revoking.ts'
-import { type ServerIdentity, serverIdentity } from './server-identity.ts'
+import { type ServerAlgorithm, type ServerIdentity, serverIdentity } from './server-identity.ts'
 import { SigningOrders } from './signing-orders.ts'
 import { verifyStationCertificate } from './station-identity.ts'
 
@@ -52,6 +52,7 @@ export interface CertificateService extends StationCertificates {
     names: readonly string[],
     addresses: readonly Uint8Array[],
     chain?: { readonly authorityId: string; readonly bridges: readonly string[] },
+    algorithm?: ServerAlgorithm,
   ): Promise<ServerIdentity>
   /** `certificateHold` can be released again; every other reason is for good. */
   revoke(
@@ -122,8 +123,16 @@ export async function createCertificateService(
     certificateStatus: (data) => ocsp.forStation(data),
     verifyStationCertificate: (station, chainDer) =>
       verifyStationCertificate({ ...options, authorities }, station, chainDer),
-    serverIdentity: (names, addresses, chain) =>
-      serverIdentity({ ...options, authorities, issuance, names, addresses, ...(chain && { chain }) }),
+    serverIdentity: (names, addresses, chain, algorithm = 'ecdsa') =>
+      serverIdentity({
+        ...options,
+        authorities,
+        issuance,
+        names,
+        addresses,
+        algorithm,
+        ...(chain && { chain }),
+      }),
     revoke: (fingerprint, reason, how) => revoke(revoking, fingerprint, reason, how),
     release: (fingerprint) => release(revoking, fingerprint),
     upkeep,
