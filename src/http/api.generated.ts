@@ -942,6 +942,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/vehicles/{pcid}/lookups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pcid: components["schemas"]["Pcid"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look a car's certificate up in the pools of providers
+         * @description Its maker's sub-CAs are trusted from now on where they lead to an OEM root that is trusted already. Happens by
+         *     itself when a contract is created.
+         */
+        post: operations["createVehicleLookup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/trusted-certificates": {
         parameters: {
             query?: never;
@@ -980,6 +1003,65 @@ export interface paths {
         post?: never;
         /** Trust it no longer */
         delete: operations["deleteTrustedCertificate"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/trust-proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Roots that the pools of providers list, and what was decided about them */
+        get: operations["listTrustProposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/trust-proposals/{usage}/{fingerprint}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                usage: components["schemas"]["TrustUsage"];
+                /** @description SHA-256 over the DER, lower-case hex. */
+                fingerprint: components["parameters"]["Fingerprint"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Accept or reject a proposed root
+         * @description Accepted, it is trusted at once. Rejected, it is trusted no longer and not proposed again.
+         */
+        put: operations["putTrustDecision"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/provider-imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the latest import from each provider's root pool found */
+        get: operations["listProviderImports"];
+        put?: never;
+        /** Read the root pools of all providers now */
+        post: operations["createProviderImport"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2003,6 +2085,40 @@ export interface components {
             isRoot: boolean;
             notAfter: string;
             createdAt: string;
+        };
+        /**
+         * @description `open`: nobody has decided; `accepted`: trusted; `rejected`: not to be proposed again; `withdrawn`: the pool
+         *     lists it no longer.
+         * @enum {string}
+         */
+        ProposalState: "open" | "accepted" | "rejected" | "withdrawn";
+        TrustProposal: {
+            fingerprint: string;
+            usage: components["schemas"]["TrustUsage"];
+            subject: string;
+            isRoot: boolean;
+            notAfter: string;
+            createdAt: string;
+            /** @description The provider whose pool lists it. */
+            provider: string;
+            state: components["schemas"]["ProposalState"];
+            /** @description When the pool listed it last. */
+            seenAt: string;
+            decidedAt: string | null;
+        };
+        ProviderImport: {
+            provider: string;
+            usage: components["schemas"]["TrustUsage"];
+            at: string;
+            listed: number;
+            /** @description Proposed or, by policy, trusted. */
+            added: number;
+            /** @description Listed before and no longer. */
+            withdrawn: number;
+            /** @description What was listed and can vouch for nobody, with the reason. */
+            refused: string[];
+            /** @description Why there is no list; null where there is one. */
+            failure: string | null;
         };
         /** @description An OCPP 2.0.1 payload; checked against the schema of its message. */
         OcppPayload: {
@@ -4859,6 +4975,32 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    createVehicleLookup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pcid: components["schemas"]["Pcid"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Found, and what of it was new. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        provider: string;
+                        items: components["schemas"]["TrustedCertificate"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     listTrustedCertificates: {
         parameters: {
             query?: never;
@@ -4937,6 +5079,114 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listTrustProposals: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["ProposalState"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The proposals, by usage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["TrustProposal"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putTrustDecision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                usage: components["schemas"]["TrustUsage"];
+                /** @description SHA-256 over the DER, lower-case hex. */
+                fingerprint: components["parameters"]["Fingerprint"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "decision": "accepted"
+                 *     }
+                 */
+                "application/json": {
+                    /** @enum {string} */
+                    decision: "accepted" | "rejected";
+                };
+            };
+        };
+        responses: {
+            /** @description Decided. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustProposal"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listProviderImports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One per provider and usage since the start of the service. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["ProviderImport"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createProviderImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["ProviderImport"][];
+                    };
+                };
             };
             default: components["responses"]["Problem"];
         };

@@ -19,6 +19,7 @@ import { signInOperations } from './resources/sign-in.ts'
 import { siteOperations } from './resources/sites.ts'
 import { stationOperations } from './resources/stations.ts'
 import { tokenOperations } from './resources/tokens.ts'
+import { trustProposalOperations } from './resources/trust-proposals.ts'
 import { vehicleOperations } from './resources/vehicles.ts'
 import type { ApiServices } from './services.ts'
 
@@ -42,6 +43,7 @@ export function createOperations(
     ...authorityOperations(services),
     ...contractOperations(services),
     ...vehicleOperations(services),
+    ...trustProposalOperations(services),
     ...siteOperations(services),
     ...limitOperations(services),
     ...energyOperations(services),

@@ -20,6 +20,7 @@ const PROBLEMS = {
   'contract.unknown': [404, 'No such contract'],
   'vehicle.unknown': [404, 'No such vehicle'],
   'trusted-certificate.unknown': [404, 'No such trusted certificate'],
+  'trust-proposal.unknown': [404, 'No such proposal'],
   'certificate.unknown': [404, 'No such certificate'],
   'authority.unknown': [404, 'No such authority'],
   'trust.unknown': [404, 'No such anchor or policy'],

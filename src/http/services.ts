@@ -195,6 +195,28 @@ export interface ContractAdministration {
     | { readonly ok: false; readonly message: string }
   >
   distrust(usage: TrustUsage, fingerprint: string): Promise<boolean>
+  /** On what a provider's pool lists. False where the pool lists it no longer. */
+  decide(usage: TrustUsage, fingerprint: string, to: 'accepted' | 'rejected'): Promise<boolean>
+  importRoots(): Promise<readonly ProviderImport[]>
+  importReports(): readonly ProviderImport[]
+  lookUpVehicle(
+    pcid: string,
+  ): Promise<
+    | { readonly ok: true; readonly provider: string; readonly added: readonly TrustedCertificate[] }
+    | { readonly ok: false; readonly code: 'unknown' | 'not-trusted'; readonly message: string }
+  >
+}
+
+/** What an import from a provider's root pool found. */
+export interface ProviderImport {
+  readonly provider: string
+  readonly usage: TrustUsage
+  readonly at: string
+  readonly listed: number
+  readonly added: number
+  readonly withdrawn: number
+  readonly refused: readonly string[]
+  readonly failure: string | null
 }
 
 /** Acts on stations, each followed from the call to its outcome. */

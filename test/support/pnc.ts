@@ -9,6 +9,7 @@ import {
   type ContractServiceOptions,
   createContractService,
 } from '../../src/certificates/contracts/service.ts'
+import type { RootPool } from '../../src/certificates/providers/ports.ts'
 import {
   type CertificateService,
   type CertificateServiceOptions,
@@ -66,6 +67,18 @@ export function createOem(protocol: Protocol, name = 'OEM', addresses?: IssuerAd
   const sub2 = createSub(sub1, protocol, 'oem-sub2', `${name} Sub2`, addresses)
   const pem = [root, sub1, sub2].map(({ certificate }) => certificate.toPem()).join('')
   return { root, subs: [sub2, sub1], pem }
+}
+
+/** The pools of a provider: one maker's root with something that is none, and the certificate of one car. */
+export function createPool(pcid: string): RootPool & { readonly maker: Oem } {
+  const maker = createOem('15118-2', 'Pooled')
+  const subs = maker.subs.map(({ certificate }) => certificate.der)
+  const leaf = issue(maker.subs[0], '15118-2', 'oem-provisioning', pcid).certificate.der
+  return {
+    maker,
+    roots: async (usage) => (usage === 'OEM' ? [maker.root.certificate.der, leaf] : []),
+    provisioningCertificate: async (asked) => (asked === pcid ? [leaf, ...subs] : undefined),
+  }
 }
 
 export function toMessage({ action, iso15118SchemaVersion, exiRequest }: EvRequest) {

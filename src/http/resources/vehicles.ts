@@ -98,6 +98,6 @@ function toBody(vehicle: VehicleRecord): components['schemas']['Vehicle'] {
   return pick(vehicle, ['pcid', 'state', 'description', 'createdAt', 'updatedAt'])
 }
 
-function toTrustedBody(certificate: TrustedCertificate): components['schemas']['TrustedCertificate'] {
+export function toTrustedBody(certificate: TrustedCertificate): components['schemas']['TrustedCertificate'] {
   return pick(certificate, ['fingerprint', 'usage', 'subject', 'isRoot', 'notAfter', 'createdAt'])
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { contractAdministration } from '../../../src/certificates/contracts/administration.ts'
 import { createRoot, createSub, issue } from '../../pki/contract/hierarchy.ts'
-import { createOem, type PncWorld, startPnc } from '../../support/pnc.ts'
+import { createOem, createPool, type PncWorld, startPnc } from '../../support/pnc.ts'
 import { createTestApi, type TestApi } from '../http/harness.ts'
 import { run } from './harness.ts'
 
@@ -15,7 +15,10 @@ let world: PncWorld
 let api: TestApi
 let env: Record<string, string>
 beforeAll(async () => {
-  world = await startPnc({ oemTrusted: false })
+  world = await startPnc({
+    oemTrusted: false,
+    pools: [{ name: 'hosted', pool: createPool(PCID), roots: 'propose' }],
+  })
   api = await createTestApi({ store: world.store, contracts: contractAdministration(world.contracts) })
   env = { GRIDKEEP_URL: await api.listen(), GRIDKEEP_API_KEY: api.keys.security }
 })
@@ -88,4 +91,18 @@ test('vehicle and trust: put, block, add, list, remove', async () => {
   expect((await run('trust list', { env })).out).toContain('CLI Root')
   expect((await run(`trust remove OEM ${first.fingerprint}`, { env })).out).toContain('not trusted any more')
   expect((await run(`trust remove OEM ${first.fingerprint}`, { env })).code).toBe(1)
+})
+
+describe('what providers list', () => {
+  test('is imported, shown and decided on; the sub-CAs of a car are looked up', async () => {
+    expect((await run('trust import', { env })).out).toMatch(/hosted +OEM +2 +1 +0 +1/)
+    const listed = await run('trust proposals --state open --json', { env })
+    const [{ fingerprint }] = JSON.parse(listed.out).items
+    expect((await run(`vehicle lookup ${PCID}`, { env })).err).toContain('first')
+    expect((await run(`trust accept oem ${fingerprint}`, { env })).out).toMatch(/OEM +accepted +hosted/)
+    expect((await run(`vehicle lookup ${PCID}`, { env })).out).toContain('Pooled Sub2')
+    expect((await run(`vehicle lookup ${PCID}`, { env })).out).toContain('known here already')
+    expect((await run(`trust reject oem ${fingerprint}`, { env })).out).toMatch(/OEM +rejected/)
+    expect((await run('trust proposals --state open', { env })).out).toContain('No proposals')
+  })
 })

@@ -6,15 +6,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeV2gMessage } from '../../../pki/index.ts'
 import { contractAdministration } from '../../../src/certificates/contracts/administration.ts'
 import { createRoot, createSub, issue } from '../../pki/contract/hierarchy.ts'
-import { createOem, type PncWorld, startPnc } from '../../support/pnc.ts'
+import { createOem, createPool, type PncWorld, startPnc } from '../../support/pnc.ts'
 import { contract, createTestApi, seen, type TestApi } from './harness.ts'
 
 const PCID = 'WGKTESTCAR1234567X'
 
 let world: PncWorld
 let api: TestApi
+const pool = createPool(PCID)
 beforeAll(async () => {
-  world = await startPnc({ oemTrusted: false })
+  world = await startPnc({
+    oemTrusted: false,
+    pools: [{ name: 'hosted', pool, roots: 'propose' }],
+  })
   api = await createTestApi({ store: world.store, contracts: contractAdministration(world.contracts) })
 })
 afterAll(async () => {
@@ -249,11 +253,44 @@ describe('vehicles and whom to trust', () => {
   })
 })
 
+describe('what the pools of providers list', () => {
+  const proposed = async (state: string) =>
+    (await call('GET', `/trust-proposals?state=${state}`)).json.items as { fingerprint: string }[]
+
+  test('is imported, shown and decided on', async () => {
+    expect((await call('GET', '/provider-imports')).json.items).toEqual([])
+    const imported = await call('POST', '/provider-imports')
+    expect(imported.json.items).toMatchObject([{ usage: 'OEM', listed: 2, added: 1 }, {}, {}])
+    expect((await call('GET', '/provider-imports')).json).toEqual(imported.json)
+    const [open] = await proposed('open')
+    const path = `/trust-proposals/OEM/${open?.fingerprint}/decision`
+    expect((await call('PUT', path, { decision: 'accepted' })).json).toMatchObject({ state: 'accepted' })
+    expect((await call('GET', '/trusted-certificates')).text).toContain(open?.fingerprint)
+    expect((await call('PUT', path, { decision: 'rejected' })).json).toMatchObject({ state: 'rejected' })
+    expect((await call('GET', '/trusted-certificates')).text).not.toContain(open?.fingerprint)
+    expect(await proposed('open')).toEqual([])
+    const unknown = await call('PUT', path.replace('OEM', 'MO'), { decision: 'accepted' })
+    expect(unknown).toMatchObject({ status: 404, json: { code: 'trust-proposal.unknown' } })
+  })
+
+  test('the sub-CAs of a car are looked up, below a trusted root only', async () => {
+    const path = `/vehicles/${PCID}/lookups`
+    expect(await call('POST', path)).toMatchObject({
+      status: 422,
+      json: { code: 'trusted-certificate.invalid' },
+    })
+    const [root] = pool.maker.pem.split(/(?<=-----END CERTIFICATE-----)\s*/)
+    await call('POST', '/trusted-certificates', { usage: 'OEM', pem: root })
+    expect((await call('POST', path)).json).toMatchObject({ provider: 'hosted', items: [{}, {}] })
+    expect((await call('POST', '/vehicles/WGKTESTCAR1234567Q/lookups')).json.code).toBe('vehicle.unknown')
+  })
+})
+
 test('every operation about contracts and vehicles was seen to succeed', () => {
   const mine = [...contract.operations.values()].filter(({ path }) =>
-    /^\/(contracts|vehicles|trusted-certificates)/.test(path),
+    /^\/(contracts|vehicles|trusted-certificates|trust-proposals|provider-imports)/.test(path),
   )
-  expect(mine).toHaveLength(16)
+  expect(mine).toHaveLength(21)
   for (const { operationId } of mine)
     expect(
       [...seen].some((one) => new RegExp(`^${operationId} 20`).test(one)),

@@ -53,6 +53,12 @@ const requests: readonly [
   ['listSites', 'GET', '/sites', 200],
   ['putSite', 'PUT', '/sites/depot', 200, siteConfig],
   ['getSite', 'GET', '/sites/depot', 200],
+  [
+    'listSiteMeterQuarters',
+    'GET',
+    '/sites/site-1/meter-quarters?by=evse&from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z',
+    200,
+  ],
   ['getSiteStatus', 'GET', '/sites/depot/status', 200],
   ['reportMeter', 'PUT', '/sites/depot/meters/grid', 204, { currentA: [31.2, 28.4, -4.1] }],
   ['listLimits', 'GET', '/sites/depot/limits', 200],
@@ -155,6 +161,11 @@ describe('every operation of the contract', () => {
       'listTrustedCertificates',
       'createTrustedCertificates',
       'deleteTrustedCertificate',
+      'createVehicleLookup',
+      'listTrustProposals',
+      'putTrustDecision',
+      'listProviderImports',
+      'createProviderImport',
     ])
     expect([...contract.operations.keys()].filter((operation) => !covered.has(operation))).toEqual([])
   })
