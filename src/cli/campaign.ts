@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { parse } from 'yaml'
 import type { components } from '../http/api.generated.ts'
+import { addFollow } from './campaign-follow.ts'
 import type { ApiFlags } from './client.ts'
 import { addApiOptions, createApiClient } from './client.ts'
 import { CliFailure, print, table } from './io.ts'
@@ -29,6 +30,7 @@ export function addCampaign(program: Command, context: CommandContext): void {
   addPlan(campaign, context)
   addShow(campaign, context)
   for (const [action, summary] of Object.entries(ACTIONS)) addAction(campaign, context, action, summary)
+  addFollow(campaign, context)
   addCompromise(campaign, context)
 }
 

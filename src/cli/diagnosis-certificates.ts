@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import type { Config } from '../config.ts'
 import type { AuthorityRecord } from '../store/certificates.ts'
-import type { Finding } from './diagnosis.ts'
+import type { Finding } from './finding.ts'
 
 const DAY_MS = 86_400_000
 const SOON_DAYS = 30

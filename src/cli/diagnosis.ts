@@ -12,14 +12,8 @@ import { ConfigError } from '../config.ts'
 import { readPassphrase } from '../passphrase.ts'
 import type { Store } from '../store/ports.ts'
 import { examineAuthorities, examineTlsFiles } from './diagnosis-certificates.ts'
-
-export interface Finding {
-  readonly check: string
-  readonly state: 'ok' | 'warn' | 'fail'
-  readonly detail: string
-  /** What to do; null where there is nothing to do. */
-  readonly advice: string | null
-}
+import { examineKeys } from './diagnosis-keys.ts'
+import { type Finding, failure, good, messageOf, note } from './finding.ts'
 
 export interface Examination {
   readonly config: Config
@@ -41,22 +35,6 @@ export async function diagnose(examination: Examination): Promise<readonly Findi
     running ?? note('service', `nothing answers on ${serviceUrl(config)}`, 'Start it with: gridkeep serve'),
     ...(running ? [] : await examinePorts(config)),
   ]
-}
-
-function good(check: string, detail: string): Finding {
-  return { check, state: 'ok', detail, advice: null }
-}
-
-function note(check: string, detail: string, advice: string): Finding {
-  return { check, state: 'warn', detail, advice }
-}
-
-function failure(check: string, detail: string, advice: string): Finding {
-  return { check, state: 'fail', detail, advice }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 async function isThere(path: string): Promise<boolean> {
@@ -87,9 +65,7 @@ async function examineDataDir({ dataDir }: Config): Promise<Finding> {
 }
 
 async function examinePassphrase({ config, env }: Examination): Promise<Finding> {
-  const own = join(config.dataDir, 'passphrase')
-  const configured = env.GRIDKEEP_PKI_PASSPHRASE !== undefined || config.pki.passphraseFile !== null
-  if (!configured && !(await isThere(own)))
+  if (!(await hasPassphrase(config, env)))
     return note(
       'passphrase',
       'none is configured; the first start will make one',
@@ -151,12 +127,30 @@ async function examineStore(examination: Examination): Promise<Finding[]> {
       good('database', `${path} can be read`),
       examineClock(authorities, nowMs),
       ...examineAuthorities(authorities, nowMs),
+      ...(await examineKeys({ config, store, passphrase: await knownPassphrase(examination) })),
     ]
   } catch (error) {
     return [failure('database', messageOf(error), 'Restore it from a backup.')]
   } finally {
     await store.close()
   }
+}
+
+/** The passphrase, unless reading it would make one. */
+async function knownPassphrase({ config, env }: Examination): Promise<string | undefined> {
+  if (!(await hasPassphrase(config, env))) return undefined
+  // Why it cannot be read is a finding of its own.
+  return readPassphrase(config, env).then(
+    ({ value }) => value,
+    () => undefined,
+  )
+}
+
+async function hasPassphrase(config: Config, env: Examination['env']): Promise<boolean> {
+  const own = join(config.dataDir, 'passphrase')
+  return (
+    env.GRIDKEEP_PKI_PASSPHRASE !== undefined || config.pki.passphraseFile !== null || (await isThere(own))
+  )
 }
 
 function isSqlite(bytes: Buffer): boolean {

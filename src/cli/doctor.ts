@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { ConfigError } from '../config.ts'
-import { diagnose, type Finding } from './diagnosis.ts'
+import { diagnose } from './diagnosis.ts'
+import type { Finding } from './finding.ts'
 import { print, table } from './io.ts'
 import type { ConfigFlags } from './options.ts'
 import { addConfigOptions, jsonOption, readConfig } from './options.ts'

@@ -162,6 +162,15 @@ describe('lists', () => {
     ).toHaveLength(2)
   })
 
+  test('show keys, requests and messages, whether or not the API gives them in pages', async () => {
+    expect((await run('key list', { env })).out).toMatch(/ID +NAME +ROLE +CREATED +REVOKED/)
+    for (const line of [
+      'issuance list --station CS-001',
+      'message list --station CS-001 --direction to-station',
+    ])
+      expect(await run(line, { env }), line).toMatchObject({ code: 0, err: '' })
+  })
+
   test('read all pages up to the limit', async () => {
     const { out } = await run('audit list --json', { env })
     const all = (await api.store.audit.list({ limit: 10_000 })).length

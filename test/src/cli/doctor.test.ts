@@ -4,8 +4,10 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { diagnose, type Finding } from '../../../src/cli/diagnosis.ts'
+import { diagnose } from '../../../src/cli/diagnosis.ts'
+import type { Finding } from '../../../src/cli/finding.ts'
 import { loadConfig } from '../../../src/config.ts'
+import { openWrappedKeys } from '../../../src/keys/wrapped.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
 import { authority } from '../http/fixtures.ts'
 import { createTestApi } from '../http/harness.ts'
@@ -92,6 +94,33 @@ describe('the doctor', () => {
     )
   })
 
+  test('opens the keys of the authorities with the passphrase, and says which do not fit', async () => {
+    const dataDir = join(dir, 'keys')
+    mkdirSync(dataDir)
+    const secret = join(dir, 'secret')
+    const wrong = join(dir, 'wrong')
+    writeFileSync(secret, 'correct horse battery staple\n', { mode: 0o600 })
+    writeFileSync(wrong, 'another horse battery staple\n', { mode: 0o600 })
+    const store = createSqliteStore(join(dataDir, 'gridkeep.db'))
+    const keys = await openWrappedKeys(store.keyBlobs, 'correct horse battery staple', {
+      cost: 2 ** 14,
+      blockSize: 8,
+      parallelization: 1,
+    })
+    await keys.create('stranger', 'P-256')
+    await store.certificates.putAuthority(authority({ id: 'lost', keyName: 'absent' }))
+    await store.certificates.putAuthority(authority({ id: 'swapped', keyName: 'stranger' }))
+    await store.close()
+    const all = await findings({ dataDir, 'pki.passphraseFile': secret })
+    expect(all).toContainEqual(expect.objectContaining({ check: 'key of lost', state: 'fail' }))
+    expect(all).toContainEqual(
+      expect.objectContaining({ check: 'key of swapped', detail: expect.stringContaining('another') }),
+    )
+    expect(await findings({ dataDir, 'pki.passphraseFile': wrong })).toContainEqual(
+      expect.objectContaining({ check: 'keys', state: 'fail' }),
+    )
+  })
+
   test('refuses a passphrase that is too short', async () => {
     const file = join(dir, 'short')
     writeFileSync(file, 'short\n', { mode: 0o600 })
@@ -102,7 +131,7 @@ describe('the doctor', () => {
 })
 
 describe('the doctor on TLS files', () => {
-  const nowMs = Date.now()
+  let nowMs = 0
   const check = async (cert: string, key: string, names = 'localhost', atMs = nowMs) =>
     (
       await findings({ 'ocpp.wss.certFile': cert, 'ocpp.wss.keyFile': key, 'pki.serverNames': names }, atMs)
@@ -111,6 +140,7 @@ describe('the doctor on TLS files', () => {
   let pair: { cert: string; key: string }
   beforeAll(() => {
     pair = makePair('good', 100)
+    nowMs = Date.now()
   })
 
   test('is content with a pair in force for the names that stations dial', async () => {
