@@ -74,6 +74,8 @@ export function createRoot(protocol: Protocol, kind: CertificateKind, commonName
 
 export interface IssueOptions {
   readonly key?: KeyObject
+  /** When it is issued. */
+  readonly atMs?: number
   readonly notBeforeMs?: number
   readonly notAfterMs?: number
   /** Overrides of the profile, to make certificates that are wrong. */
@@ -94,7 +96,7 @@ export function issue(
       issuer: from.issuer,
       profile: { ...certificateProfile(kind, variantOf(protocol)), ...options.profile },
       subject: { commonName, organization: 'Gridkeep', country: 'DE' },
-      atMs: NOW_MS - DAY_MS / 2,
+      atMs: options.atMs ?? NOW_MS - DAY_MS / 2,
       ...(notBeforeMs === undefined ? {} : { notBeforeMs }),
       ...(notAfterMs === undefined ? {} : { notAfterMs }),
       random: randomBytes(16),
