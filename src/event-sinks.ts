@@ -5,10 +5,10 @@ import { hostname } from 'node:os'
 import { exchange } from './certificates/outbound.ts'
 import { type Config, ConfigError } from './config.ts'
 import type { Sink } from './export/exporter.ts'
-import { refusePrivate } from './export/private-address.ts'
 import { createSyslog } from './export/syslog.ts'
 import { createWebhook } from './export/webhook.ts'
 import type { Clock } from './observe/clock.ts'
+import { refusePrivate } from './private-address.ts'
 
 const SHORTEST_SECRET = 32
 

@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net'
+import { isPrivateAddress } from '../../private-address.ts'
 
 export interface AllowListOptions {
   /** `host`, `host:port` or `*.domain`; an entry without a port allows the usual one of the scheme. */
@@ -8,45 +8,6 @@ export interface AllowListOptions {
 }
 
 const MAX_URL_CHARACTERS = 1000
-
-/** Addresses that belong to nobody on the internet: what a request must not be led to (SSRF). */
-const PRIVATE = new BlockList()
-for (const [network, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.0.2.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['198.51.100.0', 24],
-  ['203.0.113.0', 24],
-  ['224.0.0.0', 4],
-  ['240.0.0.0', 4],
-] as const)
-  PRIVATE.addSubnet(network, prefix, 'ipv4')
-for (const [network, prefix] of [
-  ['::', 96],
-  ['64:ff9b::', 32],
-  ['100::', 64],
-  ['2001::', 23],
-  ['2001:db8::', 32],
-  ['2002::', 16],
-  ['fc00::', 7],
-  ['fe80::', 10],
-  ['ff00::', 8],
-] as const)
-  PRIVATE.addSubnet(network, prefix, 'ipv6')
-
-export function isPrivateAddress(address: string): boolean {
-  const family = isIP(address)
-  if (family === 0) return true
-  // An IPv4 address in IPv6 clothes is judged as what it is.
-  return PRIVATE.check(address, family === 4 ? 'ipv4' : 'ipv6')
-}
 
 export interface AllowedUrl {
   readonly url: URL

@@ -5,9 +5,9 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { exchange } from '../../../src/certificates/outbound.ts'
 import { Exporter, type Sink } from '../../../src/export/exporter.ts'
 import { toSyslog } from '../../../src/export/message.ts'
-import { refusePrivate } from '../../../src/export/private-address.ts'
 import { createSyslog } from '../../../src/export/syslog.ts'
 import { createWebhook, sign } from '../../../src/export/webhook.ts'
+import { refusePrivate } from '../../../src/private-address.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
 
 const clock = { now: () => Date.parse('2026-11-22T10:00:00Z') }
@@ -126,16 +126,6 @@ describe('Security events', () => {
       await expect(createWebhook({ ...base, url: `https://${host}/` }).send([message])).rejects.toThrow(
         /private address/,
       )
-    for (const address of ['8.8.8.8', '2606:4700::1111']) expect(refusePrivate(address)).toBeUndefined()
-    for (const address of [
-      '100.64.0.1',
-      '192.168.1.1',
-      '172.31.255.255',
-      'fe80::1%eth0',
-      '64:ff9b::a00:1',
-      'nonsense',
-    ])
-      expect(refusePrivate(address)).toBeDefined()
   })
 
   it('go to syslog as RFC 5424 with octet counting; nothing in them can look like another message', async () => {
