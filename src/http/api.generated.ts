@@ -139,8 +139,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What a station's EVSEs took per quarter of an hour, from before the time that meter values are kept in detail
-         * @description Meter values older than `retention.meterDetailDays` are here instead of in `meter-values`. Oldest first; ask on with `from` after the last one.
+         * What a station's EVSEs took per quarter of an hour
+         * @description Made of `meter-values`, at most half a minute behind them, and kept for `retention.meterValuesDays`, the values themselves for `retention.meterDetailDays`. Oldest first; ask on with `from` after the last one.
          */
         get: operations["listStationMeterQuarters"];
         put?: never;
@@ -1110,6 +1110,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sites/{siteId}/meter-quarters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * What a site's stations took per quarter of an hour
+         * @description Made of the meter values of its stations, at most half a minute behind them; kept for `retention.meterValuesDays`. Oldest first; ask on with `from` after the last one.
+         */
+        get: operations["listSiteMeterQuarters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sites/{siteId}/status": {
         parameters: {
             query?: never;
@@ -1624,6 +1646,27 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/stations/{stationId}/expired-certificate-permit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Let the station come with its expired certificate, only to get a new one (A00.FR.429) */
+        put: operations["putExpiredCertificatePermit"];
+        post?: never;
+        /** Take that back */
+        delete: operations["deleteExpiredCertificatePermit"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2663,6 +2706,17 @@ export interface components {
             /** @description L1, L2, L3; null where nothing was reported for the phase. */
             maxCurrentA: (number | null)[];
             /** @description Meter values that the quarter was made of; 0 where energy was taken between two further apart. */
+            samples: number;
+        };
+        SiteQuarter: {
+            /** @description Null for the whole site. */
+            stationId: string | null;
+            evseId: number | null;
+            /** @description Start of the quarter. */
+            at: string;
+            /** @description Null where no energy was read. */
+            energyWh: number | null;
+            /** @description Meter values that it was made of. */
             samples: number;
         };
         MeterReading: {
@@ -5324,6 +5378,50 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    listSiteMeterQuarters: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+                /** @description One item per quarter for the whole site, or one per quarter and EVSE. */
+                by?: "site" | "evse";
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Quarters, oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "stationId": null,
+                     *           "evseId": null,
+                     *           "at": "2026-03-01T08:00:00.000Z",
+                     *           "energyWh": 27500,
+                     *           "samples": 150
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["SiteQuarter"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     getSiteStatus: {
         parameters: {
             query?: never;
@@ -6373,6 +6471,60 @@ export interface operations {
                         items: components["schemas"]["TrustDrift"][];
                     };
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putExpiredCertificatePermit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: date-time
+                     * @description At most 31 days from now.
+                     */
+                    until: string;
+                };
+            };
+        };
+        responses: {
+            /** @description From now on it is admitted as Pending and asked for a request. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteExpiredCertificatePermit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is refused again. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };

@@ -27,6 +27,7 @@ const PHASES: Readonly<Record<string, number>> = { L1: 0, L2: 1, L3: 2, 'L1-N': 
  * Folds the values of one EVSE, in order of time, into parts of quarters. Energy is the difference between a reading
  * of the register and the one before it (`last` before the first), spread evenly over the time between them. A
  * register that falls was reset and a reading from before `last` came late: neither says that energy was taken.
+ * Intervals count where no register has been read.
  */
 export function foldQuarters(
   values: readonly { readonly atMs: number; readonly value: MeterValueType }[],
@@ -57,6 +58,8 @@ export function foldQuarters(
     for (const phase of [0, 1, 2] as const)
       part.maxCurrentA[phase] = highest(part.maxCurrentA[phase], currents[phase] ?? null)
     const wh = energyReadingsWh([value]).at(-1)
+    const intervalWh = before || wh !== undefined ? null : energyIntervalWh(value.sampledValue)
+    if (intervalWh !== null) add(partAt(atMs - 1), intervalWh)
     if (wh === undefined || (before && atMs < before.atMs)) continue
     part.energyWh ??= 0
     const reading = { atMs, wh }
@@ -107,6 +110,18 @@ function powerW(samples: readonly SampledValueType[]): number | null {
     if (PHASES[sample.phase] !== undefined) sumW = (sumW ?? 0) + valueW
   }
   return sumW
+}
+
+/** What stations without a register report: the energy since the value before, over all phases. */
+function energyIntervalWh(samples: readonly SampledValueType[]): number | null {
+  let sumWh: number | null = null
+  for (const sample of samples) {
+    if (sample.measurand !== 'Energy.Active.Import.Interval' || !isAtOutlet(sample)) continue
+    const valueWh = scaled(sample) * (sample.unitOfMeasure?.unit === 'kWh' ? 1000 : 1)
+    if (sample.phase === undefined) return valueWh
+    if (PHASES[sample.phase] !== undefined) sumWh = (sumWh ?? 0) + valueWh
+  }
+  return sumWh
 }
 
 /** A value without a phase counts for each: more than there may be, never less. */

@@ -13,6 +13,15 @@ export interface MeterQuarter {
   readonly samples: number
 }
 
+export interface SiteQuarter {
+  /** Null where the quarter is of all stations together. */
+  readonly stationId: string | null
+  readonly evseId: number | null
+  readonly at: string
+  readonly energyWh: number | null
+  readonly samples: number
+}
+
 /**
  * `meter-details`: meter values as stations sent them; those that are not in quarters yet stay. `transaction-events`:
  * what is left of events without their values.
@@ -40,4 +49,12 @@ export interface RetentionStore {
     to?: string
     limit?: number
   }): Promise<readonly MeterQuarter[]>
+  /** Of several stations, oldest first: one per quarter, or one per quarter and EVSE. */
+  siteQuarters(query: {
+    stationIds: readonly string[]
+    from: string
+    to: string
+    by: 'site' | 'evse'
+    limit?: number
+  }): Promise<readonly SiteQuarter[]>
 }

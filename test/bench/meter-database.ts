@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import type { Store } from '../../src/store/ports.ts'
-import type { RollUpPlace } from '../../src/store/retention.ts'
 import { createSqliteStore } from '../../src/store/sqlite/index.ts'
 
 const VALUES = 10_000_000
@@ -20,6 +19,10 @@ const LIMIT_MS = 100
 const PAGE = 1000
 /** As in the retention loop. */
 const ROLL_UP_BATCH = 500
+/** A busy day and more: enough to see how long a step takes. */
+const ROLL_UP_STEPS = 400
+/** Whose quarters are there when the measurement begins; those of the days after are made by it. */
+const QUARTER_DAYS = 145
 const RUNS = 200
 const SITE_RUNS = 30
 
@@ -35,9 +38,9 @@ interface Built {
 function build(path: string): Built {
   const db = new Sqlite(path)
   db.pragma('synchronous = OFF')
-  const insertValue = db.prepare('INSERT INTO meter_values VALUES (?, ?, ?, ?, ?, ?, ?)')
-  const insertEvent = db.prepare(
-    'INSERT INTO transaction_events (session_no, seq_no, received_at, event) VALUES (?, ?, ?, ?)',
+  const insertReading = db.prepare(
+    `INSERT INTO readings (station_no, evse_id, session_no, seq_no, previous_no, at_ms, received_ms, event, meter_values)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const insertSession = db.prepare(
     `INSERT INTO sessions (station_no, transaction_id, evse_id, connector_id, started_at, ended_at, first_seq_no,
@@ -45,52 +48,87 @@ function build(path: string): Built {
        updated_at, values_from_ms, values_to_ms)
      VALUES (?, ?, ?, 1, ?, ?, 0, ?, ?, 0, 22000, 0, -1, ?, ?, ?, ?)`,
   )
+  const setLast = db.prepare('UPDATE sessions SET last_reading_no = ? WHERE no = ?')
+  const insertQuarter = db.prepare(
+    'INSERT INTO meter_quarters VALUES (?, ?, ?, 250, 11040, 16, 16, 16, 15, ?, ?)',
+  )
   const insertStation = db.prepare('INSERT INTO station_numbers (no, id) VALUES (?, ?)')
   db.transaction(() => {
     for (let station = 1; station <= STATIONS; station++) insertStation.run(station, idOf(station))
   })()
   let values = 0
   let day = 0
-  // Day by day, as it would have come.
-  for (; values < VALUES; day++) {
-    const dayMs = START_MS + day * DAY_MS
-    db.transaction(() => {
+  let foldedNo = 0
+
+  function openSession(station: number, evse: number, number: number, fromMs: number) {
+    const toMs = fromMs + (SESSION_MIN - 1) * 60_000
+    const last = SESSION_MIN - 1
+    const transactionId = transactionOf(evse, day, number)
+    const no = Number(
+      insertSession.run(
+        station,
+        transactionId,
+        evse,
+        iso(fromMs),
+        iso(toMs),
+        last,
+        SESSION_MIN,
+        last,
+        iso(toMs),
+        fromMs,
+        toMs,
+      ).lastInsertRowid,
+    )
+    return { no, transactionId, lastReadingNo: 0, seqNo: 0 }
+  }
+
+  /** Minute by minute over all stations, as it would have come. */
+  function buildDay(dayMs: number): void {
+    const sessions = new Map<string, ReturnType<typeof openSession>>()
+    for (let minute = 0; minute < 1440; minute++) {
+      const atMs = dayMs + minute * 60_000
+      const number = SESSION_STARTS_MIN.findIndex((start) => minute >= start && minute < start + SESSION_MIN)
       for (let station = 1; station <= STATIONS; station++) {
         for (let evse = 1; evse <= EVSES; evse++) {
-          for (const [number, startMin] of SESSION_STARTS_MIN.entries()) {
-            const fromMs = dayMs + startMin * 60_000
-            const toMs = fromMs + (SESSION_MIN - 1) * 60_000
-            const no = Number(
-              insertSession.run(
-                station,
-                transactionOf(evse, day, number),
-                evse,
-                iso(fromMs),
-                iso(toMs),
-                SESSION_MIN - 1,
-                SESSION_MIN,
-                SESSION_MIN - 1,
-                iso(toMs),
-                fromMs,
-                toMs,
-              ).lastInsertRowid,
-            )
-            for (let seqNo = 0; seqNo < SESSION_MIN; seqNo++) {
-              const atMs = fromMs + seqNo * 60_000
-              insertValue.run(station, evse, atMs, no, seqNo, 0, valueAt(atMs))
-              insertEvent.run(no, seqNo, iso(atMs), eventAt(seqNo, atMs, transactionOf(evse, day, number)))
-              values++
-            }
-          }
-          for (let minute = 0; minute < 1440; minute += ALIGNED_MIN) {
-            const atMs = dayMs + minute * 60_000
-            insertValue.run(station, evse, atMs, 0, atMs, 0, valueAt(atMs))
+          if (minute % ALIGNED_MIN === 0) {
+            insertReading.run(station, evse, 0, 0, 0, atMs, atMs, null, `[${valueAt(atMs)}]`)
             values++
+            if (day < QUARTER_DAYS)
+              insertQuarter.run(station, evse, atMs, atMs, Math.round((atMs - START_MS) / 1000))
           }
+          if (number < 0) continue
+          const key = `${station}/${evse}/${number}`
+          const session = sessions.get(key) ?? openSession(station, evse, number, atMs)
+          sessions.set(key, session)
+          const { no, seqNo, transactionId } = session
+          const event = eventAt(seqNo, atMs, transactionId)
+          session.lastReadingNo = Number(
+            insertReading.run(
+              station,
+              evse,
+              no,
+              seqNo,
+              session.lastReadingNo,
+              null,
+              atMs,
+              event,
+              `[${valueAt(atMs)}]`,
+            ).lastInsertRowid,
+          )
+          session.seqNo++
+          values++
         }
       }
-    })()
+    }
+    for (const { no, lastReadingNo } of sessions.values()) setLast.run(lastReadingNo, no)
   }
+
+  for (; values < VALUES; day++) {
+    db.transaction(() => buildDay(START_MS + day * DAY_MS))()
+    if (day === QUARTER_DAYS - 1) foldedNo = values
+  }
+  // The days after these are rolled up by the service itself.
+  db.prepare('UPDATE reading_marks SET folded_no = ?').run(foldedNo)
   db.pragma('wal_checkpoint(TRUNCATE)')
   db.close()
   return { days: day, values }
@@ -122,6 +160,11 @@ function queries(store: Store, { days }: Built): readonly Query[] {
     const fromMs = START_MS + pick(run, days) * DAY_MS
     return { from: iso(fromMs), to: iso(fromMs + DAY_MS), limit: PAGE }
   }
+  const quarterDayOf = (run: number) => {
+    const fromMs = START_MS + pick(run, QUARTER_DAYS) * DAY_MS
+    return { from: iso(fromMs), to: iso(fromMs + DAY_MS), limit: PAGE }
+  }
+  const site = Array.from({ length: SITE_STATIONS }, (_, index) => idOf(1 + index))
   const session = (run: number) => ({
     stationId: idOf(1 + pick(run, STATIONS)),
     transactionId: transactionOf(1 + (run % EVSES), pick(run * 3, days), run % SESSION_STARTS_MIN.length),
@@ -166,46 +209,47 @@ function queries(store: Store, { days }: Built): readonly Query[] {
       ],
     },
     {
-      name: `a day of a site: all ${SITE_STATIONS} stations, one after the other`,
+      name: `a day of a site of ${SITE_STATIONS} stations`,
+      runs: RUNS,
+      ask: async (run) => [
+        await store.retention.siteQuarters({ stationIds: site, by: 'site', ...quarterDayOf(run) }),
+      ],
+    },
+    {
+      name: `a day of a site of ${SITE_STATIONS} stations, by EVSE`,
       runs: SITE_RUNS,
-      ask: async (run) => {
-        const answers: (readonly unknown[])[] = []
-        for (let station = 1; station <= SITE_STATIONS; station++)
-          answers.push(await store.sessions.meterValues({ stationId: idOf(station), ...dayOf(run) }))
-        return answers
-      },
+      ask: async (run) => [
+        await store.retention.siteQuarters({
+          stationIds: site,
+          by: 'evse',
+          ...quarterDayOf(run),
+          limit: 10_000,
+        }),
+      ],
+    },
+    {
+      name: 'a day of a station in quarters',
+      runs: RUNS,
+      ask: async (run) => [
+        await store.retention.quarters({ stationId: idOf(1 + pick(run, STATIONS)), ...quarterDayOf(run) }),
+      ],
     },
   ]
 }
 
-/** What the retention loop does, for the first day: how long each step holds the event loop. */
-async function rollUpDay(store: Store): Promise<{ steps: number; values: number; p99Ms: number }> {
-  const before = iso(START_MS + DAY_MS)
+/** What the retention loop does: how long each step holds the event loop. */
+async function rollUp(store: Store): Promise<{ readings: number; p50Ms: number; p99Ms: number }> {
   const times: number[] = []
-  let values = 0
-  let place: RollUpPlace | undefined
-  do {
+  let readings = 0
+  for (let step = 0; step < ROLL_UP_STEPS; step++) {
     const startMs = performance.now()
-    const step = await store.retention.rollUp(before, ROLL_UP_BATCH, place)
+    readings += await store.retention.rollUp(ROLL_UP_BATCH)
     times.push(performance.now() - startMs)
-    values += step.values
-    place = step.next ?? undefined
-  } while (place !== undefined)
+  }
   times.sort((one, other) => one - other)
-  return { steps: times.length, values, p99Ms: round(times[Math.floor(times.length * 0.99)] ?? Number.NaN) }
+  const at = (share: number) => round(times[Math.floor(times.length * share)] ?? Number.NaN)
+  return { readings, p50Ms: at(0.5), p99Ms: at(0.99) }
 }
-
-const quartersOfSite = (store: Store): Query => ({
-  name: `a day of a site in quarters: all ${SITE_STATIONS} stations, one after the other`,
-  runs: SITE_RUNS,
-  ask: async () => {
-    const answers: (readonly unknown[])[] = []
-    const day = { from: iso(START_MS), to: iso(START_MS + DAY_MS), limit: PAGE }
-    for (let station = 1; station <= SITE_STATIONS; station++)
-      answers.push(await store.retention.quarters({ stationId: idOf(station), ...day }))
-    return answers
-  },
-})
 
 interface Measured {
   readonly rows: number
@@ -263,8 +307,7 @@ export async function run(print: (line: string) => void): Promise<boolean> {
         print(JSON.stringify({ bench: 'meter-database', query: query.name, ...measured, limitMs: LIMIT_MS }))
       }
       for (const query of queries(store, built)) await report(query)
-      print(JSON.stringify({ bench: 'meter-database', rollUp: await rollUpDay(store) }))
-      await report(quartersOfSite(store))
+      print(JSON.stringify({ bench: 'meter-database', rollUp: await rollUp(store) }))
     } finally {
       await store.close()
     }

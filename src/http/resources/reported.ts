@@ -5,6 +5,7 @@ import type { components } from '../api.generated.ts'
 import type { Operations } from '../operation.ts'
 import { DEFAULT_PAGE, defined, pageOf, pick } from '../pages.ts'
 import type { ApiServices } from '../services.ts'
+import { requireSite } from './sites.ts'
 import { requireStation } from './stations.ts'
 
 export type ReportedOperations = Pick<
@@ -14,6 +15,7 @@ export type ReportedOperations = Pick<
   | 'listStationEvents'
   | 'listStationMeterValues'
   | 'listStationMeterQuarters'
+  | 'listSiteMeterQuarters'
 >
 
 export function reportedOperations(services: ApiServices): ReportedOperations {
@@ -77,7 +79,26 @@ export function reportedOperations(services: ApiServices): ReportedOperations {
         body: { items: items.map((item) => ({ ...item, maxCurrentA: [...item.maxCurrentA] })) },
       }
     },
+
+    listSiteMeterQuarters: async ({ path, query }) => {
+      const { config } = await requireSite(services, path.siteId)
+      const { by = 'site', ...range } = query
+      const items = await store.retention.siteQuarters({
+        ...defined({ limit: DEFAULT_PAGE, ...range }),
+        stationIds: stationsIn(config),
+        by,
+      })
+      return { status: 200, body: { items: items.map((item) => ({ ...item })) } }
+    },
   }
+}
+
+/** The stations of a site's tree. Its shape was checked when it was put. */
+function stationsIn(node: unknown): string[] {
+  if (typeof node !== 'object' || node === null) return []
+  if ('kind' in node && node.kind === 'station' && 'id' in node && typeof node.id === 'string')
+    return [node.id]
+  return Object.values(node).flatMap(stationsIn)
 }
 
 function toConnectorBody(connector: Connector): components['schemas']['Connector'] {

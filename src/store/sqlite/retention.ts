@@ -1,8 +1,8 @@
 import { foldQuarters, type QuarterPart, type RegisterReading } from '../quarter-fold.ts'
-import type { MeterQuarter, Prunable, RetentionStore } from '../retention.ts'
+import type { MeterQuarter, Prunable, RetentionStore, SiteQuarter } from '../retention.ts'
 import type { Database, Row } from './database.ts'
 import { type Value, valuesIn } from './readings.ts'
-import { int, intOrNull, pageSize, where } from './rows.ts'
+import { int, intOrNull, pageSize, textOrNull, where } from './rows.ts'
 import type { StationNumbers } from './station-numbers.ts'
 
 type PrunableTable = Exclude<Prunable, 'meter-details' | 'transaction-events'>
@@ -57,6 +57,38 @@ export function createRetentionStore(db: Database, numbers: StationNumbers): Ret
         )
         .map(toQuarter)
     },
+
+    siteQuarters: async ({ stationIds, from, to, by, limit }) => {
+      const [what, group] =
+        by === 'site'
+          ? [
+              'NULL AS station_id, NULL AS evse_id, sum(energy_wh) AS energy_wh, sum(samples) AS samples',
+              'GROUP BY start_ms',
+            ]
+          : ['n.id AS station_id, evse_id, energy_wh, samples', '']
+      return db
+        .all(
+          `SELECT start_ms, ${what} FROM json_each(?) AS wanted
+             CROSS JOIN station_numbers n ON n.id = wanted.value
+             CROSS JOIN meter_quarters q ON q.station_no = n.no AND start_ms >= ? AND start_ms < ?
+           ${group} ORDER BY start_ms LIMIT ?`,
+          JSON.stringify(stationIds),
+          Date.parse(from),
+          Date.parse(to),
+          pageSize(limit),
+        )
+        .map(toSiteQuarter)
+    },
+  }
+}
+
+function toSiteQuarter(row: Row): SiteQuarter {
+  return {
+    stationId: textOrNull(row, 'station_id'),
+    evseId: intOrNull(row, 'evse_id'),
+    at: new Date(int(row, 'start_ms')).toISOString(),
+    energyWh: intOrNull(row, 'energy_wh'),
+    samples: int(row, 'samples'),
   }
 }
 

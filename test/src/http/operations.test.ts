@@ -56,7 +56,7 @@ const requests: readonly [
   [
     'listSiteMeterQuarters',
     'GET',
-    '/sites/site-1/meter-quarters?by=evse&from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z',
+    '/sites/depot/meter-quarters?by=evse&from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z',
     200,
   ],
   ['getSiteStatus', 'GET', '/sites/depot/status', 200],

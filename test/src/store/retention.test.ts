@@ -119,6 +119,37 @@ describe('meter values that are older than they are kept in detail', () => {
     expect(await quarters()).toEqual(once)
   })
 
+  test('of stations without a register give the energy of their intervals', async () => {
+    const interval = (value: number, unit: string): SampledValueType => ({
+      value,
+      measurand: 'Energy.Active.Import.Interval',
+      unitOfMeasure: { unit },
+    })
+    await report(5, [interval(300, 'Wh')])
+    await report(15, [interval(0.6, 'kWh')])
+    await report(20, [interval(100, 'Wh'), register(5000)])
+    await report(25, [interval(100, 'Wh'), register(5100)])
+    await rollUpAll(LATER)
+    expect((await quarters()).map(({ energyWh }) => energyWh)).toEqual([900, 100])
+  })
+
+  test('of a site are summed, or told per EVSE', async () => {
+    for (const stationId of ['S', 'T'])
+      for (const minutes of [0, 10, 20])
+        await report(minutes, [register(minutes * 100)], { stationId, evseId: 1 })
+    await report(0, [register(1)], { stationId: 'ELSEWHERE', evseId: 1 })
+    await rollUpAll(iso(-1))
+    const ask = (by: 'site' | 'evse') =>
+      store.retention.siteQuarters({ stationIds: ['S', 'T', 'NONE'], from: iso(0), to: iso(15), by })
+    expect(await ask('site')).toEqual([
+      { stationId: null, evseId: null, at: iso(0), energyWh: 3000, samples: 4 },
+    ])
+    expect(await ask('evse')).toMatchObject([
+      { stationId: 'S', evseId: 1, energyWh: 1500 },
+      { stationId: 'T', evseId: 1, energyWh: 1500 },
+    ])
+  })
+
   test('count on from the last reading that was rolled up, and late ones add no energy twice', async () => {
     await report(0, [register(0)])
     await report(10, [register(1000)])
