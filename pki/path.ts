@@ -318,6 +318,7 @@ class Search {
   #checkRevocation(chain: readonly Certificate[]): PathResult | undefined {
     const { revocation, revocationPolicy = 'hard' } = this.#request
     const unchecked: Certificate[] = []
+    let why = ''
     const anchor = chain.at(-1)
     if (revocation === undefined || anchor === undefined) return { ok: true, chain, unchecked }
     for (const [at, certificate] of chain.entries()) {
@@ -328,12 +329,14 @@ class Search {
         this.#note({ reason: 'revoked', message: 'A certificate in the path is revoked', certificate })
         return undefined
       }
-      if (verdict.kind === 'unknown') unchecked.push(certificate)
+      if (verdict.kind !== 'unknown') continue
+      if (unchecked.length === 0 && verdict.why !== undefined) why = `: ${verdict.why}`
+      unchecked.push(certificate)
     }
     if (unchecked.length === 0 || revocationPolicy === 'soft') return { ok: true, chain, unchecked }
     this.#note({
       reason: 'revocationUnknown',
-      message: 'The revocation status of a certificate is not known',
+      message: `The revocation status of a certificate is not known${why}`,
       certificate: unchecked[0],
     })
     return undefined

@@ -4,7 +4,8 @@ import type { CertificateStatus, RevocationReason } from './ocsp.ts'
 export type RevocationVerdict =
   | { readonly kind: 'good' }
   | { readonly kind: 'revoked'; readonly atMs?: number | undefined; readonly reason?: string | undefined }
-  | { readonly kind: 'unknown' }
+  /** `why`: what stood in the way, for an operator to mend. */
+  | { readonly kind: 'unknown'; readonly why?: string }
 
 export type RevocationAction =
   | { readonly kind: 'revoke'; readonly atMs: number; readonly reason: RevocationReason }

@@ -104,8 +104,8 @@ describe('the proxy', () => {
     expect(await foreign.status(ask(one))).toEqual({ kind: 'good' })
     aheadMs = 25 * HOUR_MS
     behaviour = 'error'
-    expect(await proxy().status(ask(one))).toEqual({ kind: 'unknown' })
-    expect(await foreign.status(ask(one))).toEqual({ kind: 'unknown' })
+    expect(await proxy().status(ask(one))).toMatchObject({ kind: 'unknown' })
+    expect(await foreign.status(ask(one))).toMatchObject({ kind: 'unknown' })
   })
 
   test('refreshes ahead of the end, so that a revocation shows without anybody waiting', async () => {
@@ -156,22 +156,25 @@ describe('the proxy', () => {
     expect(await foreign.status(ask(await certificate('D4'), [], crl))).toEqual({ kind: 'good' })
     // A CRL of another authority, a delta, or no CRL at all proves nothing.
     for (const path of ['cpo-sub2', 'mo-sub2-delta', 'nobody'])
-      expect(await proxy().status(ask(one, [], [`http://${host}/crl/${path}.crl`])), path).toEqual({
+      expect(await proxy().status(ask(one, [], [`http://${host}/crl/${path}.crl`])), path).toMatchObject({
         kind: 'unknown',
       })
   })
 
-  test.each(['error', 'stall', 'huge', 'redirect'] as const)(
-    'takes %s for unknown, in time',
-    async (what) => {
-      const one = await certificate(`E-${what}`)
-      behaviour = what
-      const startMs = performance.now()
-      expect(await proxy().status(ask(one))).toEqual({ kind: 'unknown' })
-      expect(performance.now() - startMs).toBeLessThan(1500)
-      expect(requests).toHaveLength(1)
-    },
-  )
+  test.each([
+    ['error', 'answered 500'],
+    ['stall', 'ms'],
+    ['huge', 'octets'],
+    ['redirect', '302'],
+  ] as const)('takes %s for unknown, in time, and says so', async (what, why) => {
+    const one = await certificate(`E-${what}`)
+    behaviour = what
+    const startMs = performance.now()
+    const verdict = await proxy().status(ask(one))
+    expect(verdict).toEqual({ kind: 'unknown', why: expect.stringContaining(why) })
+    expect(performance.now() - startMs).toBeLessThan(1500)
+    expect(requests).toHaveLength(1)
+  })
 
   test('believes nothing that is signed by somebody else, about another certificate, or too old', async () => {
     const one = await certificate('F1')
@@ -184,11 +187,12 @@ describe('the proxy', () => {
     wrongAnswer = (await proxy().response(ask(two))) ?? new Uint8Array(0)
     expect(wrongAnswer.length).toBeGreaterThan(0)
     behaviour = 'wrong'
-    expect(await proxy().status(ask(one))).toEqual({ kind: 'unknown' })
+    const wrong = (reason: string) => ({ kind: 'unknown', why: expect.stringContaining(reason) })
+    expect(await proxy().status(ask(one))).toEqual(wrong('about other certificates'))
     const stranger = other.certificates.authorities.signing('cpo-sub2').certificate
-    expect(await proxy().status({ ...ask(two), issuer: stranger })).toEqual({ kind: 'unknown' })
+    expect(await proxy().status({ ...ask(two), issuer: stranger })).toEqual(wrong('neither by the CA nor'))
     aheadMs = 48 * HOUR_MS
-    expect(await proxy().status(ask(two))).toEqual({ kind: 'unknown' })
+    expect(await proxy().status(ask(two))).toEqual(wrong('no longer fresh'))
   })
 })
 
@@ -207,8 +211,12 @@ describe('the guard', () => {
       'nonsense',
       '',
     ]
-    expect(await proxy().status(ask(one, refused.slice(0, 4)))).toEqual({ kind: 'unknown' })
-    expect(await proxy().status(ask(one, refused.slice(4)))).toEqual({ kind: 'unknown' })
+    const notListed = {
+      kind: 'unknown',
+      why: expect.stringContaining('not listed in pki.foreignOcsp.allowHosts'),
+    }
+    expect(await proxy().status(ask(one, refused.slice(0, 4)))).toEqual(notListed)
+    expect(await proxy().status(ask(one, refused.slice(4)))).toEqual(notListed)
     expect(requests).toEqual([])
   })
 
@@ -223,7 +231,10 @@ describe('the guard', () => {
             ? '[::ffff:7f00:1]'
             : name
       const guarded = proxy({ hosts: [`${listed}:${port}`], privateHosts: [] })
-      expect(await guarded.status(ask(one, [`http://${name}:${port}/`])), name).toEqual({ kind: 'unknown' })
+      expect(await guarded.status(ask(one, [`http://${name}:${port}/`])), name).toEqual({
+        kind: 'unknown',
+        why: expect.stringContaining('is private'),
+      })
     }
     expect(requests).toEqual([])
   })

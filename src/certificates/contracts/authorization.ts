@@ -193,7 +193,9 @@ function refusalOf(
   const revoked = at('revoked')
   if (revoked >= 0) return { kind: 'revoked', detail: `Revoked: ${nameOf(revoked)}` }
   const unknown = at('unknown')
-  if (unknown >= 0) return unverifiable(`No revocation status of ${nameOf(unknown)}`)
+  const verdict = findings[unknown]?.verdict
+  if (verdict?.kind === 'unknown')
+    return unverifiable(`No revocation status of ${nameOf(unknown)}${verdict.why ? `: ${verdict.why}` : ''}`)
   return undefined
 }
 
