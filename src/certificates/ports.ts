@@ -28,13 +28,15 @@ export interface StationCertificates {
   /**
    * Judges the certificate that a station presented in its TLS handshake (security profile 3): chain to our
    * station authorities, validity, revocation, O and CN against the station (A00.FR.403-405).
-   * `chainDer`: leaf first, as the peer sent it.
+   * `chainDer`: leaf first, as the peer sent it. `atMs`: judged as of then; now where it is left out.
    */
   verifyStationCertificate(
     station: Station,
     chainDer: readonly Uint8Array[],
+    atMs?: number,
   ): Promise<
-    | { readonly ok: true; readonly fingerprint: string }
+    /** `onlyToRenew`: it may wait as Pending for a new certificate and do nothing else (A00.FR.429). */
+    | { readonly ok: true; readonly fingerprint: string; readonly onlyToRenew?: true }
     | { readonly ok: false; readonly reasonCode: string; readonly detail: string }
   >
   /** Hash of a password that the station may have taken without its answer reaching us (A01). */

@@ -121,8 +121,8 @@ export async function createCertificateService(
     v2gAuthority: options.v2gAuthority,
     requestSigning: (station, request) => orders.request(station, request),
     certificateStatus: (data) => ocsp.forStation(data),
-    verifyStationCertificate: (station, chainDer) =>
-      verifyStationCertificate({ ...options, authorities }, station, chainDer),
+    verifyStationCertificate: (station, chainDer, atMs) =>
+      verifyStationCertificate({ ...options, authorities }, station, chainDer, atMs),
     serverIdentity: (names, addresses, chain, algorithm = 'ecdsa') =>
       serverIdentity({
         ...options,

@@ -37,6 +37,7 @@ export async function verifyStationCertificate(
   options: StationIdentityOptions,
   station: Station,
   chainDer: readonly Uint8Array[],
+  atMs: number = options.clock.now(),
 ): Promise<IdentityVerdict> {
   const refuse = (reasonCode: IdentityRefusal, detail: string): IdentityVerdict => ({
     ok: false,
@@ -56,8 +57,8 @@ export async function verifyStationCertificate(
   const path = validatePath({
     leaf,
     intermediates: [...presented.filter((one) => one !== undefined), ...own],
-    anchors: options.authorities.anchors(ANCHORS, options.clock.now()),
-    atMs: options.clock.now(),
+    anchors: options.authorities.anchors(ANCHORS, atMs),
+    atMs,
   })
   if (!path.ok) return refuse(path.reason, path.message)
   if (leaf.isCa) return refuse('wrongUse', 'The certificate is one of a CA')

@@ -45,10 +45,10 @@ export function createReception(options: ReceptionOptions): (socket: WebSocket, 
     socket.on('close', () => disconnected(connection))
   }
 
-  return (socket, { station, peerCommonName, shown }) => {
-    const registration = station.enrolment === 'pending' ? 'Pending' : station.registration
+  return (socket, { station, peerCommonName, shown, onlyToRenew = false }) => {
+    const registration = onlyToRenew || station.enrolment === 'pending' ? 'Pending' : station.registration
     const connection = new Connection(station.id, socket, new BootGate(registration), environment)
-    connection.context = createStationContext({ connection, station, peerCommonName, services })
+    connection.context = createStationContext({ connection, station, peerCommonName, onlyToRenew, services })
     listen(connection)
     const former = registry.add(connection)
     metrics.connectionsTotal++

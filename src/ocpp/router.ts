@@ -26,6 +26,8 @@ export interface StationContext {
   startedRemotely(idToken: IdTokenType): Promise<boolean>
   /** CN of the certificate presented in the TLS handshake (security profile 3). */
   readonly peerCommonName: string | null
+  /** It came with an expired certificate and gets nothing but a new one. */
+  readonly onlyToRenew: boolean
   /** Takes the new state of the station and of its boot gate. */
   booted(station: Station, registration: Registration): void
   /** Runs once the answer has left: what a station must not see before it. */

@@ -14,9 +14,10 @@ export function createStationContext(options: {
   connection: Connection
   station: Station
   peerCommonName: string | null
+  onlyToRenew: boolean
   services: ContextServices
 }): StationContext {
-  const { connection, peerCommonName } = options
+  const { connection, peerCommonName, onlyToRenew } = options
   const { orders, ...services } = options.services
   const { stationId } = connection
   let station = options.station
@@ -24,6 +25,7 @@ export function createStationContext(options: {
     ...services,
     stationId,
     peerCommonName,
+    onlyToRenew,
     startedRemotely: (idToken) => orders.startedRemotely(stationId, idToken),
     get station() {
       return station

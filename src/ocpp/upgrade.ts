@@ -12,7 +12,13 @@ import type { SecurityProfile, Station, StationStore } from '../store/stations.t
 import { peerCertificate } from './tls.ts'
 
 export type Admission =
-  | { readonly ok: true; readonly station: Station; readonly peerCommonName: string | null }
+  | {
+      readonly ok: true
+      readonly station: Station
+      readonly peerCommonName: string | null
+      /** Whatever is decided about the station: Pending until it comes with a new certificate (A00.FR.429). */
+      readonly onlyToRenew?: true
+    }
   | {
       readonly ok: false
       readonly status: 400 | 401 | 403 | 404 | 503
@@ -152,7 +158,10 @@ async function admitByCertificate(
     })
   // A resumed session runs through here as well: what was good at the first handshake may be revoked by now.
   const verdict = await options.certificates.verifyStationCertificate(station, peer.chainDer)
-  if (verdict.ok) return { ok: true, station, peerCommonName: peer.commonName }
+  if (verdict.ok) {
+    const admission = { ok: true, station, peerCommonName: peer.commonName } as const
+    return verdict.onlyToRenew === true ? { ...admission, onlyToRenew: true } : admission
+  }
   return refused(401, 'InvalidChargingStationCertificate', station.id, {
     reason: verdict.reasonCode,
     detail: verdict.detail,

@@ -42,6 +42,10 @@ export interface StationTrust {
   readonly detail: string | null
   /** Hash of a password that the station may have taken without saying so; null where there is none. */
   readonly passwordCandidate: string | null
+  /** Until when it may come with an expired certificate, to get a new one and nothing else (A00.FR.429). */
+  readonly expiredUntil: string | null
+  /** CertSigningWaitMinimum as it was before it was raised; null where it is as it was. */
+  readonly signingWaitS: number | null
 }
 
 export interface TrustAnchor {
@@ -180,6 +184,8 @@ export interface FleetStore {
   updateTrust(stationId: string, change: Partial<Omit<StationTrust, 'stationId'>>): Promise<void>
   /** Several connections in one write. */
   recordLinks(links: readonly { stationId: string; at: string; shown: string | null }[]): Promise<void>
+  /** Stations whose CertSigningWaitMinimum has to be set back. */
+  raisedWaits(): Promise<readonly { readonly stationId: string; readonly signingWaitS: number }[]>
   /** How many stations were shown which of our certificates when they connected last. */
   shownCounts(): Promise<readonly { readonly shown: string; readonly stations: number }[]>
 

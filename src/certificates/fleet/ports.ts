@@ -30,6 +30,8 @@ export interface FleetApi {
     stationId: string,
     options: { readonly actor: string; readonly block: boolean },
   ): Promise<CompromiseReport | undefined>
+  /** Lets a station come with an expired certificate to renew it; undefined takes that back. False: unknown station. */
+  permitExpired(stationId: string, untilMs: number | undefined, actor: string): Promise<boolean>
   checkFirmware(firmware: SignedFirmware): Promise<FirmwareVerdict>
   /** Throws with a `code` (campaign.unknown, campaign.invalid, campaign.conflict) where it is refused. */
   planCampaign(order: CampaignOrder, actor: string): Promise<Campaign>

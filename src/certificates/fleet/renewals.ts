@@ -1,7 +1,4 @@
-/**
- * Renewal at two thirds of a certificate's life, spread by its serial number, at a limited rate; and stations that
- * wait for a slow authority are told to be patient before they ask again (A02.FR.17).
- */
+/** Renewal at two thirds of a certificate's life, spread by its serial number, at a limited rate. */
 
 import { Certificate, jitterOf, renewalState } from '../../../pki/index.ts'
 import type { IssuedCertificate } from '../../store/certificates.ts'
@@ -22,13 +19,11 @@ const PAGE = 1000
 const MAX_PAUSES = 50_000
 /** A third and a tenth of the longest life that we issue: nothing that ends later can be due. */
 const HORIZON_MS = 1000 * 86_400_000
-const LONGEST_WAIT_S = 3_600
 
 export class Renewals {
   readonly #context: FleetContext
   readonly #limits: RenewalLimits
   readonly #triggered = new Map<string, number>()
-  readonly #raised = new Map<string, number>()
   #hour = 0
   #used = 0
 
@@ -129,41 +124,5 @@ export class Renewals {
     if (this.#used >= this.#limits.perHour) return false
     this.#used++
     return true
-  }
-
-  /** Orders that wait for their authority longer than stations do: the wait is raised, once per doubling. */
-  async patience(): Promise<void> {
-    const { store, bus, clock } = this.#context
-    for (const order of await store.certificates.orders({ states: ['requested'], limit: 1000 })) {
-      const ageS = (clock.now() - Date.parse(order.createdAt)) / 1000
-      const waitS = this.#raised.get(order.stationId) ?? (await this.#waitMinimumS(order.stationId))
-      if (ageS < waitS * 0.5 || waitS >= LONGEST_WAIT_S || !bus.isOnline(order.stationId)) continue
-      const nextS = Math.min(LONGEST_WAIT_S, Math.ceil(Math.max(waitS, ageS) * 2))
-      this.#raised.set(order.stationId, nextS)
-      const outcome = await bus.call(order.stationId, 'SetVariables', {
-        setVariableData: [
-          {
-            component: { name: 'SecurityCtrlr' },
-            variable: { name: 'CertSigningWaitMinimum' },
-            attributeValue: String(nextS),
-          },
-        ],
-      })
-      await audit(this.#context, {
-        action: 'station.signing-wait-raised',
-        subject: order.stationId,
-        detail: { fromS: waitS, toS: nextS, outcome: outcome.kind },
-      })
-    }
-    if (this.#raised.size > MAX_PAUSES) this.#raised.clear()
-  }
-
-  async #waitMinimumS(stationId: string): Promise<number> {
-    const [variable] = await this.#context.store.stations.variables(stationId, {
-      component: 'SecurityCtrlr',
-      variable: 'CertSigningWaitMinimum',
-    })
-    const known = Number(variable?.value)
-    return Number.isFinite(known) && known > 0 ? known : 30
   }
 }

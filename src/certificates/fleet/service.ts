@@ -12,7 +12,9 @@ import type { KindServices } from './kinds.ts'
 import { Leaves } from './leaves.ts'
 import { NetworkProfiles } from './network-profiles.ts'
 import { Passwords } from './passwords.ts'
+import { Patience } from './patience.ts'
 import type { FleetApi } from './ports.ts'
+import { Quarantine } from './quarantine.ts'
 import { Reconciler } from './reconciler.ts'
 import { DEFAULT_RENEWAL_LIMITS, type RenewalLimits, Renewals } from './renewals.ts'
 import { ServerChains } from './server-chain.ts'
@@ -35,9 +37,11 @@ export class FleetService {
   readonly inventory: Inventory
   readonly chains: ServerChains
   readonly renewals: Renewals
+  readonly patience: Patience
   readonly context: FleetContext
   readonly #leaves: Leaves
   readonly #passwords: Passwords
+  readonly #quarantine: Quarantine
   readonly #acceptFirst: boolean
   readonly #busy = new Set<string>()
   #links = new Map<string, { readonly at: string; readonly shown: string | null }>()
@@ -54,6 +58,7 @@ export class FleetService {
     this.chains = new ServerChains(context)
     const trustSteps = new TrustSteps(context, this.inventory, () => this.chains.vouched())
     this.#leaves = new Leaves(context)
+    this.#quarantine = new Quarantine(context)
     this.#passwords = new Passwords(context, options.hashPassword)
     this.reconciler = new Reconciler(context, {
       inventory: this.inventory,
@@ -61,6 +66,7 @@ export class FleetService {
       chains: this.chains,
       busy: this.#busy,
     })
+    this.patience = new Patience(context)
     this.renewals = new Renewals(context, options.renewal ?? DEFAULT_RENEWAL_LIMITS)
     const services: KindServices = {
       context,
@@ -94,6 +100,8 @@ export class FleetService {
       if (event.kind === 'station.connected') this.reconciler.look(event.stationId)
       if (event.kind === 'station.booted' && event.registration !== 'Rejected')
         this.#run(`boot ${event.stationId}`, () => this.reconciler.booted(event.stationId))
+      if (event.kind === 'station.booted' && event.registration === 'Pending')
+        this.#run(`renew ${event.stationId}`, () => this.#quarantine.booted(event.stationId))
     })
     const every = (ms: number, name: string, work: () => Promise<unknown>) => {
       const timer = setInterval(() => this.#run(name, work), ms)
@@ -103,7 +111,7 @@ export class FleetService {
     every(Math.min(LINKS_MS, timing.sweepMs), 'links', () => this.#writeLinks())
     every(timing.sweepMs, 'campaigns', () => this.campaigns.advance())
     every(timing.sweepMs, 'trust', () => this.reconciler.advance())
-    every(timing.sweepMs * 10, 'patience', () => this.renewals.patience())
+    every(timing.sweepMs * 10, 'patience', () => this.patience.sweep())
     every(timing.renewalMs, 'renewals', () => this.renewals.sweep())
     every(60_000, 'authorities', () => this.refreshAuthorities())
     for (const stationId of this.context.bus.onlineStations()) this.reconciler.look(stationId)
@@ -167,6 +175,7 @@ export class FleetService {
       drift: (filter) => this.reconciler.drift(filter),
       refreshInventory: async (stationId) => (await this.inventory.refresh(stationId))?.why,
       compromise: (stationId, options) => this.compromise(stationId, options),
+      permitExpired: (stationId, untilMs, actor) => this.#quarantine.permit(stationId, untilMs, actor),
       checkFirmware: (firmware) => checkFirmware(this.context, firmware),
       planCampaign: (order, actor) => this.campaigns.create(order, actor),
       actOnCampaign: (id, action, actor) => this.campaigns.act(id, action, actor),
@@ -186,7 +195,9 @@ export class FleetService {
       },
       verifyStationCertificate: async (station, chainDer) => {
         const verdict = await port.verifyStationCertificate(station, chainDer)
-        if (verdict.ok) await this.#presented(station.id, verdict.fingerprint)
+        if (!verdict.ok)
+          return this.#quarantine.admit(station, chainDer, verdict, port.verifyStationCertificate)
+        await this.#presented(station.id, verdict.fingerprint)
         return verdict
       },
       passwordCandidate: async (stationId) =>

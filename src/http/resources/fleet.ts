@@ -9,6 +9,9 @@ import type { ApiServices, FleetApi } from '../services.ts'
 
 type Schemas = components['schemas']
 
+/** An exception that lasts longer is none. */
+const LONGEST_PERMIT_MS = 31 * 86_400_000
+
 export type FleetOperations = Pick<
   Operations,
   | 'listTrustAnchors'
@@ -19,6 +22,8 @@ export type FleetOperations = Pick<
   | 'deleteTrustPolicy'
   | 'listTrustDrift'
   | 'listServerChains'
+  | 'putExpiredCertificatePermit'
+  | 'deleteExpiredCertificatePermit'
   | 'listInstalledCertificates'
   | 'createStationInventory'
   | 'createCompromiseResponse'
@@ -117,6 +122,27 @@ export function fleetOperations(services: ApiServices): FleetOperations {
       status: 200,
       body: { items: [...(await fleetOf(services).serverChains())] },
     }),
+
+    putExpiredCertificatePermit: async ({ path, body, principal }) => {
+      const untilMs = Date.parse(body.until)
+      if (untilMs <= clock.now() || untilMs > clock.now() + LONGEST_PERMIT_MS)
+        throw new ApiProblem('trust.invalid', 'until is a time of the next 31 days.')
+      if (!(await fleetOf(services).permitExpired(path.stationId, untilMs, principal.name)))
+        throw unknownStation(path.stationId)
+      return {
+        status: 204,
+        audit: { action: 'station.expired-certificate', subject: path.stationId, detail: body },
+      }
+    },
+
+    deleteExpiredCertificatePermit: async ({ path, principal }) => {
+      if (!(await fleetOf(services).permitExpired(path.stationId, undefined, principal.name)))
+        throw unknownStation(path.stationId)
+      return {
+        status: 204,
+        audit: { action: 'station.expired-certificate', subject: path.stationId, detail: { until: null } },
+      }
+    },
 
     listInstalledCertificates: async ({ path }) => ({ status: 200, body: await inventoryOf(path.stationId) }),
 

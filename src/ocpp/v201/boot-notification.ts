@@ -26,7 +26,7 @@ export const bootNotification: Handler<'BootNotification'> = async (context, req
     ...(modem?.iccid === undefined ? {} : { iccid: modem.iccid }),
     ...(modem?.imsi === undefined ? {} : { imsi: modem.imsi }),
   })
-  const registration = registrationOf(station)
+  const registration = registrationOf(station, context.onlyToRenew)
   context.booted(station, registration)
   // Who follows may call the station, which takes no call before this answer (B01.FR.08).
   context.afterAnswer(() => {
@@ -40,8 +40,9 @@ export const bootNotification: Handler<'BootNotification'> = async (context, req
   }
 }
 
-function registrationOf(station: Station): Registration {
-  if (station.enrolment === 'active') return station.registration
+function registrationOf(station: Station, onlyToRenew: boolean): Registration {
+  if (station.enrolment === 'active')
+    return onlyToRenew && station.registration === 'Accepted' ? 'Pending' : station.registration
   return station.enrolment === 'pending' ? 'Pending' : 'Rejected'
 }
 

@@ -21,6 +21,8 @@ const COLUMNS: Readonly<Record<keyof Omit<StationTrust, 'stationId'>, string>> =
   refused: 'refused',
   detail: 'detail',
   passwordCandidate: 'password_candidate',
+  expiredUntil: 'expired_until',
+  signingWaitS: 'signing_wait_s',
 }
 
 export function createFleetStore(db: Database): FleetStore {
@@ -39,6 +41,7 @@ function stationStore(
   | 'updateTrust'
   | 'recordLinks'
   | 'shownCounts'
+  | 'raisedWaits'
 > {
   return {
     putInventory: (stationId, uses, rows, at, complete) =>
@@ -78,6 +81,12 @@ function stationStore(
       db.write(() => {
         for (const { stationId, at, shown } of links) update(db, stationId, { connectedAt: at, shown })
       }),
+    raisedWaits: async () =>
+      db
+        .all(
+          'SELECT station_id, signing_wait_s FROM station_trust WHERE signing_wait_s IS NOT NULL LIMIT 1000',
+        )
+        .map((row) => ({ stationId: text(row, 'station_id'), signingWaitS: int(row, 'signing_wait_s') })),
     shownCounts: async () =>
       db
         .all('SELECT shown, count(*) AS stations FROM station_trust WHERE shown IS NOT NULL GROUP BY shown')
@@ -201,6 +210,8 @@ function toTrust(row: Row): StationTrust {
     refused: json<string[]>(row, 'refused'),
     detail: textOrNull(row, 'detail'),
     passwordCandidate: textOrNull(row, 'password_candidate'),
+    expiredUntil: textOrNull(row, 'expired_until'),
+    signingWaitS: row.signing_wait_s === null ? null : int(row, 'signing_wait_s'),
   }
 }
 

@@ -530,4 +530,8 @@ export const migrations: readonly string[] = [
   CREATE TABLE reading_marks (id INTEGER PRIMARY KEY CHECK (id = 1), folded_no INTEGER NOT NULL, stripped_no INTEGER NOT NULL);
   INSERT INTO reading_marks VALUES (1, 0, 0);
   `,
+  `
+  -- CertSigningWaitMinimum of a station as it was before a slow authority made us raise it.
+  ALTER TABLE station_trust ADD COLUMN signing_wait_s INTEGER;
+  `,
 ]

@@ -3,53 +3,17 @@
  * killed in every phase. What must hold is judged by the caller from the report.
  */
 
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
-import {
-  Certificate,
-  certificateProfile,
-  createSoftwareSigner,
-  issueRoot,
-  keyHash,
-} from '../../../pki/index.ts'
+import { Certificate, keyHash } from '../../../pki/index.ts'
 import { STATION_LEAF } from '../../../src/certificates/fleet/profiles.ts'
-import {
-  createFleet,
-  createRandom,
-  type Fleet,
-  type Station,
-  type StationOptions,
-} from '../../../src/simulator/index.ts'
+import { createFleet, type Fleet, type StationOptions } from '../../../src/simulator/index.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
+import { drawFaults, type FaultName, fillerRoots, strike } from './fault-schedule.ts'
 import { until } from './fleet-world.ts'
-import { type RunningService, spawnService } from './service.ts'
+import { ServiceUnderFire } from './service-under-fire.ts'
 
 const PASSWORD = 'a-password-of-24-letters'
 const SLOW_MS = 600_000
-
-export type FaultName =
-  | 'none'
-  | 'offline'
-  | 'comes-late'
-  | 'slow'
-  | 'rejects'
-  | 'full'
-  | 'clock-behind'
-  | 'silent'
-  | 'drops'
-
-/** Shares of the fleet; what is left has no fault. The order of the draws is part of the schedule. */
-export const SCHEDULE: readonly (readonly [FaultName, number])[] = [
-  ['offline', 0.05],
-  ['comes-late', 0.05],
-  ['slow', 0.05],
-  ['rejects', 0.03],
-  ['full', 0.03],
-  ['clock-behind', 0.03],
-  ['silent', 0.06],
-  ['drops', 0.06],
-]
 
 export interface FaultReport {
   readonly stations: number
@@ -57,7 +21,10 @@ export interface FaultReport {
   readonly kills: readonly string[]
   readonly rollover: Readonly<Record<string, number>>
   readonly leaves: Readonly<Record<string, number>>
-  readonly rest: readonly string[]
+  /** Everyone who is not done, by name, with the fault that the schedule gave it. */
+  readonly rest: readonly RestEntry[]
+  /** Seen at any moment without a root that leads to what is presented. */
+  readonly everWithoutRoot: readonly string[]
   readonly reachable: number
   readonly onNewRoot: number
   readonly lost: readonly string[]
@@ -66,6 +33,15 @@ export interface FaultReport {
   readonly orders: number
   readonly ordersIssued: number
   readonly seconds: number
+}
+
+export interface RestEntry {
+  readonly stationId: string
+  readonly fault: FaultName
+  readonly campaign: 'rollover' | 'leaves'
+  readonly state: string
+  readonly step: string
+  readonly reason: string
 }
 
 interface CampaignAnswer {
@@ -92,7 +68,7 @@ export async function runFaults(options: {
 }): Promise<FaultReport> {
   const startedMs = Date.now()
   const say = options.say ?? (() => undefined)
-  const run = new FaultRun(options.dataDir)
+  const run = new FaultRun(options.dataDir, options.stations)
   const faults = drawFaults(options.stations, options.seed)
   try {
     await run.start()
@@ -105,7 +81,8 @@ export async function runFaults(options: {
       kills: run.kills,
       rollover: rollover.counts,
       leaves: leaves.counts,
-      rest: restOf([rollover, leaves]),
+      rest: [...restOf('rollover', rollover, faults), ...restOf('leaves', leaves, faults)],
+      everWithoutRoot: [...run.everWithoutRoot],
       seconds: Math.round((Date.now() - startedMs) / 1000),
     }
   } finally {
@@ -113,53 +90,23 @@ export async function runFaults(options: {
   }
 }
 
-function drawFaults(count: number, seed: number): Map<string, FaultName> {
-  const random = createRandom(seed)
-  const faults = new Map<string, FaultName>()
-  for (let index = 0; index < count; index++) {
-    let draw = random.between(0, 1)
-    let fault: FaultName = 'none'
-    for (const [name, share] of SCHEDULE) {
-      if (draw < share) {
-        fault = name
-        break
-      }
-      draw -= share
-    }
-    faults.set(`F-${String(index + 1).padStart(5, '0')}`, fault)
-  }
-  return faults
-}
-
 class FaultRun {
   readonly kills: string[] = []
-  readonly #dataDir: string
-  #flags: Readonly<Record<string, string>> = {}
-  #service: RunningService | undefined
-  #key = ''
+  readonly #service: ServiceUnderFire
+  readonly #callDeadlineS: number
   #fleet: Fleet | undefined
-  #wssUrl = ''
+  /** Stations that were seen without a root which leads to what is presented. */
+  readonly everWithoutRoot = new Set<string>()
+  #watch: NodeJS.Timeout | undefined
 
-  constructor(dataDir: string) {
-    this.#dataDir = dataDir
+  constructor(dataDir: string, stations: number) {
+    // Two cores that hold thousands of stations and their service answer later than a handful.
+    this.#callDeadlineS = stations > 100 ? 10 : 4
+    this.#service = new ServiceUnderFire(dataDir, this.#callDeadlineS)
   }
 
   async start(): Promise<void> {
-    const port = await freePort()
-    this.#wssUrl = `wss://127.0.0.1:${port}`
-    this.#flags = {
-      'ocpp.wss.enabled': 'true',
-      'ocpp.wss.host': '127.0.0.1',
-      'ocpp.wss.port': String(port),
-      'pki.organisation': 'Example CPO',
-      'fleet.nudgeS': '5',
-      'fleet.triggerS': '15',
-      'fleet.retryS': '1',
-      'fleet.callDeadlineS': '10',
-      'fleet.reconnectS': '120',
-    }
-    this.#service = await spawnService(this.#dataDir, this.#flags)
-    this.#key = this.#service.adminKey ?? ''
+    await this.#service.start()
   }
 
   /** Registered with a password, given a leaf, moved up to profile 3: the fleet as it stands before the rollover. */
@@ -168,15 +115,27 @@ class FaultRun {
     seed: number,
     say: (line: string) => void,
   ): Promise<void> {
-    const rootPem = String(await this.api('GET', '/authorities/csms-root/pem'))
+    const rootPem = String(await this.#service.api('GET', '/authorities/csms-root/pem'))
     const fillers = await fillerRoots(18)
+    // Where a policy speaks of them, stations are asked at boot what they hold.
+    const policy = { scope: 'all', use: 'CSMSRootCertificate', fingerprints: [], repair: 'report' }
+    await this.#service.api('PUT', '/trust/policies/watch', policy)
     await inBatches([...faults.keys()], 20, (id) =>
-      this.api('PUT', `/stations/${id}`, { securityProfile: 2, password: PASSWORD, serialNumber: id }),
+      this.#service.api('PUT', `/stations/${id}`, {
+        securityProfile: 2,
+        password: PASSWORD,
+        serialNumber: id,
+      }),
     )
     const stations = [...faults].map(
       ([id, fault]): StationOptions => ({
         id,
-        endpoint: { url: this.#wssUrl, securityProfile: 2, password: PASSWORD, trustedPems: [rootPem] },
+        endpoint: {
+          url: this.#service.wssUrl,
+          securityProfile: 2,
+          password: PASSWORD,
+          trustedPems: [rootPem],
+        },
         organization: 'Example CPO',
         obtainCertificates: ['ChargingStationCertificate'],
         backOff: { minimumMs: 1_000, randomRangeMs: 2_000, repeatTimes: 3 },
@@ -186,7 +145,7 @@ class FaultRun {
           : {}),
       }),
     )
-    this.#fleet = createFleet({ stations, seed, connectsPerS: 40 })
+    this.#fleet = createFleet({ stations, seed, connectsPerS: Math.max(40, faults.size / 20) })
     this.#fleet.start()
     await until(
       'every station has a leaf',
@@ -196,12 +155,12 @@ class FaultRun {
     await inBatches([...faults.keys()], 20, (id) =>
       until(
         `${id} said what it holds`,
-        async () => isReported(await this.api('GET', `/stations/${id}/installed-certificates`)),
+        async () => isReported(await this.#service.api('GET', `/stations/${id}/installed-certificates`)),
         SLOW_MS,
       ),
     )
     say(`${faults.size} stations have a leaf`)
-    const upgrade = await this.campaign('security-profile', { toProfile: 3, url: this.#wssUrl })
+    const upgrade = await this.campaign('security-profile', { toProfile: 3, url: this.#service.wssUrl })
     await this.#finish(upgrade)
     await until('everyone is on profile 3', () => this.fleet.online() === faults.size, SLOW_MS)
     say('everyone is on profile 3')
@@ -211,8 +170,9 @@ class FaultRun {
     faults: ReadonlyMap<string, FaultName>,
     say: (line: string) => void,
   ): Promise<CampaignAnswer> {
-    for (const [id, fault] of faults) await this.#strike(this.fleet.station(id), fault)
-    await this.api('POST', '/authority-operations', { kind: 'new-generation', line: 'csms-root' })
+    for (const [id, fault] of faults) await strike(this.fleet.station(id), fault)
+    await this.#service.api('POST', '/authority-operations', { kind: 'new-generation', line: 'csms-root' })
+    await this.#watchRoots()
     const id = await this.campaign('csms-root-rollover', {})
     await this.#killIn(id, 'install', (answer) => (answer.counts.done ?? 0) > faults.size * 0.3, say)
     await this.#killIn(id, 'verify', (answer) => answer.campaign.phase === 'verify', say)
@@ -229,8 +189,22 @@ class FaultRun {
     return answer
   }
 
+  /** The old root and the new one vouch for each other on the wire: whoever holds one of them finds a path. */
+  async #watchRoots(): Promise<void> {
+    const good = new Set<string>()
+    for (const id of ['csms-root', 'csms-root-g2'])
+      good.add(
+        Certificate.parse(String(await this.#service.api('GET', `/authorities/${id}/pem`))).fingerprint,
+      )
+    this.#watch = setInterval(() => {
+      for (const { id, certificates } of this.fleet.stations)
+        if (!certificates.roots('CSMSRootCertificate').some(({ fingerprint }) => good.has(fingerprint)))
+          this.everWithoutRoot.add(id)
+    }, 500)
+  }
+
   async rotateLeaves(say: (line: string) => void): Promise<CampaignAnswer> {
-    await this.api('POST', '/authority-operations', { kind: 'new-generation', line: 'station-ca' })
+    await this.#service.api('POST', '/authority-operations', { kind: 'new-generation', line: 'station-ca' })
     const id = await this.campaign('station-leaf', {})
     const total = this.fleet.stations.length
     await this.#killIn(id, 'leaf-trigger', (answer) => (answer.counts.running ?? 0) > 0, say)
@@ -253,14 +227,14 @@ class FaultRun {
     const lost = all
       .filter((station) => !station.connected)
       .map(({ id }) => `${id} (${faults.get(id) ?? ''})`)
-    const newRoot = Certificate.parse(String(await this.api('GET', '/authorities/csms-root-g2/pem')))
+    const newRoot = Certificate.parse(String(await this.#service.api('GET', '/authorities/csms-root-g2/pem')))
     const onNewRoot = all.filter((station) =>
       station.certificates
         .roots('CSMSRootCertificate')
         .some((one) => one.fingerprint === newRoot.fingerprint),
     )
-    await this.#service?.kill('SIGKILL')
-    const store = createSqliteStore(join(this.#dataDir, 'gridkeep.db'))
+    await this.#service.kill()
+    const store = createSqliteStore(join(this.#service.dataDir, 'gridkeep.db'))
     try {
       const certificates = await pages((after) =>
         store.certificates.list({ profile: STATION_LEAF, limit: 1000, ...after }),
@@ -283,9 +257,9 @@ class FaultRun {
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#watch)
     await this.#fleet?.stop()
-    if (this.#service?.process.exitCode === null && this.#service.process.signalCode === null)
-      await this.#service.kill('SIGKILL')
+    await this.#service.kill()
   }
 
   get fleet(): Fleet {
@@ -294,7 +268,7 @@ class FaultRun {
   }
 
   async campaign(kind: string, parameters: object): Promise<string> {
-    const answer = (await this.api('POST', '/campaigns', {
+    const answer = (await this.#service.api('POST', '/campaigns', {
       kind,
       name: kind,
       targets: { all: true },
@@ -303,24 +277,15 @@ class FaultRun {
         waves: [{ percent: 50 }],
         perSite: 1000,
         perHour: 1_000_000,
-        atOnce: 60,
+        atOnce: Math.max(60, Math.round(this.fleet.stations.length / 5)),
         maxFailures: 0.9,
         soakS: 0,
-        offlineGraceS: 20,
+        offlineGraceS: 2 * this.#callDeadlineS,
       },
     })) as CampaignAnswer
     const { id } = answer.campaign
-    await this.api('POST', `/campaigns/${id}/actions`, { action: 'start' })
+    await this.#service.api('POST', `/campaigns/${id}/actions`, { action: 'start' })
     return id
-  }
-
-  async #strike(station: Station, fault: FaultName): Promise<void> {
-    if (fault === 'offline' || fault === 'comes-late') await station.stop()
-    else if (fault === 'slow') station.faults.set({ answerDelayMs: { minMs: 1_000, maxMs: 4_000 } })
-    else if (fault === 'rejects') station.faults.set({ reject: ['InstallCertificate'] })
-    else if (fault === 'clock-behind') station.faults.set({ clockSkewMs: -3 * 86_400_000 })
-    else if (fault === 'silent') station.faults.set({ silenceProbability: 0.2 })
-    else if (fault === 'drops') station.faults.set({ dropProbability: 0.2 })
   }
 
   /** Kills the service once the campaign has come that far; it goes on by itself after the restart. */
@@ -339,8 +304,8 @@ class FaultRun {
       SLOW_MS,
     )
     if (ended(await this.#answer(id))) return
-    await this.#service?.kill('SIGKILL')
-    this.#service = await spawnService(this.#dataDir, this.#flags)
+    await this.#service.kill()
+    await this.#service.start()
     this.kills.push(phase)
     say(`killed in ${phase}`)
   }
@@ -357,11 +322,11 @@ class FaultRun {
   }
 
   async #answer(id: string): Promise<CampaignAnswer> {
-    return (await this.api('GET', `/campaigns/${id}`)) as CampaignAnswer
+    return (await this.#service.api('GET', `/campaigns/${id}`)) as CampaignAnswer
   }
 
   async #ordersIn(state: string): Promise<number> {
-    const { items } = (await this.api('GET', `/signing-orders?state=${state}&limit=1000`)) as {
+    const { items } = (await this.#service.api('GET', `/signing-orders?state=${state}&limit=1000`)) as {
       items: unknown[]
     }
     if (items.length < 1000) return items.length
@@ -369,7 +334,7 @@ class FaultRun {
     let count = 0
     let after: string | undefined
     for (;;) {
-      const page = (await this.api(
+      const page = (await this.#service.api(
         'GET',
         `/certificates?profile=${encodeURIComponent(STATION_LEAF)}&limit=1000${after ? `&after=${after}` : ''}`,
       )) as { items: { fingerprint: string }[] }
@@ -378,21 +343,6 @@ class FaultRun {
       if (page.items.length < 1000) return count
     }
   }
-
-  async api(method: string, path: string, body?: object): Promise<unknown> {
-    const response = await fetch(`${this.#service?.apiUrl ?? ''}${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${this.#key}`,
-        ...(body ? { 'content-type': 'application/json' } : {}),
-      },
-      ...(body ? { body: JSON.stringify(body) } : {}),
-      signal: AbortSignal.timeout(60_000),
-    })
-    const text = await response.text()
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
-    return text.startsWith('{') ? JSON.parse(text) : text
-  }
 }
 
 const isReported = (answer: unknown): boolean =>
@@ -400,34 +350,21 @@ const isReported = (answer: unknown): boolean =>
 
 const ended = ({ campaign }: CampaignAnswer): boolean => !['planned', 'running'].includes(campaign.state)
 
-function restOf(answers: readonly CampaignAnswer[]): string[] {
-  return answers.flatMap(({ rest }) =>
-    rest.map(({ stationId, state, step, reason }) => `${stationId} ${state} at ${step}: ${reason ?? ''}`),
-  )
+function restOf(
+  campaign: RestEntry['campaign'],
+  { rest }: CampaignAnswer,
+  faults: ReadonlyMap<string, FaultName>,
+): RestEntry[] {
+  return rest.map(({ stationId, state, step, reason }) => {
+    const fault = faults.get(stationId) ?? 'none'
+    return { stationId, fault, campaign, state, step, reason: reason ?? '' }
+  })
 }
 
 function countOf(names: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const name of names) counts[name] = (counts[name] ?? 0) + 1
   return counts
-}
-
-async function fillerRoots(count: number): Promise<string[]> {
-  const atMs = Date.now() - 60_000
-  const signer = createSoftwareSigner(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)
-  const roots: string[] = []
-  for (let index = 0; index < count; index++) {
-    const subject = { commonName: `Filler ${index}`, organization: 'Example', country: 'DE' }
-    const root = await issueRoot({
-      profile: certificateProfile('v2g-root'),
-      subject,
-      signer,
-      atMs,
-      random: randomBytes(16),
-    })
-    roots.push(root.toPem())
-  }
-  return roots
 }
 
 async function inBatches<T>(
@@ -449,13 +386,4 @@ async function pages<T extends { fingerprint: string }>(
     found.push(...page)
     if (page.length < 1000) return found
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  if (typeof address !== 'object' || address === null) throw new Error('There is no free port')
-  return address.port
 }

@@ -76,15 +76,64 @@ describe('Renewal', () => {
       certificateType: 'ChargingStationCertificate',
     })
     bench.pki.clock.advance(25_000)
-    await bench.fleet.renewals.patience()
-    await bench.fleet.renewals.patience()
-    expect(sent('SetVariables')).toMatchObject([
-      {
-        payload: {
-          setVariableData: [{ variable: { name: 'CertSigningWaitMinimum' }, attributeValue: '60' }],
-        },
-      },
-    ])
+    await bench.fleet.patience.sweep()
+    await bench.fleet.patience.sweep()
+    const waits = () =>
+      sent('SetVariables').flatMap(({ payload }) =>
+        (payload.setVariableData as { variable: { name: string }; attributeValue: string }[]).map(
+          ({ variable, attributeValue }) => `${variable.name}=${attributeValue}`,
+        ),
+      )
+    expect(waits()).toEqual(['CertSigningWaitMinimum=60'])
+    bench.pki.clock.advance(100_000)
+    await bench.fleet.patience.sweep()
+    expect(waits()).toEqual(['CertSigningWaitMinimum=60', 'CertSigningWaitMinimum=250'])
+
+    // The authority answers again: the station is set back to what it had, once, when it is there.
+    await bench.pki.service.orders.advance()
+    bench.station.online = false
+    await bench.fleet.patience.sweep()
+    bench.station.online = true
+    await bench.fleet.patience.sweep()
+    await bench.fleet.patience.sweep()
+    expect(waits().slice(2)).toEqual(['CertSigningWaitMinimum=30'])
+  })
+
+  describe('A00.FR.429: a station whose certificate has expired', () => {
+    const YEAR_MS = 366 * 86_400_000
+    const expired = async () => {
+      const leaf = await enrol()
+      bench.pki.clock.advance(3 * YEAR_MS)
+      const { der } = (await bench.pki.store.certificates.byFingerprint(leaf)) ?? { der: new Uint8Array() }
+      const station = await bench.pki.store.stations.get(ID)
+      if (station === undefined) throw new Error('no station')
+      return bench.fleet.guard(bench.pki.service).verifyStationCertificate(station, [der])
+    }
+
+    it('is refused without a permission for this very station', async () => {
+      expect(await expired()).toMatchObject({ ok: false, reasonCode: 'expired' })
+    })
+
+    it('is refused when the permission is over', async () => {
+      await bench.fleet.api().permitExpired(ID, bench.pki.clock.now() + 60_000, 'test')
+      expect(await expired()).toMatchObject({ ok: false, reasonCode: 'expired' })
+    })
+
+    it('is let in to renew only, which the security log says, and never where it was revoked', async () => {
+      const untilMs = bench.pki.clock.now() + 4 * YEAR_MS
+      expect(await bench.fleet.api().permitExpired('NOBODY', untilMs, 'test')).toBe(false)
+      expect(await bench.fleet.api().permitExpired(ID, untilMs, 'test')).toBe(true)
+      expect(await expired()).toMatchObject({ ok: true, onlyToRenew: true })
+      const events = await bench.pki.store.events.list({ stationId: ID, limit: 100 })
+      expect(events.map(({ type }) => type)).toContain('InvalidChargingStationCertificate')
+      for (const { fingerprint } of await bench.pki.store.certificates.list({ stationId: ID }))
+        await bench.pki.service.revoke(fingerprint, 'keyCompromise')
+      const station = await bench.pki.store.stations.get(ID)
+      const [leaf] = await bench.pki.store.certificates.list({ stationId: ID })
+      if (station === undefined || leaf === undefined) throw new Error('no station')
+      const verdict = await bench.fleet.guard(bench.pki.service).verifyStationCertificate(station, [leaf.der])
+      expect(verdict).toMatchObject({ ok: false, reasonCode: 'revoked' })
+    })
   })
 
   it('A02.FR.12: a request that is no good is rejected at once, or accepted first where policy says so', async () => {
