@@ -85,7 +85,7 @@ export async function provisionLocally(
       {
         oemTrust: trust.oem,
         moTrust: trust.contracts,
-        cps: identity.cps,
+        cps: await identity.cps(),
         revocation,
         offer: async (verified) => {
           const found = await chooseOffer(options, verified, atMs)

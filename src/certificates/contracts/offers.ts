@@ -174,8 +174,9 @@ async function take(
       chosen: { contract, authorityId: null, wipe: () => void scalar.fill(0) },
     }
   }
-  const mo = identity.authority(request.protocol)
-  if (!mo) throw new Error(`There is no mobility operator's authority for ISO ${request.protocol} here`)
+  const mo = await identity.authority(request.protocol)
+  if (!mo)
+    throw new Error(`There is no usable mobility operator's authority for ISO ${request.protocol} here`)
   const notAfterMs = contract.validUntil === null ? undefined : Date.parse(contract.validUntil)
   const source = {
     kind: 'issue',

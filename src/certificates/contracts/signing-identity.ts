@@ -46,6 +46,7 @@ export interface SigningIdentityOptions {
 
 interface CpsState {
   readonly cps: Cps
+  readonly authorityId: string
   /** Two thirds of the leaf's life: from then on a new one is wanted, with a third left to get it. */
   readonly renewAtMs: number
 }
@@ -68,13 +69,30 @@ export class SigningIdentity {
     this.#options = options
   }
 
-  get cps(): readonly Cps[] {
-    return [...this.#cps.values()].map(({ cps }) => cps)
+  /** Those of which nothing is revoked: looked up for every car, so that a revocation counts at once. */
+  async cps(): Promise<readonly Cps[]> {
+    const usable: Cps[] = []
+    for (const { cps, authorityId } of this.#cps.values())
+      if (!(await this.#isRevoked(authorityId, cps.leaf))) usable.push(cps)
+    return usable
   }
 
-  /** Undefined where the authority of the protocol is not here (an offline hierarchy, before its ceremony). */
-  authority(protocol: Protocol): MoState | undefined {
-    return this.#mo.get(protocol)
+  /** Undefined where the authority of the protocol is revoked, or not here (an offline hierarchy, before its ceremony). */
+  async authority(protocol: Protocol): Promise<MoState | undefined> {
+    const mo = this.#mo.get(protocol)
+    return mo && !(await this.#isRevoked(mo.authorityId)) ? mo : undefined
+  }
+
+  async #isRevoked(authorityId: string, leaf?: Certificate): Promise<boolean> {
+    const { authorities, store } = this.#options
+    const isRevoked = async (issuerId: string, { serialHex }: Certificate): Promise<boolean> => {
+      const found = await store.certificates.revocation(issuerId, serialHex.replace(/^0+(?=.)/, ''))
+      return found !== undefined && found !== null
+    }
+    if (leaf && (await isRevoked(authorityId, leaf))) return true
+    for (const { record, certificate } of authorities.chain(authorityId))
+      if (await isRevoked(record.issuerId ?? record.id, certificate)) return true
+    return false
   }
 
   /** Issues or renews what is due. What cannot be renewed keeps working until it expires. */
@@ -97,8 +115,14 @@ export class SigningIdentity {
     const nowMs = clock.now()
     const known = this.#cps.get(protocol)
     const issuing = authorities.current(LINES[protocol].cps)
-    const isCurrent = known?.cps.subCas[0]?.fingerprint === issuing?.certificate.fingerprint
-    if (!issuing || (known && isCurrent && nowMs < known.renewAtMs)) return
+    const isRevoked = known !== undefined && (await this.#isRevoked(known.authorityId, known.cps.leaf))
+    const isCurrent = !isRevoked && known?.cps.subCas[0]?.fingerprint === issuing?.certificate.fingerprint
+    if (
+      !issuing ||
+      (await this.#isRevoked(issuing.record.id)) ||
+      (known && isCurrent && nowMs < known.renewAtMs)
+    )
+      return
     const found = await this.#findCps(protocol, nowMs)
     const next =
       found && nowMs < found.renewAtMs
@@ -158,6 +182,7 @@ export class SigningIdentity {
     const { notBeforeMs, notAfterMs } = leaf
     return {
       cps: createCps({ leaf, subCas: above.slice(0, -1), root, signer }, atMs),
+      authorityId,
       renewAtMs: notBeforeMs + ((notAfterMs - notBeforeMs) * 2) / 3,
     }
   }

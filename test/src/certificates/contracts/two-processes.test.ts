@@ -81,3 +81,28 @@ test('a sub-CA that was revoked: no contract below it counts, in both at once', 
   await here.certificates.revoke(ev.contract?.subCas[0]?.fingerprint ?? '', 'cACompromise')
   expect([await judged(here, ev), await judged(there, ev)]).toEqual(['revoked', 'revoked'])
 })
+
+test('a CPS leaf that was revoked answers no car more; the upkeep issues another one', async () => {
+  // Its upkeep would be quicker than this test on a slow machine.
+  await there.contracts.stop()
+  await here.contract(PCID, EMAID)
+  const leaf = async () =>
+    (await here.contracts.identity.cps()).find(({ protocol }) => protocol === '15118-2')?.leaf.fingerprint
+  await here.certificates.revoke((await leaf()) ?? '', 'keyCompromise')
+  expect([await told(here, here.car(PCID)), await told(there, here.car(PCID))]).toEqual([
+    'FAILED_NoCertificateAvailable',
+    'FAILED_NoCertificateAvailable',
+  ])
+  await here.contracts.upkeep()
+  expect(await leaf()).toBeDefined()
+  expect(await told(here, here.car(PCID))).toBe('OK')
+})
+
+test('a sub-CA of our mobility operator that was revoked issues no contract more', async () => {
+  await here.contract(PCID, EMAID)
+  const [issuing] = here.certificates.authorities.generations('mo-sub2')
+  await here.certificates.revoke(issuing?.certificate.fingerprint ?? '', 'cACompromise')
+  const { status } = await here.provide(here.car(PCID).installationRequest())
+  expect(status).toBe('Failed')
+  expect(await here.store.certificates.list({ profile: 'contract/iso15118-2' })).toEqual([])
+})
