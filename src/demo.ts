@@ -53,6 +53,7 @@ export interface DemoSummary {
   readonly stations: number
   readonly certificatesIssued: number
   readonly contractsInstalled: number
+  readonly contractsUpdated: number
   readonly sessions: number
   readonly kWh: number
   readonly highestA: readonly number[]
@@ -239,7 +240,7 @@ class Demo {
     if (this.#options.json) this.#io.out(`${JSON.stringify(summary)}\n`)
     else {
       this.#io.out(
-        `${summary.certificatesIssued} certificates issued, ${summary.contractsInstalled} contracts installed, ${summary.sessions} sessions, ${summary.kWh} kWh; ` +
+        `${summary.certificatesIssued} certificates issued, ${summary.contractsInstalled} contracts installed and ${summary.contractsUpdated} renewed, ${summary.sessions} sessions, ${summary.kWh} kWh; ` +
           `highest load ${summary.highestA.join(' / ')} A of ${GRID_LIMIT_A} A, ${summary.secondsAboveLimit} s above the limit; ` +
           `${summary.calls} calls, ${summary.errors} errors\n`,
       )
@@ -372,6 +373,7 @@ class Demo {
       stations: this.#plan.length,
       certificatesIssued: counters.certificatesSigned,
       contractsInstalled: this.#contractCars.contractsInstalled,
+      contractsUpdated: this.#contractCars.contractsUpdated,
       sessions: counters.transactions,
       kWh: Math.round(counters.energyWh) / 1000,
       highestA: grid.highestA.map((currentA) => Math.round(currentA * 10) / 10),

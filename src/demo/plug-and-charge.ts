@@ -1,4 +1,7 @@
-/** Cars that arrive without a contract, install one over the station they are plugged into, and charge with it. */
+/**
+ * Cars that arrive without a contract, install one over the station they are plugged into, and charge with it. The
+ * first one's contract ends soon: it is prolonged while the car is away, which asks for an update when it is back.
+ */
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import {
@@ -31,6 +34,9 @@ const ATTEMPTS = 5
 const RETRY_MS = 3_000
 /** From plugging in to the first message: the car wakes up and opens its session. */
 const WAKE_UP_MS = 1_500
+/** A car renews a certificate that ends within 14 days. */
+const SHORT_TERM_MS = 10 * 86_400_000
+const SHORT_STAY_MS = 8_000
 
 export interface PlugAndChargeOptions {
   readonly fleet: Fleet
@@ -45,6 +51,8 @@ export interface PlugAndChargeOptions {
 interface Car {
   readonly ev: PlugAndChargeEv
   plugged: boolean
+  /** The contract that the operator prolongs once the car has charged with it. */
+  shortContractId: string | undefined
 }
 
 export class PlugAndChargeCars {
@@ -54,6 +62,8 @@ export class PlugAndChargeCars {
   readonly #running = new Set<Promise<void>>()
   #stopped = false
   contractsInstalled = 0
+  contractsUpdated = 0
+  #operator: Operator | undefined
 
   constructor(options: PlugAndChargeOptions) {
     this.#options = options
@@ -63,19 +73,23 @@ export class PlugAndChargeCars {
   async prepare(operator: Operator): Promise<void> {
     const pem = await operator.request('GET', '/authorities/v2g-root/pem')
     const v2gRoots = Certificate.parseChain(String(pem))
+    this.#operator = operator
     const maker = createMaker()
     await operator.request('POST', '/trusted-certificates', { usage: 'OEM', pem: maker.pem })
     for (let number = 1; number <= this.#options.count; number++) {
       const pcid = `WDM${String(number).padStart(14, '0')}X`
       const account = `DEGKP${String(number).padStart(9, '0')}`
       const emaid = account + emaidCheckDigit(account)
-      await operator.request('POST', '/contracts', { emaid, pcid })
+      const isShort = number === 1
+      const validUntil = isShort ? new Date(Date.now() + SHORT_TERM_MS).toISOString() : null
+      const contract = await operator.request('POST', '/contracts', { emaid, pcid, validUntil })
+      const shortContractId = isShort ? idOf(contract) : undefined
       const provisioning = maker.build(pcid)
       const ev = createPlugAndChargeEv(
         { protocol: '15118-2', provisioning, v2gRoots },
         { nowMs: Date.now, random: (octets) => randomBytes(octets) },
       )
-      this.#cars.push({ ev, plugged: false })
+      this.#cars.push({ ev, plugged: false, shortContractId })
     }
   }
 
@@ -102,7 +116,8 @@ export class PlugAndChargeCars {
     const [first, ...rest] = free
     if (!car || !first) return
     const station = random.pick([first, ...rest])
-    const leavesInMs = random.between(stayMs.min, stayMs.max)
+    const leavesInMs =
+      car.shortContractId === undefined ? random.between(stayMs.min, stayMs.max) : SHORT_STAY_MS
     const departureMs = fleet.scheduler.now() + leavesInMs
     const vehicle = createVehicle({ ...typicalVehicle(random), id: car.ev.pcid, departureMs })
     car.plugged = true
@@ -113,28 +128,54 @@ export class PlugAndChargeCars {
     this.#after(leavesInMs, () => {
       car.plugged = false
       if (station.evse(1).vehicle === vehicle) station.unplug(1)
+      if (car.shortContractId !== undefined && car.ev.contract)
+        this.#prolong(station, car, car.shortContractId)
     })
+  }
+
+  #prolong(station: Station, car: Car, contractId: string): void {
+    car.shortContractId = undefined
+    const task = this.#operator
+      ?.request('PUT', `/contracts/${contractId}/terms`, { priority: 100, validUntil: null })
+      .then(() => {
+        // It is the next one to come.
+        this.#cars.unshift(...this.#cars.splice(this.#cars.indexOf(car), 1))
+        this.#options.say(station.id, `car ${car.ev.pcid} left; its contract, which ends soon, is prolonged`)
+      })
+      .catch((error: unknown) => this.#options.problem(station.id, String(error)))
+    if (task) this.#track(task)
+  }
+
+  #track(task: Promise<void>): void {
+    this.#running.add(task)
+    void task.finally(() => this.#running.delete(task))
   }
 
   #charge(station: Station, car: Car, attempts: number): void {
     const { vehicle, authorized } = station.evse(1)
     if (this.#stopped || vehicle?.id !== car.ev.pcid || authorized || attempts === 0) return
-    const task = this.#tryToCharge(station, car)
-      .then((again) => {
-        // The station restarts, or its link is down: the car asks again when it is back.
-        if (again) this.#after(RETRY_MS, () => this.#charge(station, car, attempts - 1))
-      })
-      .finally(() => this.#running.delete(task))
-    this.#running.add(task)
+    const task = this.#tryToCharge(station, car).then((again) => {
+      // The station restarts, or its link is down: the car asks again when it is back.
+      if (again) this.#after(RETRY_MS, () => this.#charge(station, car, attempts - 1))
+    })
+    this.#track(task)
   }
 
   async #tryToCharge(station: Station, { ev }: Car): Promise<boolean> {
     const { say, problem } = this.#options
     try {
+      const isUpdate = ev.contract !== undefined
       const { installation, authorization, accepted } = await chargeWithContract(station, 1, ev)
       if (installation?.ok) {
-        this.contractsInstalled++
-        say(station.id, `car ${ev.pcid} got its contract certificate for ${installation.contract.emaid}`)
+        const { emaid, certificate } = installation.contract
+        const until = new Date(certificate.notAfterMs).toISOString().slice(0, 10)
+        this[isUpdate ? 'contractsUpdated' : 'contractsInstalled']++
+        say(
+          station.id,
+          isUpdate
+            ? `car ${ev.pcid} renewed its contract certificate, which is good until ${until} now`
+            : `car ${ev.pcid} got its contract certificate for ${emaid}, good until ${until}`,
+        )
       }
       if (installation?.ok === false)
         problem(
@@ -203,4 +244,10 @@ function createAuthority(kind: CertificateKind, name: string, above?: Issuer): I
 function atOnce(issued: Certificate | Promise<Certificate>): Certificate {
   if (issued instanceof Promise) throw new Error('Software signers answer at once')
   return issued
+}
+
+function idOf(contract: unknown): string | undefined {
+  return typeof contract === 'object' && contract !== null && 'id' in contract
+    ? String(contract.id)
+    : undefined
 }
