@@ -44,6 +44,8 @@ export interface IssueRequest extends Wanted {
   readonly publicKey: PublicKey | Uint8Array
   /** The signing order that this fulfils; moved on in the same transaction. */
   readonly orderId?: string
+  /** Writes about the new certificate: begun with its record, they share its commit. */
+  readonly alongside?: (certificate: Certificate) => readonly Promise<void>[]
 }
 
 /** After a token stalled, nothing is sent to it for this long. */
@@ -69,10 +71,11 @@ export class Issuance {
   }
 
   async issue(request: IssueRequest): Promise<Certificate> {
-    const { authority, orderId } = request
+    const { authority, orderId, alongside } = request
     const draft = this.#draft(request)
     const certificate = await this.#sign(draft, authority.record.id, authority.certificate)
-    await this.#record(certificate, authority.record.id, request, orderId)
+    const recorded = this.#record(certificate, authority.record.id, request, orderId)
+    await Promise.all([recorded, ...(alongside?.(certificate) ?? [])])
     return certificate
   }
 

@@ -49,8 +49,11 @@ export class OrderIssuing {
     this.#options = options
   }
 
-  /** Undefined where the order has to wait or has failed; the order says so then. */
-  async issue(order: SigningOrder): Promise<Issued | undefined> {
+  /**
+   * Undefined where the order has to wait or has failed; the order says so then. `delivered`: whoever asked waits for
+   * the answer, so that there is nothing left to deliver.
+   */
+  async issue(order: SigningOrder, delivered = false): Promise<Issued | undefined> {
     const { store, v2gAuthority } = this.#options
     const station = await store.stations.get(order.stationId)
     if (!station) {
@@ -62,11 +65,16 @@ export class OrderIssuing {
     }
     const csr = parseCsr(order.csrPem)
     return v2gAuthority && order.certificateType !== 'ChargingStationCertificate'
-      ? this.#external(v2gAuthority, order, csr)
-      : this.#local(order, csr, station)
+      ? this.#external(v2gAuthority, order, csr, delivered)
+      : this.#local(order, csr, station, delivered)
   }
 
-  async #local(order: SigningOrder, csr: Csr, station: Station): Promise<Issued | undefined> {
+  async #local(
+    order: SigningOrder,
+    csr: Csr,
+    station: Station,
+    delivered: boolean,
+  ): Promise<Issued | undefined> {
     const { authorities, issuance, organisation, clock } = this.#options
     const { profile, line } = issuanceOf(order.certificateType)
     try {
@@ -82,6 +90,7 @@ export class OrderIssuing {
         publicKey: csr.publicKey,
         stationId: order.stationId,
         orderId: order.id,
+        alongside: (issued) => this.#written(order, issued, delivered),
       })
       return { certificate, chainPem: authorities.chainPem(certificate, authority.record.id) }
     } catch (error) {
@@ -92,12 +101,17 @@ export class OrderIssuing {
     }
   }
 
-  async #external(authority: ExternalAuthority, order: SigningOrder, csr: Csr): Promise<Issued | undefined> {
+  async #external(
+    authority: ExternalAuthority,
+    order: SigningOrder,
+    csr: Csr,
+    delivered: boolean,
+  ): Promise<Issued | undefined> {
     const attempts = order.attempts + 1
     // Counted before asking: an attempt that ends with the process counts too.
     await this.#update(order, { attempts })
     const answer = await authority.enroll(csr.der)
-    if (answer.kind === 'issued') return this.#accept(authority, order, csr, answer)
+    if (answer.kind === 'issued') return this.#accept(authority, order, csr, answer, delivered)
     const { detail } = answer.kind === 'pending' ? { detail: `${authority.name} is still deciding` } : answer
     if (answer.kind === 'refused' || attempts >= MAX_ATTEMPTS) {
       await this.#update(order, { state: 'failed', detail })
@@ -116,6 +130,7 @@ export class OrderIssuing {
     order: SigningOrder,
     csr: Csr,
     { certificate, others }: Extract<ExternalAnswer, { kind: 'issued' }>,
+    delivered: boolean,
   ): Promise<Issued | undefined> {
     const { store, clock } = this.#options
     const problem = refuse(certificate, others, csr, clock.now())
@@ -132,7 +147,10 @@ export class OrderIssuing {
       stationId: order.stationId,
     })
     const at = this.#now()
-    await store.certificates.recordIssued(record, { id: order.id, at, chainPem })
+    await Promise.all([
+      store.certificates.recordIssued(record, { id: order.id, at, chainPem }),
+      ...this.#written(order, certificate, delivered),
+    ])
     if (findings.length > 0)
       await store.audit.append({
         at,
@@ -142,6 +160,19 @@ export class OrderIssuing {
         detail: { findings: findings.map(({ rule, severity, message }) => ({ rule, severity, message })) },
       })
     return { certificate, chainPem }
+  }
+
+  /** Begun in the same turn as the certificate's record, so that all of it is one commit. */
+  #written(order: SigningOrder, certificate: Certificate, delivered: boolean): Promise<void>[] {
+    const { fingerprint, serialHex } = certificate
+    const audit = this.#options.store.audit.append({
+      at: this.#now(),
+      actor: 'system',
+      action: 'certificate.issued',
+      subject: order.stationId,
+      detail: { fingerprint, serial: serialHex, order: order.id },
+    })
+    return delivered ? [audit, this.#update(order, { state: 'delivered' })] : [audit]
   }
 
   #update(order: SigningOrder, change: Parameters<Store['certificates']['updateOrder']>[1]): Promise<void> {

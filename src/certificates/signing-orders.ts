@@ -82,11 +82,8 @@ export class SigningOrders {
     try {
       if (opened.existed) await this.#reopen(order)
       const current = (await this.#options.store.certificates.order(order.id)) ?? order
-      const issued = await this.#issuedOrNew(current)
-      if (issued) {
-        await this.#update(order, { state: 'delivered' })
-        return { kind: 'issued', ...issued }
-      }
+      const issued = await this.#issuedOrNew(current, true)
+      if (issued) return { kind: 'issued', ...issued }
       const after = await this.#options.store.certificates.order(order.id)
       if (after?.state === 'failed')
         return { kind: 'refused', reasonCode: 'not-issued', detail: after.detail ?? 'The order failed' }
@@ -159,18 +156,16 @@ export class SigningOrders {
     if (issued && this.#options.bus.isOnline(order.stationId)) await this.#deliver(order, issued)
   }
 
-  #issuedOrNew(order: SigningOrder): Promise<Issued | undefined> {
-    return order.state === 'requested' ? this.#issue(order) : this.#issuedCertificate(order)
+  async #issuedOrNew(order: SigningOrder, delivered = false): Promise<Issued | undefined> {
+    if (order.state === 'requested') return this.#issue(order, delivered)
+    const issued = await this.#issuedCertificate(order)
+    if (issued && delivered) await this.#update(order, { state: 'delivered' })
+    return issued
   }
 
-  async #issue(order: SigningOrder): Promise<Issued | undefined> {
-    const issued = await this.#options.issuing.issue(order)
+  async #issue(order: SigningOrder, delivered: boolean): Promise<Issued | undefined> {
+    const issued = await this.#options.issuing.issue(order, delivered)
     if (!issued) return undefined
-    await this.#audit('certificate.issued', order.stationId, {
-      fingerprint: issued.certificate.fingerprint,
-      serial: issued.certificate.serialHex,
-      order: order.id,
-    })
     this.#options.hub.publish({
       kind: 'certificate.issued',
       stationId: order.stationId,

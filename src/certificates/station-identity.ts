@@ -1,4 +1,10 @@
-import { Certificate, type PathReason, PkiError, validatePath } from '../../pki/index.ts'
+import {
+  Certificate,
+  type PathReason,
+  PkiError,
+  type RevocationVerdict,
+  validatePath,
+} from '../../pki/index.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { Store } from '../store/ports.ts'
 import type { Station } from '../store/stations.ts'
@@ -54,11 +60,16 @@ export async function verifyStationCertificate(
     return refuse('malformed', 'A certificate of the station cannot be read')
 
   const own = [...options.authorities.values()].map((authority) => authority.certificate)
+  const intermediates = [...presented.filter((one) => one !== undefined), ...own]
+  const verdicts = await recordedVerdicts(options.store, [leaf, ...intermediates])
   const path = validatePath({
     leaf,
-    intermediates: [...presented.filter((one) => one !== undefined), ...own],
+    intermediates,
     anchors: options.authorities.anchors(ANCHORS, atMs),
     atMs,
+    revocation: ({ fingerprint }) => verdicts.get(fingerprint) ?? { kind: 'unknown' },
+    // A sub-CA without a record came by import or ceremony: trusted as long as the operator has it here.
+    revocationPolicy: 'soft',
   })
   if (!path.ok) return refuse(path.reason, path.message)
   if (leaf.isCa) return refuse('wrongUse', 'The certificate is one of a CA')
@@ -82,11 +93,27 @@ export async function verifyStationCertificate(
   const record = await options.store.certificates.byFingerprint(leaf.fingerprint)
   // Our authorities record what they sign: a certificate they do not know was not issued by this service.
   if (!record) return refuse('notOurs', 'The certificate is not in the records of its authority')
-  if (record.revokedAt !== null)
-    return refuse('revoked', `The certificate was revoked at ${record.revokedAt}`)
   if (record.stationId !== station.id)
     return refuse('wrongStation', 'The certificate was issued to another station')
   return { ok: true, fingerprint: leaf.fingerprint }
+}
+
+/** What our records say about certificates, sub-CAs included; those they do not know are left out. */
+async function recordedVerdicts(
+  store: Store,
+  certificates: readonly Certificate[],
+): Promise<ReadonlyMap<string, RevocationVerdict>> {
+  const verdicts = new Map<string, RevocationVerdict>()
+  for (const { fingerprint } of certificates) {
+    const record = await store.certificates.byFingerprint(fingerprint)
+    if (!record) continue
+    const { revokedAt } = record
+    verdicts.set(
+      fingerprint,
+      revokedAt === null ? { kind: 'good' } : { kind: 'revoked', atMs: Date.parse(revokedAt) },
+    )
+  }
+  return verdicts
 }
 
 function parse(der: Uint8Array): Certificate | undefined {
