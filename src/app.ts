@@ -25,6 +25,7 @@ import { createExternalAuthority } from './external-authority.ts'
 import { createHttpServer, ensureFirstAdminKey } from './http/index.ts'
 import { openWrappedKeys } from './keys/wrapped.ts'
 import { watchService } from './metric-sources.ts'
+import { AUDIT_HEAD, fileAuditHead } from './observe/audit-head.ts'
 import { keepCheckpoints } from './observe/audit-trail.ts'
 import { type Clock, systemClock } from './observe/clock.ts'
 import { createHealth } from './observe/health.ts'
@@ -47,6 +48,8 @@ const TLS_CHECK_MS = 60_000
 const PUSH_DEADLINE_MS = 10_000
 /** What was written to the audit trail since the last signature could be cut off unnoticed. */
 const CHECKPOINT_MS = 600_000
+/** What of the audit trail a crash may leave unsigned. */
+const AUDIT_HEAD_MS = 5_000
 /** How often answers about certificates of others are looked at for those near their end. */
 const FOREIGN_REFRESH_MS = 60_000
 /** A plan that takes longer is not worth waiting for: the next one comes in minutes. */
@@ -114,7 +117,10 @@ async function start(
   const { keys, close: closeKeys } = await openAuthorityKeys(config.pki.authorityKeys, files)
   undo.push(async () => closeKeys())
 
-  const checkpoints = keepCheckpoints({ store, keys: files, clock, log, intervalMs: CHECKPOINT_MS })
+  const checkpoints = await keepCheckpoints({
+    ...{ store, keys: files, clock, log, intervalMs: CHECKPOINT_MS, headIntervalMs: AUDIT_HEAD_MS },
+    head: fileAuditHead(join(config.dataDir, AUDIT_HEAD)),
+  })
   undo.push(() => checkpoints.stop())
 
   const { publicUrl } = config.pkiHttp

@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import type { Command } from 'commander'
+import { AUDIT_HEAD, fileAuditHead } from '../observe/audit-head.ts'
 import { verifyAudit } from '../observe/audit-trail.ts'
 import { print } from './io.ts'
 import { addConfigOptions, type ConfigFlags, jsonOption, readConfig } from './options.ts'
@@ -26,7 +28,8 @@ export function addAudit(program: Command, context: CommandContext): void {
       const { config } = readConfig(flags, context.io)
       const store = await context.parts.openStore(config)
       try {
-        const verdict = await verifyAudit(store, flags.key)
+        const head = await fileAuditHead(join(config.dataDir, AUDIT_HEAD)).read()
+        const verdict = await verifyAudit(store, { key: flags.key, head })
         print(context.io, flags.json, verdict, () =>
           [
             `${verdict.entries} entries, ${verdict.checkpoints} checkpoints, signed up to entry ${verdict.signedUpTo}`,

@@ -1,12 +1,14 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
+import pino from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { runCli } from '../../../src/cli.ts'
 import { openWrappedKeys } from '../../../src/keys/wrapped.ts'
-import { signCheckpoint, verifyAudit } from '../../../src/observe/audit-trail.ts'
+import { AUDIT_HEAD, fileAuditHead } from '../../../src/observe/audit-head.ts'
+import { keepCheckpoints, signCheckpoint, verifyAudit } from '../../../src/observe/audit-trail.ts'
 import type { Store } from '../../../src/store/ports.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
 
@@ -90,11 +92,11 @@ describe('tampering is found:', () => {
 
   test('a checkpoint signed anew has another key, which is noticed by its fingerprint', async () => {
     const [fingerprint = ''] = (await verifyAudit(store)).keyFingerprints
-    expect(await verifyAudit(store, fingerprint.toUpperCase())).toMatchObject({ ok: true })
+    expect(await verifyAudit(store, { key: fingerprint.toUpperCase() })).toMatchObject({ ok: true })
     const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const key = publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
     tamper('UPDATE audit_checkpoints SET key = ?', key)
-    expect((await verifyAudit(store, fingerprint)).problems.join(' ')).toContain('another key')
+    expect((await verifyAudit(store, { key: fingerprint })).problems.join(' ')).toContain('another key')
   })
 })
 
@@ -105,6 +107,58 @@ test('entries from before the chain are chained as they are found', async () => 
   await reopened.audit.append({ at: '2026', actor: 'a', action: 'b', subject: 'c', detail: {} })
   expect(await verifyAudit(reopened)).toMatchObject({ ok: true, entries: 21 })
   await reopened.close()
+})
+
+describe('the end of the trail', () => {
+  const head = () => fileAuditHead(join(folder, AUDIT_HEAD))
+  const run = async (during: () => Promise<void>): Promise<void> => {
+    const keys = await openWrappedKeys(store.keyBlobs, 'correct horse battery', scrypt)
+    const keeping = await keepCheckpoints({
+      ...{ store, keys, clock, head: head(), log: pino({ level: 'silent' }) },
+      ...{ intervalMs: 1_000_000, headIntervalMs: 5 },
+    })
+    await during()
+    await keeping.stop()
+  }
+  /** As if the process died here: the head knows more than the last checkpoint. */
+  const crashAfter = async (count: number): Promise<void> => {
+    await run(async () => {
+      await fill(count)
+      await expect.poll(async () => (await head().read())?.lastId).toBe(20 + count)
+    })
+    tamper('DELETE FROM audit_checkpoints WHERE last_id > 20')
+  }
+
+  test('cannot be cut off in the database alone, checkpoints and all', async () => {
+    await crashAfter(5)
+    const known = await head().read()
+    expect(await verifyAudit(store, { head: known })).toMatchObject({ ok: true, signedUpTo: 25 })
+    tamper('DELETE FROM audit WHERE id > 22')
+    expect(await verifyAudit(store)).toMatchObject({ ok: true, signedUpTo: 20 })
+    const verdict = await verifyAudit(store, { head: known })
+    expect(verdict.problems.join(' ')).toContain('entries up to 25 were signed, 22 is the last')
+  })
+
+  test('that was cut is on record after the next start, whose head would hide it', async () => {
+    await crashAfter(5)
+    tamper('DELETE FROM audit WHERE id > 22')
+    const reopened = createSqliteStore(join(folder, 'gridkeep.db'))
+    await store.close()
+    store = reopened
+    await run(async () => undefined)
+    const [cut] = await store.audit.list({ action: 'audit.cut' })
+    expect(cut?.detail).toMatchObject({ signedEntry: 25 })
+    expect(await verifyAudit(store, { head: await head().read() })).toMatchObject({
+      ok: true,
+      signedUpTo: 23,
+    })
+  })
+
+  test('with a head that cannot be read is not passed over', async () => {
+    writeFileSync(join(folder, AUDIT_HEAD), '{"lastId":"x"}')
+    await expect(head().read()).rejects.toThrow(/cannot be read/)
+    await expect(run(async () => undefined)).rejects.toThrow(/cannot be read/)
+  })
 })
 
 test('gridkeep audit verify says so and ends with 1 where something is wrong', async () => {
