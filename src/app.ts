@@ -174,6 +174,7 @@ async function start(
     random: (bytes) => randomBytes(bytes),
     newId: randomUUID,
     certificates,
+    foreign,
     hashPassword,
     renewal: { ...DEFAULT_RENEWAL_LIMITS, perHour: config.fleet.renewalsPerHour },
     acceptFirst: config.fleet.acceptSigningFirst,
@@ -212,7 +213,8 @@ async function start(
       certificateStatus: async (data) => {
         const own = await certificates.certificateStatus(data)
         if (own.status !== 'Failed' || own.reasonCode !== 'UnknownIssuer') return own
-        return foreignStatus({ foreign, issuer: trustedIssuers }, data)
+        const issuer = async (key: string) => fleet.statuses.issuer(key) ?? trustedIssuers(key)
+        return foreignStatus({ foreign, issuer }, data)
       },
     }),
     policy: { ...policy, messageLog: { mode: messageLog, keep: config.retention.messages } },

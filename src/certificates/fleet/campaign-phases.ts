@@ -18,6 +18,16 @@ const ENDED: readonly CampaignStationState[] = [
   'excluded',
 ]
 
+/** Failures of a phase are those at its own steps: who failed before takes no part in it. */
+const OWN_STEPS: Readonly<Record<string, readonly string[]>> = {
+  verify: ['reconnect'],
+  cleanup: ['delete', 'confirm', 'inventory'],
+}
+
+function takesPart(phase: string, { state, step }: CampaignCount): boolean {
+  return state !== 'excluded' && (state !== 'failed' || (OWN_STEPS[phase]?.includes(step) ?? true))
+}
+
 /** Whether stations are being shown the chain that the campaign brings, and have to prove that they accept it. */
 const isShowing = ({ phase }: Campaign): boolean => phase === 'verify'
 
@@ -41,9 +51,8 @@ export class CampaignPhases {
       await this.#decideRollback(campaign, counts)
       return
     }
-    const inWave = counts.filter(
-      ({ wave, state }) => wave === campaign.wave && state !== 'excluded' && state !== 'deferred',
-    )
+    // Who is put off has not failed, but belongs to those that the failures are a part of.
+    const inWave = counts.filter((one) => one.wave === campaign.wave && takesPart(campaign.phase, one))
     const sum = (states: readonly CampaignStationState[]) =>
       inWave.filter(({ state }) => states.includes(state)).reduce((total, { count }) => total + count, 0)
     const total = inWave.reduce((all, { count }) => all + count, 0)
@@ -168,6 +177,15 @@ export class CampaignPhases {
     const { chains, context } = this.#services
     const authorityId = await this.#authorityToShow(campaign)
     if (authorityId === undefined) return campaign
+    // Who is here now has to come back: being away afterwards is no excuse.
+    const rows = await context.store.fleet.campaignStations(campaign.id, {
+      states: ['pending'],
+      limit: 100_000,
+    })
+    const here = rows.filter(({ stationId }) => context.bus.isOnline(stationId))
+    await Promise.all(
+      here.map((row) => context.store.fleet.putCampaignStation({ ...row, step: 'reconnect' })),
+    )
     await chains.present(authorityId, `campaign:${campaign.id}`)
     const cutoverAt = isoAt(context.clock.now())
     return { ...campaign, parameters: { ...campaign.parameters, cutoverAt } }

@@ -50,7 +50,7 @@ export class CampaignRunner {
     const graceMs = Date.parse(campaign.waveStartedAt ?? isoAt(nowMs)) + limits.offlineGraceS * 1000
     const changed: Promise<void>[] = []
     for (const row of waiting) {
-      if (!bus.isOnline(row.stationId)) {
+      if (!bus.isOnline(row.stationId) && !mustComeBack(campaign, row)) {
         if (row.state === 'pending' && nowMs >= graceMs)
           changed.push(this.#save({ ...row, state: 'deferred', reason: 'offline' }))
         continue
@@ -224,6 +224,10 @@ export class CampaignRunner {
     return store.fleet.putCampaignStation({ ...row, updatedAt: isoAt(clock.now()) })
   }
 }
+
+/** It was here when the new chain was shown: that it is away is what the phase is about. */
+const mustComeBack = ({ phase }: Campaign, { step }: CampaignStation): boolean =>
+  phase === 'verify' && step === 'reconnect'
 
 function without(evidence: CampaignStation['evidence'], name: string): CampaignStation['evidence'] {
   const { [name]: _, ...rest } = evidence

@@ -65,6 +65,17 @@ export interface Work {
 }
 
 const WAIT_MS = 1_000
+const COMING_BACK = {
+  kind: 'wait',
+  step: 'reconnect',
+  why: 'waiting for the station to come back',
+  forMs: WAIT_MS,
+} as const
+const NOT_BACK = {
+  kind: 'fail',
+  step: 'reconnect',
+  why: 'the station did not come back after the new chain was shown',
+} as const
 
 export async function campaignStep(services: KindServices, work: Work): Promise<StepOutcome> {
   const { campaign, station, memory, parameters } = work
@@ -74,7 +85,7 @@ export async function campaignStep(services: KindServices, work: Work): Promise<
     case 'csms-root-rollover':
       return rolloverStep(services, work)
     case 'server-chain':
-      return (await cameBack(services, station, memory, parameters.cutoverAt ?? null)) ?? { kind: 'done' }
+      return (await cameBack(services, work, parameters.cutoverAt ?? null)) ?? { kind: 'done' }
     case 'station-leaf':
       return services.leaves.renew(station, 'ChargingStationCertificate', memory)
     case 'secc-leaf':
@@ -108,10 +119,8 @@ async function rootsStep(
  * The procedure of a rollover, per station: the new root is in and confirmed, then (campaign-wide) the new chain is
  * shown, then the station has come back under it, and only then the old root goes.
  */
-async function rolloverStep(
-  services: KindServices,
-  { campaign, parameters, station, memory }: Work,
-): Promise<StepOutcome> {
+async function rolloverStep(services: KindServices, work: Work): Promise<StepOutcome> {
+  const { campaign, parameters, station, memory } = work
   const facts = await rolloverFacts(services, campaign)
   if (facts === undefined) return { kind: 'fail', step: 'install', why: 'the new root is not known any more' }
   if (parameters.fallback !== undefined && campaign.phase === 'install') {
@@ -127,7 +136,7 @@ async function rolloverStep(
   }
   const installed = await services.trustSteps.step(station, goal)
   if (installed.kind !== 'done' || campaign.phase === 'install') return installed
-  const back = await cameBack(services, station, memory, facts.cutoverAt)
+  const back = await cameBack(services, work, facts.cutoverAt)
   if (back !== undefined || campaign.phase === 'verify') return back ?? { kind: 'done' }
   // M05.FR.13: a station that checks roots removes the old one itself.
   if (parameters.keepOldRoot === true || (await services.trustSteps.checksRoots(station.id)))
@@ -146,8 +155,7 @@ async function rolloverStep(
  */
 async function cameBack(
   { context, chains }: KindServices,
-  station: Station,
-  memory: Memory,
+  { station, memory, row }: Pick<Work, 'station' | 'memory' | 'row'>,
   cutoverAt: string | null,
 ): Promise<StepOutcome | undefined> {
   const { store, bus, clock, timing } = context
@@ -163,18 +171,18 @@ async function cameBack(
   }
   const nudgedMs = Date.parse(memory.evidence.nudgedAt ?? '')
   if (Number.isNaN(nudgedMs)) {
-    if (!bus.isOnline(station.id)) return { kind: 'wait', step: 'reconnect', why: 'offline', forMs: WAIT_MS }
+    if (!bus.isOnline(station.id)) {
+      // Away since the new chain was shown, for as long as a station may take: it does not find its way back.
+      const isAway = clock.now() - Date.parse(cutoverAt ?? '') >= timing.reconnectMs
+      return isAway && row.step === 'reconnect'
+        ? NOT_BACK
+        : { ...COMING_BACK, why: 'away since the new chain was shown' }
+    }
     await memory.remember({ nudgedAt: new Date(clock.now()).toISOString() })
     bus.disconnect(station.id, 'reconnect: the certificate of the CSMS has changed')
-    return { kind: 'wait', step: 'reconnect', why: 'waiting for the station to come back', forMs: WAIT_MS }
+    return COMING_BACK
   }
-  if (clock.now() - nudgedMs < timing.reconnectMs)
-    return { kind: 'wait', step: 'reconnect', why: 'waiting for the station to come back', forMs: WAIT_MS }
-  return {
-    kind: 'fail',
-    step: 'reconnect',
-    why: 'the station did not come back after the new chain was shown',
-  }
+  return clock.now() - nudgedMs < timing.reconnectMs ? COMING_BACK : NOT_BACK
 }
 
 export async function rolloverFacts(

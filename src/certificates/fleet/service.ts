@@ -1,9 +1,11 @@
 /** The certificates of a whole fleet: inventories, policies, campaigns, renewals, and what the OCPP side asks of them. */
 
 import type { RootUse } from '../../../pki/index.ts'
+import type { ForeignRevocation } from '../foreign/foreign-revocation.ts'
 import type { StationCertificates } from '../ports.ts'
 import { inspectAnchor, toAnchor } from './anchors.ts'
 import { Campaigns } from './campaigns.ts'
+import { ChainStatuses } from './chain-statuses.ts'
 import { type CompromiseReport, respondToCompromise } from './compromise.ts'
 import { audit, DEFAULT_TIMING, type FleetContext, type FleetTiming, isoAt } from './context.ts'
 import { checkFirmware } from './firmware.ts'
@@ -25,11 +27,15 @@ export interface FleetOptions extends Omit<FleetContext, 'timing'> {
   readonly timing?: Partial<FleetTiming>
   readonly renewal?: RenewalLimits
   readonly hashPassword: (password: string) => Promise<string>
+  /** Asks others about certificates that they issued; absent: nothing is asked ahead of time. */
+  readonly foreign?: Pick<ForeignRevocation, 'response'>
   /** SignCertificate is answered Accepted before the CSR is judged: for stations that need it (TC_A_14). */
   readonly acceptFirst?: boolean
 }
 
 const LINKS_MS = 250
+/** Keeps the answers of others in use; how long each holds is the cache's matter. */
+const STATUSES_MS = 3_600_000
 
 export class FleetService {
   readonly campaigns: Campaigns
@@ -38,6 +44,7 @@ export class FleetService {
   readonly chains: ServerChains
   readonly renewals: Renewals
   readonly patience: Patience
+  readonly statuses: ChainStatuses
   readonly context: FleetContext
   readonly #leaves: Leaves
   readonly #passwords: Passwords
@@ -67,6 +74,7 @@ export class FleetService {
       busy: this.#busy,
     })
     this.patience = new Patience(context)
+    this.statuses = new ChainStatuses(context, options.foreign ?? { response: async () => undefined })
     this.renewals = new Renewals(context, options.renewal ?? DEFAULT_RENEWAL_LIMITS)
     const services: KindServices = {
       context,
@@ -97,6 +105,7 @@ export class FleetService {
     this.#unsubscribe = hub.subscribe((event) => {
       if (event.kind === 'station.connected')
         this.#links.set(event.stationId, { at: event.at, shown: event.shown ?? null })
+      if (event.kind === 'certificate.issued') this.#run('statuses', () => this.statuses.sweep())
       if (event.kind === 'station.connected') this.reconciler.look(event.stationId)
       if (event.kind === 'station.booted' && event.registration !== 'Rejected')
         this.#run(`boot ${event.stationId}`, () => this.reconciler.booted(event.stationId))
@@ -113,6 +122,7 @@ export class FleetService {
     every(timing.sweepMs, 'trust', () => this.reconciler.advance())
     every(timing.sweepMs * 10, 'patience', () => this.patience.sweep())
     every(timing.renewalMs, 'renewals', () => this.renewals.sweep())
+    every(STATUSES_MS, 'statuses', () => this.statuses.sweep())
     every(60_000, 'authorities', () => this.refreshAuthorities())
     for (const stationId of this.context.bus.onlineStations()) this.reconciler.look(stationId)
   }

@@ -135,6 +135,48 @@ describe('A campaign', () => {
     ])
   })
 
+  it('shows the former chain again where a station that was here when the new one came stays away, nudged or not', async () => {
+    bench.station.held.push({ use: 'CSMSRootCertificate', certificate: bench.root('csms-root') })
+    await bench.pki.service.operations.submit({ kind: 'new-generation', line: 'csms-root' }, 'test')
+    const { id } = await create({ kind: 'csms-root-rollover', parameters: {} })
+    await act(id, 'start')
+    const phase = async () => (await bench.pki.store.fleet.campaign(id))?.phase
+    for (let round = 0; (await phase()) === 'install'; round++) {
+      if (round > 20) throw new Error(JSON.stringify(await bench.fleet.campaigns.report(id)))
+      await rounds(1)
+    }
+    expect((await bench.fleet.chains.current())?.authorityId).toBe('csms-ca-g2')
+    // Gone before anybody could make it reconnect, as after a restart of the service.
+    bench.station.online = false
+    bench.pki.clock.advance(400_000)
+    await rounds(3)
+    expect(await bench.fleet.campaigns.report(id)).toMatchObject({
+      campaign: { state: 'halted', detail: expect.stringContaining('former chain is shown again') },
+      rest: [{ state: 'failed', step: 'reconnect' }],
+    })
+    expect((await bench.fleet.chains.current())?.authorityId).toBe('csms-ca')
+    // Taken up again: the new chain is shown again, and who comes back under it is done.
+    bench.station.online = true
+    await act(id, 'resume')
+    expect((await bench.fleet.chains.current())?.authorityId).toBe('csms-ca-g2')
+    bench.pki.clock.advance(1000)
+    const at = new Date(bench.pki.clock.now()).toISOString()
+    await bench.pki.store.fleet.recordLinks([{ stationId: ID, at, shown: null }])
+    await rounds(10)
+    expect(await state(id)).toBe('finished')
+  })
+
+  it('is not overruled by a look that began before somebody paused it', async () => {
+    const { id } = await create()
+    await act(id, 'start')
+    const before = await bench.pki.store.fleet.campaign(id)
+    if (before === undefined) throw new Error('no campaign')
+    bench.pki.clock.advance(1)
+    await act(id, 'pause')
+    expect(await bench.pki.store.fleet.putCampaign({ ...before, wave: 3 }, before)).toBe(false)
+    expect(await bench.pki.store.fleet.campaign(id)).toMatchObject({ state: 'paused', wave: 0 })
+  })
+
   it('is refused where it names nothing that is known', async () => {
     await expect(create({ parameters: {} })).rejects.toMatchObject({ code: 'campaign.invalid' })
     await expect(
