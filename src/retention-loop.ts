@@ -7,9 +7,9 @@ import type { Prunable, RetentionStore } from './store/retention.ts'
 
 const DAY_MS = 86_400_000
 /** Rows per transaction: a few milliseconds of the event loop. */
-const BATCH = 500
+const BATCH = 250
 /** Transactions per turn: half a million values an hour is more than the largest fleet sends. */
-const MAX_BATCHES = 1_000
+const MAX_BATCHES = 2_000
 /** The event loop and the disk belong to the stations in between. */
 const PAUSE_MS = 10
 /** What became too old may stay so much longer. */

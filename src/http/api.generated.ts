@@ -97,7 +97,7 @@ export interface paths {
         };
         /**
          * What the station reported that is not state
-         * @description Security events, monitoring events, log and firmware statuses and the like, oldest first.
+         * @description Security events, monitoring events, log and firmware statuses, DataTransfers and the like. A key of role viewer sees no details that may name a driver or a car.
          */
         get: operations["listStationEvents"];
         put?: never;
@@ -1471,7 +1471,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who did what, oldest first */
+        /**
+         * Who did what
+         * @description A key of role viewer sees of entries that may name a driver or a car that they are there, without subject and detail, and finds none of them by their subject.
+         */
         get: operations["listAudit"];
         put?: never;
         post?: never;
@@ -3175,6 +3178,8 @@ export interface components {
         ContractId: string;
         /** @description Only entries with an id greater than this one. */
         AfterNumber: number;
+        /** @description Which entries come first. `next` of a page is the `after` of the next one where the oldest do, and its `before` where the newest do. */
+        Order: "oldest" | "newest";
         /** @description Only entries with an id smaller than this one; the value of `next` of the page before. */
         BeforeNumber: number;
         /** @description The message, e.g. TransactionEvent; answers belong to the message that they answer. */
@@ -3435,8 +3440,12 @@ export interface operations {
             query?: {
                 kind?: string;
                 critical?: boolean;
+                /** @description Which entries come first. `next` of a page is the `after` of the next one where the oldest do, and its `before` where the newest do. */
+                order?: components["parameters"]["Order"];
                 /** @description Only entries with an id greater than this one. */
                 after?: components["parameters"]["AfterNumber"];
+                /** @description Only entries with an id smaller than this one; the value of `next` of the page before. */
+                before?: components["parameters"]["BeforeNumber"];
                 /** @description Most entries of the page. */
                 limit?: components["parameters"]["Limit"];
             };
@@ -6098,8 +6107,12 @@ export interface operations {
                 action?: string;
                 subject?: string;
                 actor?: string;
+                /** @description Which entries come first. `next` of a page is the `after` of the next one where the oldest do, and its `before` where the newest do. */
+                order?: components["parameters"]["Order"];
                 /** @description Only entries with an id greater than this one. */
                 after?: components["parameters"]["AfterNumber"];
+                /** @description Only entries with an id smaller than this one; the value of `next` of the page before. */
+                before?: components["parameters"]["BeforeNumber"];
                 /** @description Most entries of the page. */
                 limit?: components["parameters"]["Limit"];
             };

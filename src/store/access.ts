@@ -63,6 +63,9 @@ export interface AuditStore {
     subject?: string
     actor?: string
     after?: number
+    /** Only entries with a smaller id. */
+    before?: number
+    order?: 'oldest' | 'newest'
     limit?: number
   }): Promise<readonly AuditEntry[]>
 }

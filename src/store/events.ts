@@ -21,6 +21,9 @@ export interface StationEventStore {
     critical?: boolean
     /** Only events with an id greater than this one. */
     after?: number
+    /** Only events with a smaller id. */
+    before?: number
+    order?: 'oldest' | 'newest'
     limit?: number
   }): Promise<readonly StationEvent[]>
 }

@@ -23,7 +23,8 @@ export interface IdToken {
 
 export interface IdTokenStore {
   get(type: string, idToken: string): Promise<IdToken | undefined>
-  list(filter?: { after?: string; limit?: number }): Promise<readonly IdToken[]>
+  /** By token, then by type. `after`: the last one of the page before. */
+  list(filter?: { after?: { type: string; idToken: string }; limit?: number }): Promise<readonly IdToken[]>
   put(token: IdToken): Promise<void>
   remove(type: string, idToken: string): Promise<boolean>
 }

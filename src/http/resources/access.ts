@@ -1,9 +1,9 @@
 import { isoNow } from '../../observe/clock.ts'
-import type { ApiKey } from '../../store/access.ts'
+import type { ApiKey, AuditEntry } from '../../store/access.ts'
 import type { components } from '../api.generated.ts'
 import { requireRole } from '../auth.ts'
 import { createKey } from '../keys.ts'
-import type { Operations } from '../operation.ts'
+import type { Operations, Principal } from '../operation.ts'
 import { defined, pageOf, pick } from '../pages.ts'
 import { ApiProblem } from '../problems.ts'
 import type { ApiServices } from '../services.ts'
@@ -56,7 +56,7 @@ export function accessOperations({ store, clock }: ApiServices): AccessOperation
       return { status: 204, audit: { action: 'api-key.revoke', subject: key.name, detail: { id: key.id } } }
     },
 
-    listAudit: async ({ query }) => {
+    listAudit: async ({ query, principal }) => {
       const { limit, ...filter } = query
       const page = await pageOf(
         limit,
@@ -65,10 +65,32 @@ export function accessOperations({ store, clock }: ApiServices): AccessOperation
       )
       return {
         status: 200,
-        body: { ...page, items: page.items.map((item) => ({ ...item, detail: { ...item.detail } })) },
+        body: { ...page, items: page.items.flatMap((item) => auditFor(principal, item, query.subject)) },
       }
     },
   }
+}
+
+/** What viewers may read in full; of the rest, which may name a driver or a car, they see that it was done. */
+const IMPERSONAL =
+  /^(api-key|authority|authority-operation|campaign|ceremony|certificate|crl|key-store|limit|schedule|server-chain|sign-in|site|source|station|steering|trust)\./
+/** Their details hold what was sent to a station. */
+const CARRIES_PAYLOAD = /^station\.(call|order)$/
+const WITHHELD = '[withheld]'
+
+function auditFor(
+  { role }: Principal,
+  entry: AuditEntry,
+  wantedSubject: string | undefined,
+): components['schemas']['AuditEntry'][] {
+  const detail: object =
+    CARRIES_PAYLOAD.test(entry.action) && role === 'viewer'
+      ? { ...entry.detail, payload: WITHHELD }
+      : entry.detail
+  if (role !== 'viewer') return [{ ...entry, detail: { ...detail } }]
+  if (IMPERSONAL.test(entry.action)) return [{ ...entry, detail: { ...detail } }]
+  // Asking for a subject by name must not tell whether there is one.
+  return wantedSubject === undefined ? [{ ...entry, subject: WITHHELD, detail: {} }] : []
 }
 
 function unknownKey(id: string): ApiProblem {

@@ -1,11 +1,15 @@
 import type { CampaignAction, CampaignOrder, CampaignReport } from '../../certificates/fleet/ports.ts'
 import { isoNow } from '../../observe/clock.ts'
+import type { Requests } from '../../ocpp/v201/messages.generated.ts'
 import type { Campaign, TrustAnchor, TrustPolicy } from '../../store/fleet.ts'
 import type { components } from '../api.generated.ts'
 import type { Operations } from '../operation.ts'
 import { DEFAULT_PAGE, defined, pick } from '../pages.ts'
 import { ApiProblem } from '../problems.ts'
 import type { ApiServices, FleetApi } from '../services.ts'
+import { callProblem } from './calls.ts'
+import { present } from './present.ts'
+import { requireStation } from './stations.ts'
 
 type Schemas = components['schemas']
 
@@ -147,6 +151,7 @@ export function fleetOperations(services: ApiServices): FleetOperations {
     listInstalledCertificates: async ({ path }) => ({ status: 200, body: await inventoryOf(path.stationId) }),
 
     createStationInventory: async ({ path }) => {
+      await requireStation(services, path.stationId)
       const trouble = await fleetOf(services).refreshInventory(path.stationId)
       if (trouble !== undefined)
         throw new ApiProblem(
@@ -180,26 +185,30 @@ export function fleetOperations(services: ApiServices): FleetOperations {
     },
 
     createFirmwareUpdate: async ({ path, body, principal }) => {
+      await requireStation(services, path.stationId)
       const verdict = await fleetOf(services).checkFirmware(body)
       if (!verdict.ok) throw new ApiProblem('firmware.untrusted', `${verdict.reason}: ${verdict.message}`)
-      if (services.orders === undefined)
-        throw new ApiProblem('service.absent', 'Orders are not followed here.')
-      const { order } = await services.orders.place(
+      // The order service fills in the number.
+      const request = { firmware: body } as Requests['UpdateFirmware']
+      const { order, outcome } = await present(services.orders).place(
         path.stationId,
         'UpdateFirmware',
-        // The order service fills in the number.
-        { requestId: 0, firmware: body },
-        { actor: principal.name },
-      )
-      return {
-        status: 200,
-        body: { orderId: order.id, state: order.state, outcome: order.outcome },
-        audit: {
-          action: 'station.firmware',
-          subject: path.stationId,
-          detail: { location: body.location, signer: verdict.subject },
+        request,
+        {
+          actor: principal.name,
         },
+      )
+      const audit = {
+        action: 'station.firmware',
+        subject: path.stationId,
+        detail: { location: body.location, signer: verdict.subject, outcome: outcome.kind },
       }
+      if (outcome.kind !== 'answered')
+        return {
+          problem: callProblem(path.stationId, 'UpdateFirmware', outcome, { orderId: order.id }),
+          audit,
+        }
+      return { status: 200, body: { orderId: order.id, state: order.state, outcome: order.outcome }, audit }
     },
   }
 }
@@ -237,26 +246,29 @@ export function campaignOperations(services: ApiServices): CampaignOperations {
       body: toReport(await refusable(() => fleetOf(services).campaignReport(path.campaignId))),
     }),
 
-    listCampaignStations: async ({ path, query }) => ({
-      status: 200,
-      body: {
-        items: (
-          await store.fleet.campaignStations(path.campaignId, { limit: DEFAULT_PAGE, ...defined(query) })
-        ).map((row) =>
-          pick(row, [
-            'stationId',
-            'siteId',
-            'wave',
-            'state',
-            'step',
-            'reason',
-            'attempts',
-            'startedAt',
-            'updatedAt',
-          ]),
-        ),
-      },
-    }),
+    listCampaignStations: async ({ path, query }) => {
+      await refusable(() => fleetOf(services).campaignReport(path.campaignId))
+      return {
+        status: 200,
+        body: {
+          items: (
+            await store.fleet.campaignStations(path.campaignId, { limit: DEFAULT_PAGE, ...defined(query) })
+          ).map((row) =>
+            pick(row, [
+              'stationId',
+              'siteId',
+              'wave',
+              'state',
+              'step',
+              'reason',
+              'attempts',
+              'startedAt',
+              'updatedAt',
+            ]),
+          ),
+        },
+      }
+    },
 
     createCampaignAction: async ({ path, body, principal }) => {
       const action: CampaignAction = body.action

@@ -1,8 +1,9 @@
 /** What stations reported about themselves. */
 
+import type { StationEvent } from '../../store/events.ts'
 import type { Connector } from '../../store/stations.ts'
 import type { components } from '../api.generated.ts'
-import type { Operations } from '../operation.ts'
+import type { Operations, Principal } from '../operation.ts'
 import { DEFAULT_PAGE, defined, pageOf, pick } from '../pages.ts'
 import type { ApiServices } from '../services.ts'
 import { requireSite } from './sites.ts'
@@ -43,7 +44,7 @@ export function reportedOperations(services: ApiServices): ReportedOperations {
       }
     },
 
-    listStationEvents: async ({ path, query }) => {
+    listStationEvents: async ({ path, query, principal }) => {
       await requireStation(services, path.stationId)
       const { limit, ...filter } = query
       const page = await pageOf(
@@ -53,7 +54,7 @@ export function reportedOperations(services: ApiServices): ReportedOperations {
       )
       return {
         status: 200,
-        body: { ...page, items: page.items.map((item) => ({ ...item, detail: { ...item.detail } })) },
+        body: { ...page, items: page.items.map((item) => toEventBody(principal, item)) },
       }
     },
 
@@ -99,6 +100,14 @@ function stationsIn(node: unknown): string[] {
   if ('kind' in node && node.kind === 'station' && 'id' in node && typeof node.id === 'string')
     return [node.id]
   return Object.values(node).flatMap(stationsIn)
+}
+
+/** Events whose details may name a driver or a car: viewers see that they came. */
+const PERSONAL = new Set(['DataTransfer', 'NotifyCustomerInformation', 'contract', 'monitoring'])
+
+function toEventBody({ role }: Principal, event: StationEvent): components['schemas']['StationEvent'] {
+  const isPersonal = PERSONAL.has(event.kind) || event.type.startsWith('Contract')
+  return { ...event, detail: role === 'viewer' && isPersonal ? {} : { ...event.detail } }
 }
 
 function toConnectorBody(connector: Connector): components['schemas']['Connector'] {

@@ -13,8 +13,8 @@ export function tokenOperations({ store, clock }: ApiServices): TokenOperations 
     listIdTokens: async ({ query }) => {
       const page = await pageOf(
         query.limit,
-        (size) => store.tokens.list({ ...defined({ after: query.after }), limit: size }),
-        (last) => last.idToken,
+        (size) => store.tokens.list({ ...defined({ after: after(query.after) }), limit: size }),
+        subjectOf,
       )
       return { status: 200, body: { ...page, items: page.items.map(toBody) } }
     },
@@ -41,6 +41,13 @@ export function tokenOperations({ store, clock }: ApiServices): TokenOperations 
       return { status: 204, audit: { action: 'id-token.delete', subject: subjectOf(path), detail: {} } }
     },
   }
+}
+
+/** Types contain no slash, so that the first one separates. */
+function after(cursor: string | undefined): { type: string; idToken: string } | undefined {
+  if (cursor === undefined) return undefined
+  const slash = cursor.indexOf('/')
+  return { type: cursor.slice(0, slash), idToken: cursor.slice(slash + 1) }
 }
 
 function subjectOf(path: { type: string; idToken: string }): string {

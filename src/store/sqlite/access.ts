@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { ApiKey, ApiKeyStore, AuditEntry, AuditLink, AuditStore } from '../access.ts'
 import type { Database, Row } from './database.ts'
-import { int, json, oneOf, pageSize, text, textOrNull, where } from './rows.ts'
+import { byId, int, json, oneOf, pageSize, text, textOrNull, where } from './rows.ts'
 
 export function createApiKeyStore(db: Database): ApiKeyStore {
   return {
@@ -85,9 +85,14 @@ export function createAuditStore(db: Database): AuditStore {
         ['subject = ?', filter.subject],
         ['actor = ?', filter.actor],
         ['id > ?', filter.after],
+        ['id < ?', filter.before],
       ])
       return db
-        .all(`SELECT * FROM audit ${clause} ORDER BY id LIMIT ?`, ...args, pageSize(filter.limit))
+        .all(
+          `SELECT * FROM audit ${clause} ORDER BY ${byId(filter.order)} LIMIT ?`,
+          ...args,
+          pageSize(filter.limit),
+        )
         .map(toEntry)
     },
   }

@@ -1,6 +1,6 @@
 import type { StationEvent, StationEventStore } from '../events.ts'
 import type { Database, Row } from './database.ts'
-import { flag, int, json, pageSize, text, where } from './rows.ts'
+import { byId, flag, int, json, pageSize, text, where } from './rows.ts'
 
 export function createStationEventStore(db: Database): StationEventStore {
   return {
@@ -24,9 +24,14 @@ export function createStationEventStore(db: Database): StationEventStore {
         ['kind = ?', filter.kind],
         ['critical = ?', filter.critical === undefined ? undefined : Number(filter.critical)],
         ['id > ?', filter.after],
+        ['id < ?', filter.before],
       ])
       return db
-        .all(`SELECT * FROM station_events ${clause} ORDER BY id LIMIT ?`, ...args, pageSize(filter.limit))
+        .all(
+          `SELECT * FROM station_events ${clause} ORDER BY ${byId(filter.order)} LIMIT ?`,
+          ...args,
+          pageSize(filter.limit),
+        )
         .map(toEvent)
     },
   }

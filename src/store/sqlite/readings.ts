@@ -126,6 +126,8 @@ export function valuesOfStation(db: Database, stationNo: number, range: ValueRan
     ['station_no = ?', stationNo],
     ['values_to_ms >= ?', range.fromMs],
     ['values_from_ms < ?', range.toMs],
+    // What came before a session knew its EVSE is booked under 0.
+    ['(evse_id IS NULL OR evse_id = ?)', range.evseId === 0 ? undefined : range.evseId],
   ])
   const sessions = db.all(
     `SELECT last_reading_no, values_from_ms FROM sessions ${clause} AND values_from_ms IS NOT NULL ORDER BY values_from_ms`,

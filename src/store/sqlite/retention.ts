@@ -77,18 +77,26 @@ export function createRetentionStore(db: Database, numbers: StationNumbers): Ret
           Date.parse(to),
           pageSize(limit),
         )
-        .map(toSiteQuarter)
+        .map(siteQuarterReader())
     },
   }
 }
 
-function toSiteQuarter(row: Row): SiteQuarter {
-  return {
-    stationId: textOrNull(row, 'station_id'),
-    evseId: intOrNull(row, 'evse_id'),
-    at: new Date(int(row, 'start_ms')).toISOString(),
-    energyWh: intOrNull(row, 'energy_wh'),
-    samples: int(row, 'samples'),
+/** Rows of the same time follow each other: its text is made once. */
+function siteQuarterReader(): (row: Row) => SiteQuarter {
+  let atMs = Number.NaN
+  let at = ''
+  return (row) => {
+    const startMs = int(row, 'start_ms')
+    if (startMs !== atMs) at = new Date(startMs).toISOString()
+    atMs = startMs
+    return {
+      stationId: textOrNull(row, 'station_id'),
+      evseId: intOrNull(row, 'evse_id'),
+      at,
+      energyWh: intOrNull(row, 'energy_wh'),
+      samples: int(row, 'samples'),
+    }
   }
 }
 

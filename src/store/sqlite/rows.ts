@@ -63,6 +63,11 @@ export function where(conditions: readonly (readonly [sql: string, value: SqlVal
   }
 }
 
+/** Oldest first where nothing is said. */
+export function byId(order: 'oldest' | 'newest' | undefined): string {
+  return order === 'newest' ? 'id DESC' : 'id'
+}
+
 const DEFAULT_PAGE = 100
 const LARGEST_PAGE = 10_000
 

@@ -1,6 +1,6 @@
 import type { IdToken, IdTokenStore } from '../tokens.ts'
 import type { Database, Row } from './database.ts'
-import { flag, oneOf, pageSize, text, textOrNull, where } from './rows.ts'
+import { flag, oneOf, pageSize, text, textOrNull } from './rows.ts'
 
 export function createIdTokenStore(db: Database): IdTokenStore {
   return {
@@ -10,9 +10,11 @@ export function createIdTokenStore(db: Database): IdTokenStore {
     },
 
     list: async (filter = {}) => {
-      const { clause, args } = where([
-        ['token_key > ?', filter.after === undefined ? undefined : key(filter.after)],
-      ])
+      const { after } = filter
+      const [clause, args] =
+        after === undefined
+          ? ['', []]
+          : ['WHERE (token_key, type) > (?, ?)', [key(after.idToken), after.type]]
       return db
         .all(
           `SELECT * FROM id_tokens ${clause} ORDER BY token_key, type LIMIT ?`,

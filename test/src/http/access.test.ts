@@ -86,6 +86,35 @@ describe('the audit trail', () => {
     expect(byActor.json.items).toMatchObject([{ action: 'id-token.put', actor: 'the-operator' }])
   })
 
+  test('is read newest first as well', async () => {
+    for (const id of ['a', 'b', 'c'])
+      await api.request('PUT', `/api/v1/id-tokens/Local/${id}`, { body: { status: 'Accepted' } })
+    const first = await api.request('GET', '/api/v1/audit?order=newest&limit=2')
+    expect(first.json.items).toMatchObject([{ subject: 'Local/c' }, { subject: 'Local/b' }])
+    const rest = await api.request('GET', `/api/v1/audit?order=newest&limit=2&before=${first.json.next}`)
+    expect(rest.json).toMatchObject({ next: null, items: [{ subject: 'Local/a' }] })
+  })
+
+  test('names no driver and no car to viewers, and does not let them ask for one', async () => {
+    await api.request('PUT', '/api/v1/id-tokens/Local/SECRET', { body: { status: 'Accepted' } })
+    await api.store.audit.append({
+      at: '2026-03-01T08:00:00Z',
+      actor: 'the-operator',
+      action: 'station.call',
+      subject: 'CS-1',
+      detail: { action: 'SendLocalList', payload: { idToken: 'SECRET' } },
+    })
+    const seen = await api.request('GET', '/api/v1/audit', { role: 'viewer' })
+    expect(seen.json.items).toMatchObject([
+      { action: 'id-token.put', subject: '[withheld]', detail: {} },
+      { subject: 'CS-1', detail: { action: 'SendLocalList', payload: '[withheld]' } },
+    ])
+    const asked = await api.request('GET', '/api/v1/audit?subject=Local/SECRET', { role: 'viewer' })
+    expect(asked.json.items).toEqual([])
+    const operator = await api.request('GET', '/api/v1/audit?subject=Local/SECRET', { role: 'operator' })
+    expect(operator.json.items).toHaveLength(1)
+  })
+
   test('says nothing of what was refused', async () => {
     await api.request('PUT', '/api/v1/id-tokens/Local/a', { body: { status: 'Maybe' } })
     await api.request('DELETE', '/api/v1/id-tokens/Local/a')

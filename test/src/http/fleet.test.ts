@@ -144,6 +144,24 @@ describe('a signed firmware update', () => {
     expect((await call('GET', `/orders/${answer.json.orderId}`)).json.actor).toBe('the-operator')
   })
 
+  test('gets a number of its own, by which the station will refer to it', async () => {
+    const [sent] = api.bus.calls.slice(-1)
+    expect(sent?.payload).toMatchObject({ requestId: expect.any(Number) })
+    expect(sent?.payload).not.toMatchObject({ requestId: 0 })
+  })
+
+  test('that reaches nobody says so, and the order remembers it', async () => {
+    api.bus.outcome = { kind: 'offline' }
+    const offline = await update()
+    expect(offline).toMatchObject({ status: 409, json: { code: 'station.offline' } })
+    expect((await call('GET', `/orders/${offline.json.orderId}`)).json.state).toBe('failed')
+    const unknown = await api.request('POST', '/api/v1/stations/none/firmware-updates', {
+      role: 'operator',
+      body: firmware,
+    })
+    expect(unknown).toMatchObject({ status: 404, json: { code: 'station.unknown' } })
+  })
+
   test.each([
     ['by a CA itself', { signingCertificate: maker.subs[0].certificate.toPem() }],
     ['without the chain to its maker', { signingCertificate: certificate.toPem() }],
@@ -200,6 +218,7 @@ describe('campaigns', () => {
 
   test('that nobody planned are 404', async () => {
     expect((await call('GET', '/campaigns/none')).json.code).toBe('campaign.unknown')
+    expect((await call('GET', '/campaigns/none/stations')).json.code).toBe('campaign.unknown')
     expect((await call('POST', '/campaigns/none/actions', { action: 'start' })).json.code).toBe(
       'campaign.unknown',
     )

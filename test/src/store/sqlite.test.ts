@@ -6,6 +6,7 @@ import type { TransactionEventRequest } from '../../../src/ocpp/v201/messages.ge
 import type { Store } from '../../../src/store/ports.ts'
 import { Database } from '../../../src/store/sqlite/database.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
+import type { IdToken } from '../../../src/store/tokens.ts'
 
 const at = '2026-11-22T10:00:00.000Z'
 
@@ -286,6 +287,31 @@ describe('certificates', () => {
       revocationReason: 'keyCompromise',
     })
   })
+})
+
+test('id tokens are listed page by page, also where one id is of two types', async () => {
+  for (const [type, idToken] of [
+    ['ISO14443', 'AB'],
+    ['ISO15693', 'ab'],
+    ['Local', 'C'],
+  ] as const)
+    await store.tokens.put({
+      type,
+      idToken,
+      status: 'Accepted',
+      group: null,
+      expiresAt: null,
+      masterPass: false,
+      updatedAt: '2026-03-01T08:00:00Z',
+    })
+  const found: string[] = []
+  for (let after: IdToken | undefined; ; ) {
+    const [next] = await store.tokens.list({ limit: 1, ...(after && { after }) })
+    if (next === undefined) break
+    found.push(`${next.type}/${next.idToken}`)
+    after = next
+  }
+  expect(found).toEqual(['ISO14443/AB', 'ISO15693/ab', 'Local/C'])
 })
 
 test('id tokens are found whatever their case', async () => {
