@@ -15,6 +15,7 @@ export async function runServe(config: Config, io: CliIo): Promise<void> {
   for (const warning of gridkeep.warnings) io.err(`warning: ${warning}\n`)
   const { api, ws, wss, pki, est } = gridkeep.urls
   const lines = [
+    `Dashboard  ${api}/`,
     `API        ${api}/api/v1`,
     ...(wss === undefined ? [] : [`stations   ${wss}/<station id>`]),
     ...(ws === undefined ? [] : [`stations   ${ws}/<station id>  (no TLS)`]),
