@@ -9,8 +9,10 @@ import { createEventHub } from './bus/hub.ts'
 import { authorityAdministration } from './certificates/administration.ts'
 import { contractAdministration } from './certificates/contracts/administration.ts'
 import { createContractService } from './certificates/contracts/service.ts'
+import { FirmwareFiles } from './certificates/fleet/firmware-file.ts'
 import { DEFAULT_RENEWAL_LIMITS } from './certificates/fleet/renewals.ts'
 import { FleetService } from './certificates/fleet/service.ts'
+import { AllowList } from './certificates/foreign/allow-list.ts'
 import { ForeignRevocation } from './certificates/foreign/foreign-revocation.ts'
 import { foreignStatus } from './certificates/foreign/station-status.ts'
 import { createTrustedIssuers } from './certificates/foreign/trusted-issuers.ts'
@@ -33,6 +35,7 @@ import { createMetrics } from './observe/metrics.ts'
 import { LATENCY_BOUNDS_MS } from './ocpp/metrics.ts'
 import { createOcppServer } from './ocpp/server.ts'
 import type { TlsMaterial } from './ocpp/tls.ts'
+import { ocppPolicy } from './ocpp-policy.ts'
 import { readPassphrase } from './passphrase.ts'
 import { startPkiListeners } from './pki-listeners.ts'
 import { RetentionLoop } from './retention-loop.ts'
@@ -175,6 +178,12 @@ async function start(
     newId: randomUUID,
     certificates,
     foreign,
+    firmwareFiles: new FirmwareFiles(
+      new AllowList({
+        hosts: config.fleet.firmwareHosts,
+        privateHosts: config.pki.foreignOcsp.allowPrivateHosts,
+      }),
+    ),
     hashPassword,
     renewal: { ...DEFAULT_RENEWAL_LIMITS, perHour: config.fleet.renewalsPerHour },
     acceptFirst: config.fleet.acceptSigningFirst,
@@ -197,7 +206,7 @@ async function start(
     readTls: () => tlsSource.read(),
   })
   undo.push(() => pki.close())
-  const { ws, wss, messageLog, policy } = config.ocpp
+  const { ws, wss } = config.ocpp
   const ocpp = createOcppServer({
     listeners: {
       ...(ws.enabled ? { ws: { host: ws.host, port: ws.port } } : {}),
@@ -217,7 +226,7 @@ async function start(
         return foreignStatus({ foreign, issuer }, data)
       },
     }),
-    policy: { ...policy, messageLog: { mode: messageLog, keep: config.retention.messages } },
+    policy: ocppPolicy(config),
     // The energy side needs the bus of this server first; nobody asks before both are there.
     plans: {
       judgeNeeds: (stationId, request) => energy.judgeNeeds(stationId, request),

@@ -12,6 +12,8 @@ export interface OutboundRequest {
   /** For the whole exchange, from the name lookup to the last octet. */
   readonly timeoutMs: number
   readonly maxBytes: number
+  /** Takes the octets of an answer with status 200 as they come; the body of the answer stays empty then. */
+  readonly onChunk?: (chunk: Buffer) => void
   /** Says why an IP address must not be connected to; undefined lets it. Sees the very address that is used. */
   readonly refuseAddress?: (address: string) => string | undefined
 }
@@ -57,7 +59,7 @@ export function exchange(request: OutboundRequest): Promise<OutboundAnswer> {
         ...(tls ?? {}),
         ...(refuseAddress === undefined ? {} : { lookup: guardedLookup(refuseAddress) }),
       },
-      (incoming) => readBody(incoming, request.maxBytes).then(settle, fail),
+      (incoming) => readBody(incoming, request).then(settle, fail),
     )
     outgoing.on('error', fail)
     outgoing.end(body)
@@ -68,7 +70,11 @@ function lengthOf(body: Uint8Array | string | undefined): Record<string, string>
   return body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
 }
 
-async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<OutboundAnswer> {
+async function readBody(
+  incoming: IncomingMessage,
+  { maxBytes, onChunk }: OutboundRequest,
+): Promise<OutboundAnswer> {
+  const isPassedOn = onChunk !== undefined && incoming.statusCode === 200
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of incoming) {
@@ -78,7 +84,8 @@ async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Ou
       incoming.destroy()
       throw new OutboundError('too-large', `The answer has more than ${maxBytes} octets`)
     }
-    chunks.push(chunk)
+    if (isPassedOn) onChunk(chunk)
+    else chunks.push(chunk)
   }
   return { status: incoming.statusCode ?? 0, headers: incoming.headers, body: Buffer.concat(chunks) }
 }

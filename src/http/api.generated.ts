@@ -1938,6 +1938,11 @@ export interface components {
             orderId: string;
             state: string;
             outcome: string | null;
+            /**
+             * @description Whether the signature was checked on the file itself (fleet.firmwareHosts).
+             * @enum {string}
+             */
+            file: "verified" | "not-read";
         };
         /** @enum {string} */
         CampaignKind: "roots" | "csms-root-rollover" | "server-chain" | "station-leaf" | "secc-leaf" | "basic-auth-password" | "security-profile";

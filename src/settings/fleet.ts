@@ -11,6 +11,13 @@ export const fleetSettings = {
       default: 500,
       description: 'Stations that are asked for a new certificate in one hour.',
     },
+    firmwareHosts: {
+      type: 'array',
+      items: { type: 'string', minLength: 1 },
+      default: [],
+      description:
+        'Hosts from which signed firmware is read, to check its signature before a station is asked; private addresses only as in pki.foreignOcsp.allowPrivateHosts.',
+    },
     acceptSigningFirst: {
       type: 'boolean',
       default: false,

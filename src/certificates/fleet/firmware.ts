@@ -1,8 +1,9 @@
 /** L01: a firmware update whose signing certificate is checked before a station is asked to trust it. */
 
-import { X509Certificate } from 'node:crypto'
+import { type KeyObject, X509Certificate } from 'node:crypto'
 import { Certificate, PkiError, validatePath } from '../../../pki/index.ts'
 import type { FleetContext } from './context.ts'
+import type { FirmwareFiles } from './firmware-file.ts'
 import { certificateOf } from './wanted.ts'
 
 /** OCPP 2.0.1 FirmwareType.signingCertificate and signature. */
@@ -20,12 +21,17 @@ export interface SignedFirmware {
 }
 
 export type FirmwareVerdict =
-  | { readonly ok: true; readonly subject: string }
+  /** `file`: whether the signature was checked on the file as well, or only the certificate could be. */
+  | { readonly ok: true; readonly subject: string; readonly file: 'verified' | 'not-read' }
   | { readonly ok: false; readonly reason: string; readonly message: string }
 
-/** Checks what can be checked without the file: the certificate, its chain to a manufacturer root, its time and use. */
+/**
+ * A00.FR.707: the certificate, its chain to a manufacturer root, its time and use; and the signature, where the file is
+ * on a host that we may read from.
+ */
 export async function checkFirmware(
   context: FleetContext,
+  files: FirmwareFiles | undefined,
   firmware: SignedFirmware,
 ): Promise<FirmwareVerdict> {
   const refuse = (reason: string, message: string): FirmwareVerdict => ({ ok: false, reason, message })
@@ -67,15 +73,19 @@ export async function checkFirmware(
   const record = await context.store.certificates.byFingerprint(leaf.fingerprint)
   if (record?.revokedAt != null)
     return refuse('revoked', `The signing certificate was revoked at ${record.revokedAt}`)
-  if (!sizeMatches(firmware.signature, leaf.der))
+  const key = new X509Certificate(leaf.der).publicKey
+  if (!sizeMatches(firmware.signature, key))
     return refuse('signature-invalid', 'The signature cannot be one of this key: its size does not fit')
-  return { ok: true, subject: leaf.subjectText }
+  const signature = Buffer.from(firmware.signature, 'base64')
+  const file = (await files?.verify(firmware.location, signature, key)) ?? ({ kind: 'not-read' } as const)
+  return file.kind === 'refused'
+    ? refuse(file.reason, file.message)
+    : { ok: true, subject: leaf.subjectText, file: file.kind }
 }
 
 /** An RSA signature has the size of the modulus; an ECDSA one is a short sequence. */
-function sizeMatches(signature: string, der: Uint8Array): boolean {
+function sizeMatches(signature: string, key: KeyObject): boolean {
   const octets = Buffer.from(signature, 'base64').length
-  const key = new X509Certificate(der).publicKey
   const bits = key.asymmetricKeyDetails?.modulusLength
   return bits === undefined ? octets >= 8 && octets <= 145 : octets === Math.ceil(bits / 8)
 }

@@ -9,6 +9,7 @@ import { ChainStatuses } from './chain-statuses.ts'
 import { type CompromiseReport, respondToCompromise } from './compromise.ts'
 import { audit, DEFAULT_TIMING, type FleetContext, type FleetTiming, isoAt } from './context.ts'
 import { checkFirmware } from './firmware.ts'
+import type { FirmwareFiles } from './firmware-file.ts'
 import { Inventory } from './inventory.ts'
 import type { KindServices } from './kinds.ts'
 import { Leaves } from './leaves.ts'
@@ -29,6 +30,8 @@ export interface FleetOptions extends Omit<FleetContext, 'timing'> {
   readonly hashPassword: (password: string) => Promise<string>
   /** Asks others about certificates that they issued; absent: nothing is asked ahead of time. */
   readonly foreign?: Pick<ForeignRevocation, 'response'>
+  /** Reads firmware to check its signature; absent: only its certificate is checked. */
+  readonly firmwareFiles?: FirmwareFiles
   /** SignCertificate is answered Accepted before the CSR is judged: for stations that need it (TC_A_14). */
   readonly acceptFirst?: boolean
 }
@@ -50,6 +53,7 @@ export class FleetService {
   readonly #passwords: Passwords
   readonly #quarantine: Quarantine
   readonly #acceptFirst: boolean
+  readonly #firmwareFiles: FirmwareFiles | undefined
   readonly #busy = new Set<string>()
   #links = new Map<string, { readonly at: string; readonly shown: string | null }>()
   #timers: NodeJS.Timeout[] = []
@@ -61,6 +65,7 @@ export class FleetService {
     const context: FleetContext = { ...options, timing: { ...DEFAULT_TIMING, ...options.timing } }
     this.context = context
     this.#acceptFirst = options.acceptFirst ?? false
+    this.#firmwareFiles = options.firmwareFiles
     this.inventory = new Inventory(context)
     this.chains = new ServerChains(context)
     const trustSteps = new TrustSteps(context, this.inventory, () => this.chains.vouched())
@@ -186,7 +191,7 @@ export class FleetService {
       refreshInventory: async (stationId) => (await this.inventory.refresh(stationId))?.why,
       compromise: (stationId, options) => this.compromise(stationId, options),
       permitExpired: (stationId, untilMs, actor) => this.#quarantine.permit(stationId, untilMs, actor),
-      checkFirmware: (firmware) => checkFirmware(this.context, firmware),
+      checkFirmware: (firmware) => checkFirmware(this.context, this.#firmwareFiles, firmware),
       planCampaign: (order, actor) => this.campaigns.create(order, actor),
       actOnCampaign: (id, action, actor) => this.campaigns.act(id, action, actor),
       campaignReport: (id) => this.campaigns.report(id),

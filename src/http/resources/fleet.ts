@@ -201,14 +201,20 @@ export function fleetOperations(services: ApiServices): FleetOperations {
       const audit = {
         action: 'station.firmware',
         subject: path.stationId,
-        detail: { location: body.location, signer: verdict.subject, outcome: outcome.kind },
+        detail: {
+          location: body.location,
+          signer: verdict.subject,
+          file: verdict.file,
+          outcome: outcome.kind,
+        },
       }
       if (outcome.kind !== 'answered')
         return {
           problem: callProblem(path.stationId, 'UpdateFirmware', outcome, { orderId: order.id }),
           audit,
         }
-      return { status: 200, body: { orderId: order.id, state: order.state, outcome: order.outcome }, audit }
+      const { id: orderId, state } = order
+      return { status: 200, body: { orderId, state, outcome: order.outcome, file: verdict.file }, audit }
     },
   }
 }

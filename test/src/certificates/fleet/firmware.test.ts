@@ -1,6 +1,9 @@
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import { constants, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import { createServer, type Server } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { certificateProfile, createSoftwareSigner, issueRoot } from '../../../../pki/index.ts'
+import { FirmwareFiles } from '../../../../src/certificates/fleet/firmware-file.ts'
+import { AllowList } from '../../../../src/certificates/foreign/allow-list.ts'
 import { createFleetBench, type FleetBench, ID } from './support.ts'
 
 describe('Signed firmware (L01.FR.01)', () => {
@@ -66,6 +69,45 @@ describe('Signed firmware (L01.FR.01)', () => {
     expect(await check({ signingCertificate: chain, signature })).toMatchObject({
       ok: false,
       reason: 'revoked',
+    })
+  })
+
+  describe('on a host that may be read', () => {
+    const file = randomBytes(300_000)
+    let server: Server
+    let location = ''
+    beforeAll(async () => {
+      server = createServer((request, response) => {
+        if (request.url === '/there') response.end(file)
+        else response.writeHead(404).end()
+      })
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      const address = server.address()
+      location = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/there`
+    })
+    afterAll(() => new Promise<void>((resolve) => server.close(() => resolve())))
+    const files = (isListed: boolean) => {
+      const hosts = isListed ? [new URL(location).host] : []
+      return new FirmwareFiles(new AllowList({ hosts, privateHosts: hosts }))
+    }
+
+    it.each([
+      ['ECDSA', () => generateKeyPairSync('ec', { namedCurve: 'P-256' }), undefined],
+      ['RSA-PSS', () => generateKeyPairSync('rsa', { modulusLength: 2048 }), constants.RSA_PKCS1_PSS_PADDING],
+      ['RSA PKCS #1', () => generateKeyPairSync('rsa', { modulusLength: 2048 }), constants.RSA_PKCS1_PADDING],
+    ])('L01.FR.04: has its %s signature checked on the file', async (_, pair, padding) => {
+      const { privateKey, publicKey } = pair()
+      const key = { key: privateKey, ...(padding === undefined ? {} : { padding }) }
+      const signature = sign('sha256', file, key)
+      const other = sign('sha256', Buffer.concat([file, Buffer.of(0)]), key)
+      expect(await files(true).verify(location, signature, publicKey)).toEqual({ kind: 'verified' })
+      expect(await files(true).verify(location, other, publicKey)).toMatchObject({
+        reason: 'signature-wrong',
+      })
+      expect(await files(false).verify(location, other, publicKey)).toEqual({ kind: 'not-read' })
+      expect(await files(true).verify(`${location}-not`, signature, publicKey)).toMatchObject({
+        reason: 'file-unreadable',
+      })
     })
   })
 
