@@ -37,6 +37,8 @@ const WAKE_UP_MS = 1_500
 /** A car renews a certificate that ends within 14 days. */
 const SHORT_TERM_MS = 10 * 86_400_000
 const SHORT_STAY_MS = 8_000
+const BACK_MS = 50
+const COME_BACK_ATTEMPTS = 200
 
 export interface PlugAndChargeOptions {
   readonly fleet: Fleet
@@ -108,14 +110,15 @@ export class PlugAndChargeCars {
   }
 
   #arrive(): void {
-    const { fleet, random, stayMs } = this.#options
+    const { fleet, random } = this.#options
     const [car] = this.#cars.filter(({ plugged }) => !plugged)
-    const free = fleet.stations.filter(
-      (one) => one.registration === 'Accepted' && one.connected && one.evse(1).status(1) === 'Available',
-    )
-    const [first, ...rest] = free
+    const [first, ...rest] = fleet.stations.filter(isFree)
     if (!car || !first) return
-    const station = random.pick([first, ...rest])
+    this.#plugIn(random.pick([first, ...rest]), car)
+  }
+
+  #plugIn(station: Station, car: Car): void {
+    const { fleet, random, stayMs } = this.#options
     const leavesInMs =
       car.shortContractId === undefined ? random.between(stayMs.min, stayMs.max) : SHORT_STAY_MS
     const departureMs = fleet.scheduler.now() + leavesInMs
@@ -138,12 +141,18 @@ export class PlugAndChargeCars {
     const task = this.#operator
       ?.request('PUT', `/contracts/${contractId}/terms`, { priority: 100, validUntil: null })
       .then(() => {
-        // It is the next one to come.
-        this.#cars.unshift(...this.#cars.splice(this.#cars.indexOf(car), 1))
         this.#options.say(station.id, `car ${car.ev.pcid} left; its contract, which ends soon, is prolonged`)
+        this.#comeBack(station, car, COME_BACK_ATTEMPTS)
       })
       .catch((error: unknown) => this.#options.problem(station.id, String(error)))
     if (task) this.#track(task)
+  }
+
+  /** To the same place as soon as that is free again; otherwise when its turn comes. */
+  #comeBack(station: Station, car: Car, attempts: number): void {
+    if (car.plugged || attempts === 0) return
+    if (isFree(station)) this.#plugIn(station, car)
+    else this.#after(BACK_MS, () => this.#comeBack(station, car, attempts - 1))
   }
 
   #track(task: Promise<void>): void {
@@ -192,7 +201,7 @@ export class PlugAndChargeCars {
     }
   }
 
-  #after(delayMs: number, work: () => void): void {
+  #after(delayMs: number, work: () => unknown): void {
     if (this.#stopped) return
     const cancel = this.#options.fleet.scheduler.after(delayMs, () => {
       this.#pending.delete(cancel)
@@ -244,6 +253,10 @@ function createAuthority(kind: CertificateKind, name: string, above?: Issuer): I
 function atOnce(issued: Certificate | Promise<Certificate>): Certificate {
   if (issued instanceof Promise) throw new Error('Software signers answer at once')
   return issued
+}
+
+function isFree(station: Station): boolean {
+  return station.registration === 'Accepted' && station.connected && station.evse(1).status(1) === 'Available'
 }
 
 function idOf(contract: unknown): string | undefined {
