@@ -4,6 +4,8 @@ export interface LinearModel {
   readonly lower: readonly number[]
   readonly upper: readonly number[]
   readonly rows: readonly LinearRow[]
+  /** Columns that are zero or within their bounds, nothing in between. */
+  readonly zeroOr: readonly number[]
 }
 
 export interface LinearRow {
@@ -18,8 +20,16 @@ export class ModelBuilder {
   readonly #lower: number[] = []
   readonly #upper: number[] = []
   readonly #rows: LinearRow[] = []
+  readonly #zeroOr: number[] = []
 
-  column(column: { readonly lower: number; readonly upper: number; readonly worth: number }): number {
+  /** With `zeroOr` the column may also be zero, below its lower bound. */
+  column(column: {
+    readonly lower: number
+    readonly upper: number
+    readonly worth: number
+    readonly zeroOr?: boolean
+  }): number {
+    if (column.zeroOr) this.#zeroOr.push(this.#worth.length)
     this.#worth.push(column.worth)
     this.#lower.push(column.lower)
     this.#upper.push(column.upper)
@@ -31,7 +41,13 @@ export class ModelBuilder {
   }
 
   build(): LinearModel {
-    return { worth: this.#worth, lower: this.#lower, upper: this.#upper, rows: this.#rows }
+    return {
+      worth: this.#worth,
+      lower: this.#lower,
+      upper: this.#upper,
+      rows: this.#rows,
+      zeroOr: this.#zeroOr,
+    }
   }
 }
 
@@ -53,5 +69,9 @@ export function lpText(model: LinearModel): string {
     const upper = model.upper[column] ?? Number.POSITIVE_INFINITY
     return Number.isFinite(upper) ? ` ${lower} <= x${column} <= ${upper}` : ` x${column} >= ${lower}`
   })
-  return ['Maximize', ` o: ${objective}`, 'Subject To', ...rows, 'Bounds', ...bounds, 'End'].join('\n')
+  const semi =
+    model.zeroOr.length === 0 ? [] : ['Semi-continuous', ...model.zeroOr.map((column) => ` x${column}`)]
+  return ['Maximize', ` o: ${objective}`, 'Subject To', ...rows, 'Bounds', ...bounds, ...semi, 'End'].join(
+    '\n',
+  )
 }

@@ -17,6 +17,8 @@ export interface PlanSession {
   readonly mask: number
   /** The most the car is expected to take. */
   readonly capA: number
+  /** The least it takes while it runs: in the first slot it gets this or nothing, unless it is planned with others. */
+  readonly minA?: number
   /** Grid watts per ampere. */
   readonly wattPerA: number
   readonly remainingWh: number
@@ -51,6 +53,8 @@ export interface PlanRequest {
 export interface Plan {
   /** Amperes per phase for the first slot, by load; 0 for loads without a session. */
   readonly firstA: Float64Array
+  /** The same for every slot of the request. */
+  readonly slotsA: readonly Float64Array[]
 }
 
 /** Solves a model; `null` when there is no answer in time. HiGHS in a worker is one. */
@@ -63,6 +67,7 @@ interface Group {
   readonly signature: string
   readonly members: readonly PlanSession[]
   readonly capA: number
+  readonly minA: number
   readonly wattPerA: number
   readonly remainingAh: number
   readonly requestedAh: number
@@ -75,18 +80,21 @@ interface Group {
  * the allocator then goes on without advice, and nothing about safety changes.
  */
 export async function plan(request: PlanRequest, solve: PlanSolver): Promise<Plan | null> {
-  const firstA = new Float64Array(request.network.loadCount)
+  const slotsA = request.slots.map(() => new Float64Array(request.network.loadCount))
+  const firstA = slotsA[0] ?? new Float64Array(request.network.loadCount)
   const groups = groupsOf(request)
-  if (groups.length === 0 || request.slots.length === 0) return { firstA }
-  const { model, firstColumns } = buildModel(request, groups)
+  if (groups.length === 0 || request.slots.length === 0) return { firstA, slotsA }
+  const { model, columnsOf } = buildModel(request, groups)
   const values = await solve(model)
   if (!values) return null
   groups.forEach((group, index) => {
-    const column = firstColumns[index]
-    const totalA = column === undefined ? 0 : Math.max(0, values[column] ?? 0)
-    for (const [load, shareA] of shareOut(group, totalA)) firstA[load] = shareA
+    columnsOf[index]?.forEach((column, slot) => {
+      const planned = slotsA[slot]
+      if (column === undefined || !planned) return
+      for (const [load, shareA] of shareOut(group, Math.max(0, values[column] ?? 0))) planned[load] = shareA
+    })
   })
-  return { firstA }
+  return { firstA, slotsA }
 }
 
 /** The rows a session stands on, as text: equal text, equal effect. */
@@ -138,6 +146,7 @@ function merged(signature: string, members: readonly PlanSession[]): Group {
     signature,
     members,
     capA,
+    minA: members.length === 1 ? (members[0]?.minA ?? 0) : 0,
     wattPerA: sum((session) => session.wattPerA * session.capA) / capA,
     remainingAh: sum((session) => session.remainingWh / session.wattPerA),
     requestedAh: sum((session) => session.requestedWh / session.wattPerA),
@@ -177,14 +186,19 @@ const TANGENT_DEG = 15
 function buildModel(request: PlanRequest, groups: readonly Group[]) {
   const { slots, objective, network } = request
   const builder = new ModelBuilder()
-  const firstColumns: (number | undefined)[] = []
-  const bySignature = new Map<string, { session: PlanSession; columns: (number[] | undefined)[] }>()
+  /** By group and slot. */
+  const columnsOf: (number | undefined)[][] = []
+  const bySignature = new Map<string, { session: PlanSession; columns: number[][] }>()
   for (const group of groups) {
     const session = group.members[0]
     if (!session) continue
-    const shared = bySignature.get(group.signature) ?? { session, columns: slots.map(() => []) }
+    const shared = bySignature.get(group.signature) ?? { session, columns: slots.map((): number[] => []) }
     bySignature.set(group.signature, shared)
-    firstColumns.push(addGroup({ builder, slots, objective, group, columns: shared.columns }))
+    const own = addGroup({ builder, slots, objective, group })
+    own.forEach((column, index) => {
+      if (column !== undefined) shared.columns[index]?.push(column)
+    })
+    columnsOf.push(own)
   }
   slots.forEach((slot, index) => {
     const rows = new Map<number, { column: number; re: number; im: number }[]>()
@@ -205,7 +219,7 @@ function buildModel(request: PlanRequest, groups: readonly Group[]) {
     }
     for (const [row, terms] of rows) addRow(builder, slot.limits[row] ?? Number.POSITIVE_INFINITY, terms)
   })
-  return { model: builder.build(), firstColumns }
+  return { model: builder.build(), columnsOf }
 }
 
 function addGroup(options: {
@@ -213,22 +227,21 @@ function addGroup(options: {
   readonly slots: readonly PlanSlot[]
   readonly objective: PlanObjective
   readonly group: Group
-  readonly columns: (number[] | undefined)[]
-}): number | undefined {
-  const { builder, slots, objective, group, columns } = options
+}): (number | undefined)[] {
+  const { builder, slots, objective, group } = options
   const energy: [number, number][] = []
-  let first: number | undefined
-  slots.forEach((slot, index) => {
+  const columns = slots.map((slot, index) => {
     const presentS = Math.max(0, Math.min(slot.durationS, group.leavesInS - slot.startS))
-    if (presentS <= 0) return
+    if (presentS <= 0) return undefined
     const hours = slot.durationS / 3600
     const late = (slot.startS + slot.durationS / 2) / group.leavesInS
     const priced = objective.valuePerKwh === undefined ? 1 : objective.valuePerKwh - (slot.pricePerKwh ?? 0)
     const worth = (priced - objective.urgency * late) * hours * (group.wattPerA / 1000)
-    const column = builder.column({ lower: 0, upper: (group.capA * presentS) / slot.durationS, worth })
-    if (index === 0) first = column
-    columns[index]?.push(column)
+    const upper = (group.capA * presentS) / slot.durationS
+    const lower = index === 0 && group.minA > 0 && group.minA < upper ? group.minA : 0
+    const column = builder.column({ lower, upper, worth, zeroOr: lower > 0 })
     energy.push([column, hours])
+    return column
   })
   builder.row({ lower: Number.NEGATIVE_INFINITY, upper: group.remainingAh, terms: energy })
   const deliveredAh = group.requestedAh - group.remainingAh
@@ -239,7 +252,7 @@ function addGroup(options: {
     const reached = builder.column({ lower: 0, upper: shareAh, worth })
     builder.row({ lower: 0, upper: Number.POSITIVE_INFINITY, terms: [...energy, [reached, -1]] })
   }
-  return first
+  return columns
 }
 
 function addRow(

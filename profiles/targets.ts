@@ -4,7 +4,7 @@ import { type Demand, demandOf } from './demand.ts'
 import { applyDeadband } from './diff.ts'
 import { rateUnitFor, writeLimit } from './encode.ts'
 import { safeDefaults, worstMask } from './failsafe.ts'
-import { disobeys } from './learned.ts'
+import { disobeys, LEARN } from './learned.ts'
 import type { SiteEvse } from './site.ts'
 import type { Situation } from './situation.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -113,6 +113,9 @@ export function computeTargets(situation: Situation): Targets {
       ? idleTarget(state, safeA[index] ?? 0, snapshot)
       : (situation.worstA[index] ?? evse.maxA)
   })
+  demands.forEach((demand, index) => {
+    if (demand) fixedA[index] = overdrawA(situation, index, demand.minA)
+  })
   const fixed = rowLoads(network, fixedA, situation.worstMask)
   const steerable = situation.available.map((limit, row) => limit - (fixed[row] ?? 0))
   const of = (pick: (demand: Demand) => number) =>
@@ -157,6 +160,27 @@ export function computeTargets(situation: Situation): Targets {
     steerable,
     safeRoomSinceMs: roomSinceMs,
   }
+}
+
+/**
+ * What an EVSE draws above a limit that it has accepted and had time to follow. Others make room for it at once: where
+ * no meter above them sees it, waiting until it counts as disobedient would leave the excess on the fuse for long.
+ */
+function overdrawA(situation: Situation, index: number, minA: number): number {
+  const state = situation.states[index]
+  if (!state?.measured || situation.bookings[index]?.reason !== 'still-drawing') return 0
+  const { acked, inFlight, releasing } = liveLease(state)
+  const { reactionMs } = situation.snapshot.settings
+  const { atMs } = state.measured
+  if (!acked) return 0
+  // Measured before the car can have followed: what it had before is no excess.
+  const followingA = releasing && releasing.untilMs > atMs ? releasing.limitA : 0
+  if (!releasing && atMs < acked.sentAtMs + reactionMs) return 0
+  const allowedA = Math.max(acked.limitA, inFlight?.limitA ?? 0, followingA)
+  const drawnA = situation.worstA[index] ?? 0
+  // One that clearly does not follow will not follow its next limit either: all but the least it can be given is gone.
+  const followsA = drawnA - allowedA > LEARN.overA ? Math.min(allowedA, minA) : allowedA
+  return Math.max(0, drawnA - followsA)
 }
 
 /** LimitChangeSignificance: changes that the station itself would not consider. */

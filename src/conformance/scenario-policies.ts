@@ -8,7 +8,7 @@ export const SCENARIO_POLICIES = {
     keepForLater: false,
     order: 'laxity',
     caution: 0,
-    turnPeriods: 6,
+    turnPeriods: 3,
     laterShare: 1,
   },
   /** Nobody left behind: the less a car has of its request, the more the next kWh counts. */

@@ -215,6 +215,7 @@ export class ScenarioScheduler implements Scheduler {
       load: car.session.load,
       mask: TERMINALS,
       capA: car.expectedA,
+      minA: car.minA,
       wattPerA: this.#load(car.session.load).v_eff,
       remainingWh: car.session.remaining_kwh * 1000,
       requestedWh: car.session.requested_kwh * 1000,

@@ -255,6 +255,17 @@ describe('a disturbance', () => {
     })
   })
 
+  it('is a station that draws above its limit where no meter sees it: the others have made room within ten seconds', () => {
+    const simulator = fullGarage()
+    const truth = simulator.truth.get('S1#1')
+    if (truth) truth.ignores = true
+    expect(Math.max(...simulator.loadA('grid'))).toBeGreaterThan(120)
+    settle(simulator, 10)
+    expect(Math.max(...simulator.loadA('grid'))).toBeLessThanOrEqual(120)
+    // Sooner than it counts as disobedient: a car that is slow to follow looks the same at first.
+    expect(simulator.last?.grants[0]?.explanation.booking).toBe('still-drawing')
+  })
+
   it('is a station out of reach: it is counted at what it may hold, then at what it falls to', () => {
     const simulator = fullGarage()
     simulator.connect('S1#1', false)

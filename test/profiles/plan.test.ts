@@ -59,6 +59,27 @@ describe('a plan', () => {
     expect(made?.firstA[1]).toBeCloseTo(0)
   })
 
+  it('gives a car its minimum or nothing, never a current between', async () => {
+    const solve = highsSolver(await startHighs(), 5)
+    const sessions = [car(0, { minA: 6 }), car(1, { minA: 6 }), car(2, { minA: 6 })]
+    const fair = { fairness: [{ share: 0.5, bonus: 1 }], urgency: 0.1 }
+    const made = await plan({ network: oneRow(3), slots: slots(14), sessions, objective: fair }, solve)
+    const first = [...(made?.firstA ?? [])]
+    expect(first.reduce((sum, currentA) => sum + currentA, 0)).toBeCloseTo(14)
+    for (const currentA of first) if (currentA > 0.001) expect(currentA).toBeGreaterThan(5.999)
+  })
+
+  it('tells every slot, within the limit of each', async () => {
+    const solve = highsSolver(await startHighs(), 5)
+    const sessions = [car(0), car(1, { leavesInS: 3_600 })]
+    const request = { network: oneRow(2), slots: slots(20), sessions, objective: ENERGY }
+    const made = await plan(request, solve)
+    expect(made?.slotsA).toHaveLength(request.slots.length)
+    for (const slotA of made?.slotsA ?? [])
+      expect((slotA[0] ?? 0) + (slotA[1] ?? 0)).toBeLessThanOrEqual(20.001)
+    expect(made?.slotsA.at(-1)?.[1]).toBe(0)
+  })
+
   it('waits for a cheaper hour where everything still fits', async () => {
     const solve = highsSolver(await startHighs(), 5)
     const objective = { fairness: [], urgency: 0.01, valuePerKwh: 1 }
