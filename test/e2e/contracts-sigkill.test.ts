@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Certificate } from '../../pki/index.ts'
 import { createPlugAndChargeEv } from '../../src/simulator/ev/index.ts'
 import { issue } from '../pki/contract/hierarchy.ts'
-import { createOem, toMessage } from '../support/pnc.ts'
+import { CLIENT, startOpcpStandIn } from '../support/opcp-stand-in.ts'
+import { createOem, startPnc, toMessage } from '../support/pnc.ts'
 import { connect } from './support/ocpp-client.ts'
 import { BOOT } from './support/ocpp-service.ts'
 import { type RunningService, spawnService } from './support/service.ts'
@@ -71,4 +72,40 @@ test('a contract that a car was told of survives SIGKILL: the same request gets 
   expect(items).toMatchObject([
     { state: 'installed', fingerprint: ev.contract?.certificate.fingerprint, emaid: 'DEGKP123456789' },
   ])
+})
+
+test('an answer of a hosted pool survives SIGKILL as well, and the pool is asked once', async () => {
+  const hosted = await startPnc()
+  const standIn = await startOpcpStandIn(hosted)
+  try {
+    await service.kill('SIGKILL')
+    const secretFile = join(dataDir, 'client-secret')
+    writeFileSync(secretFile, CLIENT.clientSecret)
+    const flags = {
+      'contracts.provider.enabled': 'true',
+      'contracts.provider.baseUrl': standIn.url,
+      'contracts.provider.tokenUrl': standIn.tokenUrl,
+      'contracts.provider.clientId': CLIENT.clientId,
+      'contracts.provider.clientSecretFile': secretFile,
+    }
+    service = await spawnService(dataDir, flags)
+    await api('PUT', '/stations/CS-1', { securityProfile: 1, password: PASSWORD })
+    await hosted.contract(PCID, 'DEGKP123456789')
+    const ev = hosted.car(PCID)
+    const message = toMessage(ev.installationRequest())
+    const first = await ask(message)
+    expect(first.status).toBe('Accepted')
+    await service.kill('SIGKILL')
+    service = await spawnService(dataDir, flags)
+    expect(await ask(message)).toEqual(first)
+    expect(ev.receive(Buffer.from(String(first.exiResponse), 'base64'))).toMatchObject({ ok: true })
+    expect(standIn.seen.filter((one) => one.includes('signedContractData'))).toHaveLength(1)
+    // Its roots are proposals, read at the start: nothing is trusted by itself.
+    const { items } = JSON.parse(await api('GET', '/trust-proposals?state=open'))
+    expect(items).toHaveLength(3)
+    expect(JSON.parse(await api('GET', '/trusted-certificates')).items).toEqual([])
+  } finally {
+    await standIn.close()
+    await hosted.close()
+  }
 })
