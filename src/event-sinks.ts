@@ -5,7 +5,7 @@ import { hostname } from 'node:os'
 import { exchange } from './certificates/outbound.ts'
 import { type Config, ConfigError } from './config.ts'
 import type { Sink } from './export/exporter.ts'
-import { createSyslog } from './export/syslog.ts'
+import { createSyslog, createUdpSyslog } from './export/syslog.ts'
 import { createWebhook } from './export/webhook.ts'
 import type { Clock } from './observe/clock.ts'
 import { refusePrivate } from './private-address.ts'
@@ -37,14 +37,12 @@ export async function createEventSinks(config: Config['export'], clock: Clock): 
     )
   }
   if (config.syslogHost !== null) {
+    const server = { host: config.syslogHost, port: config.syslogPort, ownName: hostname() }
     const ca = config.syslogCaFile === null ? {} : { ca: await readFile(config.syslogCaFile, 'utf8') }
     sinks.push(
-      createSyslog({
-        host: config.syslogHost,
-        port: config.syslogPort,
-        tls: config.syslogTls ? ca : undefined,
-        ownName: hostname(),
-      }),
+      config.syslogUdp
+        ? createUdpSyslog(server)
+        : createSyslog({ ...server, tls: config.syslogTls ? ca : undefined }),
     )
   }
   return sinks

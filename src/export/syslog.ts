@@ -1,6 +1,7 @@
-/** Security events to a syslog server: RFC 5424 messages, octet counting, TCP or TLS. */
+/** Security events to a syslog server: RFC 5424 messages over TLS or TCP with octet counting, or over UDP. */
 
-import { connect as connectTcp, type Socket } from 'node:net'
+import { createSocket } from 'node:dgram'
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { Sink } from './exporter.ts'
 import { type SecurityMessage, toSyslog } from './message.ts'
@@ -28,7 +29,8 @@ export function createSyslog(options: SyslogOptions): Sink {
         : connectTls({
             host,
             port,
-            servername: host,
+            // A name in the handshake is never an address (RFC 6066 3).
+            ...(isIP(host) === 0 ? { servername: host } : {}),
             minVersion: 'TLSv1.2',
             rejectUnauthorized: true,
             ...tls,
@@ -66,6 +68,26 @@ export function createSyslog(options: SyslogOptions): Sink {
     },
     async close() {
       socket?.destroy()
+    },
+  }
+}
+
+/** RFC 5426: one message per datagram. Nobody says whether it arrived: for networks where nothing else is taken. */
+export function createUdpSyslog({ host, port, ownName }: Omit<SyslogOptions, 'tls'>): Sink {
+  const socket = createSocket(isIP(host) === 6 ? 'udp6' : 'udp4')
+  socket.unref()
+  // What cannot be delivered shows at `send`; this is about later answers of the network.
+  socket.on('error', () => undefined)
+  return {
+    name: 'syslog',
+    async send(messages) {
+      for (const message of messages)
+        await new Promise<void>((resolve, reject) => {
+          socket.send(toSyslog(message, ownName), port, host, (error) => (error ? reject(error) : resolve()))
+        })
+    },
+    async close() {
+      socket.close()
     },
   }
 }

@@ -22,7 +22,7 @@ export const exportSettings = {
     syslogHost: {
       type: ['string', 'null'],
       default: null,
-      description: 'A syslog server that gets security events (RFC 5424 over TCP with octet counting).',
+      description: 'A syslog server that gets security events (RFC 5424).',
     },
     syslogPort: {
       type: 'integer',
@@ -34,7 +34,12 @@ export const exportSettings = {
     syslogTls: {
       type: 'boolean',
       default: true,
-      description: 'TLS (RFC 5425).',
+      description: 'TLS (RFC 5425). Without it: TCP with octet counting.',
+    },
+    syslogUdp: {
+      type: 'boolean',
+      default: false,
+      description: 'UDP (RFC 5426) in place of both: nobody says what arrived, and everybody can read it.',
     },
     syslogCaFile: {
       type: ['string', 'null'],

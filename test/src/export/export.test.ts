@@ -1,11 +1,22 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createSocket } from 'node:dgram'
 import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { createServer as createTlsServer, type Server } from 'node:tls'
 import { pino } from 'pino'
 import { afterEach, describe, expect, it } from 'vitest'
+import {
+  certificateProfile,
+  createIssuer,
+  createSoftwareSigner,
+  issueCertificate,
+  issueRoot,
+  PublicKey,
+} from '../../../pki/index.ts'
 import { exchange } from '../../../src/certificates/outbound.ts'
 import { Exporter, type Sink } from '../../../src/export/exporter.ts'
 import { toSyslog } from '../../../src/export/message.ts'
-import { createSyslog } from '../../../src/export/syslog.ts'
+import { createSyslog, createUdpSyslog } from '../../../src/export/syslog.ts'
 import { createWebhook, sign } from '../../../src/export/webhook.ts'
 import { refusePrivate } from '../../../src/private-address.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
@@ -159,6 +170,59 @@ describe('Security events', () => {
     expect(texts.join('')).not.toContain('\n')
   })
 
+  it('go to syslog over TLS, only to a server that proves its name, and again after it was away', async () => {
+    const { caPem, identity } = await serverWithName('localhost')
+    const received: string[] = []
+    const listen = (port: number) =>
+      new Promise<Server>((resolve) => {
+        const server = createTlsServer(identity, (socket) =>
+          socket.on('data', (chunk) => received.push(chunk.toString('utf8'))),
+        ).listen(port, '127.0.0.1', () => resolve(server))
+        server.on('secureConnection', (socket) => close.push(() => socket.destroy()))
+      })
+    const server = await listen(0)
+    const { port } = server.address() as AddressInfo
+    const options = { host: 'localhost', port, ownName: 'csms' }
+    const sink = createSyslog({ ...options, tls: { ca: caPem } })
+    await sink.send([message])
+    await expect.poll(() => received.join('')).toContain('id="7"')
+
+    // Neither one that nobody vouches for, nor one with another name.
+    await expect(createSyslog({ ...options, tls: {} }).send([message])).rejects.toThrow(/certificate/)
+    await expect(
+      createSyslog({ ...options, host: '127.0.0.1', tls: { ca: caPem } }).send([message]),
+    ).rejects.toThrow(/does not match/)
+
+    for (const one of close.splice(0)) one()
+    await new Promise<void>((resolve) => server.close(() => resolve()))
+    await expect
+      .poll(() =>
+        sink.send([message]).then(
+          () => 'sent',
+          (error: Error) => error.message,
+        ),
+      )
+      .toContain('ECONNREFUSED')
+    const again = await listen(port)
+    await sink.send([{ ...message, id: 8 }])
+    await expect.poll(() => received.join('')).toContain('id="8"')
+    await sink.close()
+    again.close()
+  })
+
+  it('go to syslog over UDP, one message in each datagram', async () => {
+    const socket = createSocket('udp4')
+    const received: string[] = []
+    socket.on('message', (datagram) => received.push(datagram.toString('utf8')))
+    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
+    close.push(() => socket.close())
+    const sink = createUdpSyslog({ host: '127.0.0.1', port: socket.address().port, ownName: 'csms' })
+    await sink.send([message, { ...message, id: 8 }])
+    await expect.poll(() => received.length).toBe(2)
+    expect(received.map((text) => /^<105>1 .* id="(\d)"/.exec(text)?.[1])).toEqual(['7', '8'])
+    await sink.close()
+  })
+
   it('are cut to a size that servers take, never within a character', () => {
     const text = toSyslog({ ...message, severity: 'notice', detail: { text: 'é'.repeat(9000) } }, '')
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(8192)
@@ -166,3 +230,30 @@ describe('Security events', () => {
     expect(text.endsWith('\uFFFD')).toBe(false)
   })
 })
+
+async function serverWithName(name: string) {
+  const pair = () => generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const atMs = Date.now() - 60_000
+  const random = () => randomBytes(16)
+  const ca = pair()
+  const signer = createSoftwareSigner(ca.privateKey)
+  const root = await issueRoot({
+    profile: certificateProfile('cso-root'),
+    subject: { commonName: 'Log Root', organization: 'Example' },
+    signer,
+    atMs,
+    random: random(),
+  })
+  const server = pair()
+  const leaf = await issueCertificate({
+    issuer: createIssuer({ certificate: root, signer }),
+    profile: certificateProfile('csms-server-ecdsa'),
+    subject: { commonName: name, organization: 'Example' },
+    altNames: { dns: [name] },
+    publicKey: PublicKey.fromKeyObject(server.publicKey),
+    atMs,
+    random: random(),
+  })
+  const key = server.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  return { caPem: root.toPem(), identity: { cert: leaf.toPem(), key } }
+}
