@@ -9,7 +9,7 @@ import type { Registry } from '../ocpp/registry.ts'
 import type { Schemas } from '../ocpp/schemas.ts'
 import type { Action, Requests, Responses } from '../ocpp/v201/messages.generated.ts'
 import { solicitedAction } from '../stations/solicited.ts'
-import type { CallOutcome, StationBus } from './ports.ts'
+import type { CallOptions, CallOutcome, StationBus } from './ports.ts'
 
 export interface LocalBusOptions {
   readonly registry: Registry
@@ -39,7 +39,7 @@ export function createLocalBus(options: LocalBusOptions): StationBus {
     stationId: string,
     action: A,
     payload: Requests[A],
-    callOptions: { deadlineMs?: number } = {},
+    { deadlineMs = options.callTimeoutMs, urgent = false }: CallOptions = {},
   ): Promise<CallOutcome<A>> {
     const refusal = refusalOf(stationId, action, payload)
     if (refusal !== undefined) return refusal
@@ -47,8 +47,10 @@ export function createLocalBus(options: LocalBusOptions): StationBus {
     if (connection === undefined) return { kind: 'offline' }
     const solicited = solicitedAction(action, payload)
     if (solicited !== undefined) connection.gate.grant(solicited, options.monotonic())
-    const deadlineMs = Math.min(callOptions.deadlineMs ?? options.callTimeoutMs, MAX_DEADLINE_MS)
-    const end = await transmit(connection, action, payload, deadlineMs)
+    const end = await transmit(connection, action, payload, {
+      deadlineMs: Math.min(deadlineMs, MAX_DEADLINE_MS),
+      urgent,
+    })
     if (end.kind !== 'result') return outcomeOf(end)
     const violation = schemas.check(action, 'conf', end.payload)
     if (violation !== undefined) return { kind: 'malformed', issues: violation.issues }
@@ -75,7 +77,7 @@ export function createLocalBus(options: LocalBusOptions): StationBus {
     connection: Connection,
     action: Action,
     payload: unknown,
-    deadlineMs: number,
+    { deadlineMs, urgent }: Required<CallOptions>,
   ): Promise<CallEnd | { kind: 'full' }> {
     return new Promise((resolve) => {
       const id = randomUUID()
@@ -84,6 +86,7 @@ export function createLocalBus(options: LocalBusOptions): StationBus {
           id,
           action,
           payload,
+          urgent,
           deadlineAt: options.monotonic() + deadlineMs,
           sentAt: 0,
           settle: resolve,

@@ -25,12 +25,18 @@ export type CallOutcome<A extends Action = Action> =
   /** The station's answer breaks the schema. */
   | { readonly kind: 'malformed'; readonly issues: readonly string[] }
 
+export interface CallOptions {
+  readonly deadlineMs?: number
+  /** An operator waits for it: it goes before what Gridkeep asks by itself. */
+  readonly urgent?: boolean
+}
+
 export interface StationBus {
   call<A extends Action>(
     stationId: string,
     action: A,
     payload: Requests[A],
-    options?: { deadlineMs?: number },
+    options?: CallOptions,
   ): Promise<CallOutcome<A>>
   isOnline(stationId: string): boolean
   onlineStations(): readonly string[]
@@ -114,6 +120,30 @@ export type DomainEvent =
       readonly at: string
       readonly timeBase: string
       readonly schedule: import('../ocpp/v201/messages.generated.ts').ChargingScheduleType
+    }
+  /** A station took a profile, whoever sent it. */
+  | {
+      readonly kind: 'charging-profile.accepted'
+      readonly stationId: string
+      readonly evseId: number
+      readonly profile: import('../ocpp/v201/messages.generated.ts').ChargingProfileType
+      readonly at: string
+    }
+  /** N10: the station agreed to forget a customer; `isReported` where it says first what it knew. */
+  | {
+      readonly kind: 'customer.cleared'
+      readonly stationId: string
+      readonly requestId: number
+      readonly idToken: import('../ocpp/v201/messages.generated.ts').IdTokenType
+      readonly isReported: boolean
+      readonly at: string
+    }
+  /** The last part of what a station knew about a customer. */
+  | {
+      readonly kind: 'customer.reported'
+      readonly stationId: string
+      readonly requestId: number
+      readonly at: string
     }
   /** An operator's act on a station has come a step further. */
   | {

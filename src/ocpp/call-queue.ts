@@ -1,14 +1,16 @@
 /**
- * Calls to one station: one outstanding at a time (part 4, 4.1.1), the others wait in order and in bounds.
- * Time is an argument (monotonic milliseconds); the owner calls `expire` regularly.
+ * Calls to one station: one outstanding at a time (part 4, 4.1.1), the others wait in order and in bounds, those of an
+ * operator before those of our own. Time is an argument (monotonic milliseconds); the owner calls `expire` regularly.
  */
 
 export interface PendingCall {
   readonly id: string
   readonly action: string
   readonly payload: unknown
+  /** An operator waits for it. */
+  readonly urgent: boolean
   /** Monotonic time after which nobody waits for the answer any more. */
-  readonly deadlineAt: number
+  deadlineAt: number
   sentAt: number
   readonly settle: (end: CallEnd) => void
 }
@@ -21,6 +23,8 @@ export type CallEnd =
   | { readonly kind: 'unsent' }
   | { readonly kind: 'disconnected' }
 
+/** How long an own call may take while an urgent one waits behind it. */
+const YIELD_MS = 5_000
 /** Ids of expired calls that are remembered, to tell a late answer from one to nothing. */
 const REMEMBERED_EXPIRED = 8
 
@@ -33,25 +37,36 @@ export class CallQueue {
   private readonly waiting: PendingCall[] = []
   private readonly expired: string[] = []
   private readonly send: (call: PendingCall) => void
+  private readonly heldUntil: (call: PendingCall) => number
   private readonly maxWaiting: number
 
-  constructor(send: (call: PendingCall) => void, maxWaiting: number) {
-    this.send = send
-    this.maxWaiting = maxWaiting
+  /** `heldUntil`: before that time a call waits; for an urgent one it is never later than for another. */
+  constructor(options: {
+    send: (call: PendingCall) => void
+    heldUntil: (call: PendingCall) => number
+    maxWaiting: number
+  }) {
+    this.send = options.send
+    this.heldUntil = options.heldUntil
+    this.maxWaiting = options.maxWaiting
   }
 
   get isIdle(): boolean {
     return this.outstanding === undefined && this.waiting.length === 0
   }
 
-  /** False where the queue is full: the call was not taken. Before `heldUntil` it waits. */
-  push(call: PendingCall, now: number, heldUntil = 0): boolean {
-    if (this.outstanding !== undefined || now < heldUntil) {
-      if (this.waiting.length >= this.maxWaiting) return false
-      this.waiting.push(call)
+  /** False where the queue is full: the call was not taken. */
+  push(call: PendingCall, now: number): boolean {
+    const { outstanding, waiting } = this
+    if (outstanding === undefined && now >= this.heldUntil(call)) {
+      this.transmit(call, now)
       return true
     }
-    this.transmit(call, now)
+    if (waiting.length >= this.maxWaiting) return false
+    const firstOwn = call.urgent ? waiting.findIndex(({ urgent }) => !urgent) : -1
+    waiting.splice(firstOwn < 0 ? waiting.length : firstOwn, 0, call)
+    if (call.urgent && outstanding?.urgent === false)
+      outstanding.deadlineAt = Math.min(outstanding.deadlineAt, outstanding.sentAt + YIELD_MS)
     return true
   }
 
@@ -68,17 +83,17 @@ export class CallQueue {
     return { kind: 'late' }
   }
 
-  advance(now: number, heldUntil = 0): void {
-    if (now < heldUntil) return
+  advance(now: number): void {
     while (this.outstanding === undefined) {
-      const next = this.waiting.shift()
-      if (next === undefined) return
+      const [next] = this.waiting
+      if (next === undefined || now < this.heldUntil(next)) return
+      this.waiting.shift()
       if (next.deadlineAt <= now) next.settle({ kind: 'unsent' })
       else this.transmit(next, now)
     }
   }
 
-  expire(now: number, heldUntil = 0): void {
+  expire(now: number): void {
     const call = this.outstanding
     if (call !== undefined && call.deadlineAt <= now) {
       this.outstanding = undefined
@@ -92,7 +107,7 @@ export class CallQueue {
       this.waiting.splice(i, 1)
       waiting.settle({ kind: 'unsent' })
     }
-    this.advance(now, heldUntil)
+    this.advance(now)
   }
 
   /** The socket is gone: everyone learns it. */

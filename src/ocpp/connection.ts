@@ -16,6 +16,9 @@ import { type ConnectionEnvironment, type Line, StationCalls } from './station-c
 const MAX_REASON_BYTES = 120
 /** A station that comes to boot says so at once: until then it is not spoken to. */
 const QUIET_AFTER_CONNECT_MS = 300
+/** What nobody waits for gives a slow station more time to boot; one that never did comes to boot for certain. */
+const OWN_QUIET_MS = 3_000
+const OWN_QUIET_BEFORE_FIRST_BOOT_MS = 60_000
 
 type Answer = Extract<CallEnd, { kind: 'result' | 'error' }>
 
@@ -32,16 +35,27 @@ export class Connection implements Line {
   private readonly calls: StationCalls
   /** Monotonic time before which our calls wait: a station that boots takes none before its answer (B01). */
   private callsHeldUntil: number
+  private ownCallsHeldUntil: number
   private closing = false
   private after: (() => void)[] | undefined
 
-  constructor(stationId: string, socket: WebSocket, gate: BootGate, environment: ConnectionEnvironment) {
+  constructor(options: {
+    stationId: string
+    socket: WebSocket
+    gate: BootGate
+    environment: ConnectionEnvironment
+    /** Whether the station has booted at any time before. */
+    hasBooted: boolean
+  }) {
+    const { stationId, gate, environment } = options
     this.stationId = stationId
-    this.socket = socket
+    this.socket = options.socket
     this.gate = gate
     this.environment = environment
     this.heardAt = environment.monotonic()
     this.callsHeldUntil = this.heardAt + QUIET_AFTER_CONNECT_MS
+    this.ownCallsHeldUntil =
+      this.heardAt + (options.hasBooted ? OWN_QUIET_MS : OWN_QUIET_BEFORE_FIRST_BOOT_MS)
     this.calls = new StationCalls({ stationId, gate, environment, line: this })
   }
 
@@ -77,12 +91,16 @@ export class Connection implements Line {
 
   /** Our call to the station. False where the queue is full. */
   call(call: PendingCall, maxQueued: number): boolean {
-    this.queue ??= new CallQueue((next) => this.transmit(next), maxQueued)
-    return this.queue.push(call, this.environment.monotonic(), this.callsHeldUntil)
+    this.queue ??= new CallQueue({
+      send: (next) => this.transmit(next),
+      heldUntil: ({ urgent }) => (urgent ? this.callsHeldUntil : this.ownCallsHeldUntil),
+      maxWaiting: maxQueued,
+    })
+    return this.queue.push(call, this.environment.monotonic())
   }
 
   expireCalls(now: number): void {
-    this.queue?.expire(now, this.callsHeldUntil)
+    this.queue?.expire(now)
   }
 
   /** The socket is closed: whoever waits for an answer learns it. */
@@ -131,12 +149,14 @@ export class Connection implements Line {
 
   holdCalls(): void {
     this.callsHeldUntil = Number.POSITIVE_INFINITY
+    this.ownCallsHeldUntil = Number.POSITIVE_INFINITY
   }
 
   /** The answer has left: what waited for it goes on. */
   answered(): void {
-    if (this.callsHeldUntil > 0) {
+    if (this.ownCallsHeldUntil > 0) {
       this.callsHeldUntil = 0
+      this.ownCallsHeldUntil = 0
       this.queue?.advance(this.environment.monotonic())
     }
     for (const work of this.after?.splice(0) ?? []) work()

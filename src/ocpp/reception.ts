@@ -47,7 +47,13 @@ export function createReception(options: ReceptionOptions): (socket: WebSocket, 
 
   return (socket, { station, peerCommonName, shown, onlyToRenew = false }) => {
     const registration = onlyToRenew || station.enrolment === 'pending' ? 'Pending' : station.registration
-    const connection = new Connection(station.id, socket, new BootGate(registration), environment)
+    const connection = new Connection({
+      stationId: station.id,
+      socket,
+      gate: new BootGate(registration),
+      environment,
+      hasBooted: station.boot !== null,
+    })
     connection.context = createStationContext({ connection, station, peerCommonName, onlyToRenew, services })
     listen(connection)
     const former = registry.add(connection)

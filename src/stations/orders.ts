@@ -14,6 +14,9 @@ import { FOLLOWERS, type Observation } from './order-followers.ts'
 import { answerStep, followsNothing, type Step } from './order-outcome.ts'
 import { correlated, redactedRequest } from './order-request.ts'
 
+/** Who places orders that no operator asked for. */
+export const POLICY_ACTOR = 'policy'
+
 const SWEEP_MS = 10_000
 const SWEEPS_PER_PRUNE = 360
 /** How long a token of a remote start is good. */
@@ -217,7 +220,10 @@ export function createOrders(options: {
       await save(order)
       const outcome: CallOutcome = isFull
         ? { kind: 'busy' }
-        : await bus.call(stationId, action, complete, deadlineMs === undefined ? {} : { deadlineMs })
+        : await bus.call(stationId, action, complete, {
+            urgent: actor !== POLICY_ACTOR,
+            ...(deadlineMs !== undefined && { deadlineMs }),
+          })
       await answered(entry, outcome)
       return { order: entry.order, outcome }
     },

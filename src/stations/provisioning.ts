@@ -8,7 +8,7 @@ import type { DomainEvent, EventHub, StationBus } from '../bus/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { ReportBaseEnumType, SetVariableDataType } from '../ocpp/v201/messages.generated.ts'
 import type { StationStore } from '../store/stations.ts'
-import type { Orders } from './orders.ts'
+import { type Orders, POLICY_ACTOR } from './orders.ts'
 
 export interface ProvisioningPolicy {
   /** Set after each boot where the device model does not show these values already. */
@@ -18,8 +18,6 @@ export interface ProvisioningPolicy {
   /** Registered stations that are Pending become Accepted once they took the variables. */
   readonly acceptPending?: boolean
 }
-
-const ACTOR = 'policy'
 
 export interface Provisioning {
   /** Resolves when everything that was under way has ended. */
@@ -58,14 +56,14 @@ export function startProvisioning(options: {
   /** True where the station has, or took, every variable. */
   async function provision(stationId: string): Promise<boolean> {
     if (policy.report !== undefined && (await stations.variables(stationId)).length === 0)
-      await orders.place(stationId, 'GetBaseReport', reportRequest(policy.report), { actor: ACTOR })
+      await orders.place(stationId, 'GetBaseReport', reportRequest(policy.report), { actor: POLICY_ACTOR })
     const missing = await missingVariables(stationId)
     if (missing.length === 0) return true
     const { order } = await orders.place(
       stationId,
       'SetVariables',
       { setVariableData: missing },
-      { actor: ACTOR },
+      { actor: POLICY_ACTOR },
     )
     return order.state === 'done' && order.outcome !== 'Partial'
   }

@@ -3,7 +3,7 @@
  * N04, N06.FR.04) go out as several calls, and come back as one answer.
  */
 
-import type { CallOutcome, StationBus } from '../bus/ports.ts'
+import type { CallOptions, CallOutcome, StationBus } from '../bus/ports.ts'
 import type { Action, Requests, Responses } from '../ocpp/v201/messages.generated.ts'
 import type { StationStore } from '../store/stations.ts'
 
@@ -63,7 +63,7 @@ export function splitCalls(bus: StationBus, stations: StationStore): StationBus 
     stationId: string,
     action: A,
     payload: Requests[A],
-    options?: { deadlineMs?: number },
+    options?: CallOptions,
   ): Promise<CallOutcome<A>> {
     const splitting = SPLITTINGS[action]
     const items: unknown = splitting === undefined ? undefined : Reflect.get(payload, splitting.items)

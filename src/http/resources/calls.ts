@@ -27,6 +27,7 @@ export function callOperations(services: ApiServices): Pick<Operations, 'callSta
       await requireStation(services, stationId)
       const request = unchecked(body)
       const outcome = await services.bus.call(stationId, action, request, {
+        urgent: true,
         ...(query.deadlineMs !== undefined && { deadlineMs: query.deadlineMs }),
       })
       const audit = {

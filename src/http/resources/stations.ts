@@ -53,7 +53,7 @@ export function stationOperations(services: ApiServices): StationOperations {
       else if (before?.registration === 'Pending' && station.registration === 'Accepted') {
         // It may boot at once instead of when its retry interval is over. It does so anyway: no need to wait.
         void bus
-          .call(station.id, 'TriggerMessage', { requestedMessage: 'BootNotification' })
+          .call(station.id, 'TriggerMessage', { requestedMessage: 'BootNotification' }, { urgent: true })
           .catch((error: unknown) => {
             log.warn(
               { err: error, stationId: station.id },
