@@ -88,7 +88,7 @@ export function createOcppServer(options: OcppServerOptions): OcppServer {
     callTimeoutMs: policy.callTimeoutMs,
     maxQueuedCalls: policy.maxQueuedCalls,
     watch: wheel.watch,
-    keep: (...answer) => keepAnswer({ store, clock, log }, ...answer),
+    keep: (...answer) => keepAnswer({ store, hub, clock, log }, ...answer),
   })
   const bus = splitCalls(localBus, store.stations)
   const orders = createOrders({ store: store.orders, bus, hub, clock, log })

@@ -6,11 +6,12 @@
 import type { Logger } from 'pino'
 import type { DomainEvent, EventHub } from '../bus/ports.ts'
 import type { Clock } from '../observe/clock.ts'
-import type { AuthorizationData, IdTokenType, Requests } from '../ocpp/v201/messages.generated.ts'
+import type { AuthorizationData, IdTokenType } from '../ocpp/v201/messages.generated.ts'
 import type { LocalList } from '../store/local-lists.ts'
 import type { Store } from '../store/ports.ts'
 import { tokenInfo } from './authorization.ts'
-import type { Orders } from './orders.ts'
+import { differences, inParts, keyOf, type Update } from './local-list-entries.ts'
+import { type Orders, POLICY_ACTOR } from './orders.ts'
 import { itemsPerMessage } from './split-calls.ts'
 
 export interface LocalListOutcome {
@@ -30,8 +31,8 @@ export interface LocalLists {
 
 const DEFAULT_ITEMS = 100
 const MAX_ENTRIES = 10_000
-
-type Update = { readonly updateType: 'Full' | 'Differential'; readonly entries: readonly AuthorizationData[] }
+/** A station that does not report by then is not waited for. */
+const REPORT_MS = 10_000
 
 export function createLocalLists(options: {
   store: Pick<Store, 'localLists' | 'tokens' | 'stations'>
@@ -41,7 +42,6 @@ export function createLocalLists(options: {
   log: Logger
 }): LocalLists {
   const { store, orders, hub, clock, log } = options
-  const clearing = new Set<string>()
 
   async function wantedEntries(): Promise<AuthorizationData[]> {
     const tokens = await store.tokens.list({ limit: MAX_ENTRIES })
@@ -58,7 +58,7 @@ export function createLocalLists(options: {
     known: LocalList,
     updates: readonly Update[],
   ): Promise<LocalListOutcome> {
-    let { version, entries } = known
+    let { version } = known
     for (const [index, update] of updates.entries()) {
       const versionNumber = version + 1
       const request = {
@@ -73,14 +73,8 @@ export function createLocalLists(options: {
         return { status: 'unreachable', version, messages, detail: outcome.kind }
       const { status } = outcome.payload as { status: 'Accepted' | 'Failed' | 'VersionMismatch' }
       if (status !== 'Accepted') return { status, version, messages }
+      // What the station holds now was kept with its answer.
       version = versionNumber
-      entries = applied(update.updateType === 'Full' ? [] : entries, update.entries)
-      await store.localLists.put({
-        stationId,
-        version,
-        entries,
-        updatedAt: new Date(clock.now()).toISOString(),
-      })
     }
     return { status: 'Accepted', version, messages: updates.length }
   }
@@ -92,27 +86,32 @@ export function createLocalLists(options: {
   }
 
   /** N10.FR.02: what a station was told to forget about a customer must not stay in its list. */
-  async function forget(stationId: string, orderId: string): Promise<void> {
-    const order = await orders.get(orderId)
-    const { clear, idToken } = (order?.request ?? {}) as Partial<Requests['CustomerInformation']>
-    if (clear !== true || idToken === undefined) return
+  async function forget(stationId: string, idToken: IdTokenType): Promise<void> {
     const known = await store.localLists.get(stationId)
     const entry = known?.entries.find((candidate) => keyOf(candidate) === keyOf({ idToken }))
     if (known === undefined || entry === undefined) return
     const removal: Update = { updateType: 'Differential', entries: [{ idToken: entry.idToken }] }
-    await send(stationId, 'policy', known, [removal])
+    await send(stationId, POLICY_ACTOR, known, [removal])
   }
 
+  /** Clearings whose station has yet to report what it knew, by station and request. */
+  const clearing = new Map<string, () => void>()
+
   hub.subscribe((event: DomainEvent) => {
-    if (event.kind !== 'order.updated' || event.action !== 'CustomerInformation') return
-    if (event.outcome !== 'Accepted' || clearing.has(event.orderId)) return
-    const { stationId, orderId } = event
-    clearing.add(orderId)
-    forget(stationId, orderId)
-      .catch((error: unknown) =>
+    if (event.kind === 'customer.reported') clearing.get(`${event.stationId} ${event.requestId}`)?.()
+    if (event.kind !== 'customer.cleared') return
+    const { stationId, requestId, idToken } = event
+    const key = `${stationId} ${requestId}`
+    const proceed = () => {
+      clearTimeout(timer)
+      clearing.delete(key)
+      forget(stationId, idToken).catch((error: unknown) =>
         log.error({ err: error, stationId }, 'a local list could not be cleared of a customer'),
       )
-      .finally(() => clearing.delete(orderId))
+    }
+    const timer = setTimeout(proceed, event.isReported ? REPORT_MS : 0)
+    timer.unref()
+    clearing.set(key, proceed)
   })
 
   return {
@@ -137,44 +136,4 @@ export function createLocalLists(options: {
       return send(stationId, actor, from, inParts('Full', wanted, limit))
     },
   }
-}
-
-/** A full list that is too large starts with a full part and goes on with differences (D01, error handling). */
-function inParts(
-  updateType: 'Full' | 'Differential',
-  entries: readonly AuthorizationData[],
-  limit: number,
-): Update[] {
-  const updates: Update[] = [{ updateType, entries: entries.slice(0, limit) }]
-  for (let i = limit; i < entries.length; i += limit)
-    updates.push({ updateType: 'Differential', entries: entries.slice(i, i + limit) })
-  return updates
-}
-
-function keyOf({ idToken }: AuthorizationData): string {
-  return `${idToken.type}\0${idToken.idToken.toLowerCase()}`
-}
-
-/** Entries to add or change, and entries without idTokenInfo to remove (D01.FR.16, FR.17). */
-function differences(
-  known: readonly AuthorizationData[],
-  wanted: readonly AuthorizationData[],
-): AuthorizationData[] {
-  const before = new Map(known.map((entry) => [keyOf(entry), JSON.stringify(entry)]))
-  const changed = wanted.filter((entry) => before.get(keyOf(entry)) !== JSON.stringify(entry))
-  const kept = new Set(wanted.map(keyOf))
-  const removed = known.filter((entry) => !kept.has(keyOf(entry))).map(({ idToken }) => ({ idToken }))
-  return [...changed, ...removed]
-}
-
-function applied(
-  before: readonly AuthorizationData[],
-  changes: readonly AuthorizationData[],
-): AuthorizationData[] {
-  const entries = new Map(before.map((entry) => [keyOf(entry), entry]))
-  for (const change of changes) {
-    if (change.idTokenInfo === undefined) entries.delete(keyOf(change))
-    else entries.set(keyOf(change), change)
-  }
-  return [...entries.values()]
 }

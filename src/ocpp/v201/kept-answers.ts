@@ -1,14 +1,17 @@
 /** What a station's answer to a call of ours says about the station, kept before the caller learns it. */
 
 import type { Logger } from 'pino'
+import type { EventHub } from '../../bus/ports.ts'
 import type { Clock } from '../../observe/clock.ts'
 import { hashPassword } from '../../stations/credentials.ts'
 import { readAttributes, writtenAttributes, writtenPassword } from '../../stations/device-model.ts'
+import { listAfter } from '../../stations/local-list-entries.ts'
 import type { Store } from '../../store/ports.ts'
 import type { Action, Requests, Responses } from './messages.generated.ts'
 
 export interface KeepingServices {
   readonly store: Store
+  readonly hub: EventHub
   readonly clock: Clock
   readonly log: Logger
 }
@@ -20,11 +23,41 @@ type Keeper<A extends Action> = (
   response: Responses[A],
 ) => Promise<void>
 
+const isoNow = ({ clock }: KeepingServices): string => new Date(clock.now()).toISOString()
+
 const keepers: { readonly [A in Action]?: Keeper<A> } = {
-  async GetVariables({ store, clock }, stationId, _request, response) {
+  async CustomerInformation(services, stationId, { requestId, clear, report, idToken }, response) {
+    if (response.status !== 'Accepted' || !clear || idToken === undefined) return
+    const at = isoNow(services)
+    services.hub.publish({
+      kind: 'customer.cleared',
+      stationId,
+      requestId,
+      idToken,
+      isReported: report,
+      at,
+    })
+  },
+  async GetVariables(services, stationId, _request, response) {
     const attributes = response.getVariableResult.flatMap(readAttributes)
     if (attributes.length > 0)
-      await store.stations.recordVariables(stationId, attributes, new Date(clock.now()).toISOString())
+      await services.store.stations.recordVariables(stationId, attributes, isoNow(services))
+  },
+  async SendLocalList(services, stationId, request, response) {
+    if (response.status !== 'Accepted') return
+    const { localLists } = services.store
+    const after = listAfter(await localLists.get(stationId), request)
+    if (after !== undefined) await localLists.put({ stationId, ...after, updatedAt: isoNow(services) })
+  },
+  async SetChargingProfile(services, stationId, { evseId, chargingProfile: profile }, response) {
+    if (response.status !== 'Accepted') return
+    services.hub.publish({
+      kind: 'charging-profile.accepted',
+      stationId,
+      evseId,
+      profile,
+      at: isoNow(services),
+    })
   },
   async SetNetworkProfile({ store }, stationId, { connectionData }, response) {
     const { securityProfile } = connectionData
@@ -32,8 +65,8 @@ const keepers: { readonly [A in Action]?: Keeper<A> } = {
     await store.stations.offerUpgrade(stationId, securityProfile)
   },
   async SetVariables(services, stationId, request, response) {
-    const { store, clock } = services
-    const at = new Date(clock.now()).toISOString()
+    const { store } = services
+    const at = isoNow(services)
     const attributes = writtenAttributes(request.setVariableData, response.setVariableResult)
     if (attributes.length > 0) await store.stations.recordVariables(stationId, attributes, at)
     const password = writtenPassword(request.setVariableData, response.setVariableResult)

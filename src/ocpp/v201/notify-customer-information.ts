@@ -10,5 +10,11 @@ export const notifyCustomerInformation: Handler<'NotifyCustomerInformation'> = a
     at: request.generatedAt,
     detail: request,
   })
+  const { stationId, hub } = context
+  const { requestId, tbc, generatedAt } = request
+  if (tbc !== true)
+    context.afterAnswer(() =>
+      hub.publish({ kind: 'customer.reported', stationId, requestId, at: generatedAt }),
+    )
   return {}
 }

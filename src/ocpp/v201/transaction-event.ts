@@ -4,7 +4,7 @@ import { authorize, type Purpose } from '../../stations/authorization.ts'
 import { isPriced, totalCost } from '../../stations/tariff.ts'
 import type { Session } from '../../store/sessions.ts'
 import type { Handler, StationContext } from '../router.ts'
-import type { TransactionEventRequest, TransactionEventResponse } from './messages.generated.ts'
+import type { IdTokenType, TransactionEventRequest, TransactionEventResponse } from './messages.generated.ts'
 import { isoTime } from './record-event.ts'
 
 export const transactionEvent: Handler<'TransactionEvent'> = async (context, request) => {
@@ -17,9 +17,16 @@ export const transactionEvent: Handler<'TransactionEvent'> = async (context, req
   if (request.eventType === 'Ended') response.totalCost = totalCost(session, tariff)
   else if (request.meterValue !== undefined && isPriced(tariff))
     response.totalCost = totalCost(session, tariff)
-  if (request.idToken !== undefined)
-    response.idTokenInfo = await authorize(context, request.idToken, purposeOf(request))
+  const idToken = tokenOf(request, session)
+  if (idToken !== undefined) response.idTokenInfo = await authorize(context, idToken, purposeOf(request))
   return response
+}
+
+/** A stop that was authorized on the spot without saying by whom is answered for the token of the session. */
+function tokenOf(request: TransactionEventRequest, { idToken }: Session): IdTokenType | undefined {
+  const isStop = request.eventType === 'Updated' && request.triggerReason === 'StopAuthorized'
+  if (request.idToken !== undefined || !isStop || idToken === null) return request.idToken
+  return { ...idToken, type: idToken.type as IdTokenType['type'] }
 }
 
 /** Only an authorization starts something; a token that comes with a stop or an end asks to be let out. */
