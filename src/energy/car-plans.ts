@@ -127,11 +127,14 @@ export class CarPlans {
     })
   }
 
+  isPromised(push: Push): boolean {
+    return push.slot === 'lease' && push.evseKey !== null && this.#promised.get(push.evseKey) === 'open'
+  }
+
   /** A lease as it goes to a car that said what it needs. */
   dress(push: Push): Push {
     const dressed = this.#withSlower(push)
-    if (push.slot === 'lease' && push.evseKey !== null && this.#promised.get(push.evseKey) === 'open')
-      this.#promised.set(push.evseKey, dressed)
+    if (push.evseKey !== null && this.isPromised(push)) this.#promised.set(push.evseKey, dressed)
     return dressed
   }
 

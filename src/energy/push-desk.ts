@@ -12,13 +12,16 @@ export interface PushDeskOptions {
   readonly log: Logger
   readonly reactionMs: number
   readonly pushDeadlineMs: number
+  /** Whether a car waits for it (ISO 15118): nothing but what lowers goes first then. */
+  readonly isPromised: (push: Push) => boolean
   /** Adds what a car asked for beyond the limit itself. */
   readonly dress: (push: Push) => Push
   readonly onSettled: (push: Push, accepted: boolean) => void
 }
 
 /** What lowers goes first, then what makes safe, then what lasts; what raises goes last. */
-const ORDER: Readonly<Record<Push['direction'], number>> = { lower: 0, base: 1, refresh: 2, raise: 3 }
+const ORDER: Readonly<Record<Push['direction'], number>> = { lower: 0, base: 2, refresh: 3, raise: 4 }
+const PROMISED = 1
 
 /**
  * At most one call of ours is under way to a station. Of what a decision wants to send to it, the most urgent goes;
@@ -36,8 +39,13 @@ export class PushDesk {
   offer(push: Push): void {
     if (this.#underWay.has(push.stationId)) return
     const other = this.#offered.get(push.stationId)
-    if (other && ORDER[other.direction] <= ORDER[push.direction]) return
+    if (other && this.#rank(other) <= this.#rank(push)) return
     this.#offered.set(push.stationId, push)
+  }
+
+  #rank(push: Push): number {
+    const rank = ORDER[push.direction]
+    return rank > PROMISED && this.#options.isPromised(push) ? PROMISED : rank
   }
 
   flush(): void {

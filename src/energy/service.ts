@@ -19,6 +19,7 @@ import type { Store } from '../store/ports.ts'
 import type { LimitRecord, SiteRecord } from '../store/sites.ts'
 import type { MeterConfig } from './base-load.ts'
 import { DemandBook, deliveredWh, type SessionDemand } from './demand-book.ts'
+import { FreeCars } from './free-cars.ts'
 import type { LimitInForce, ScheduleRecord, SourceRecord } from './limit-sources.ts'
 import { PlanRounds } from './plan-rounds.ts'
 import { SiteLoop, type Steering } from './site-loop.ts'
@@ -43,6 +44,8 @@ export interface EnergyServiceOptions {
   readonly planEveryMs?: number
   readonly turnGapMs?: number
   readonly readBackEveryMs?: number
+  /** How long a car of no site waits for its profile. */
+  readonly offerAfterMs?: number
 }
 
 export interface Issue {
@@ -62,6 +65,7 @@ export class EnergyService implements GridSignalSink {
   readonly #options: EnergyServiceOptions
   readonly #loops = new Map<string, { site: Site; loop: SiteLoop }>()
   readonly #demands: DemandBook
+  readonly #freeCars: FreeCars
   readonly #plans: PlanRounds | undefined
   #timer: NodeJS.Timeout | undefined
   #unsubscribe: () => void = () => undefined
@@ -69,6 +73,7 @@ export class EnergyService implements GridSignalSink {
   constructor(options: EnergyServiceOptions) {
     this.#options = options
     this.#demands = new DemandBook(options.store)
+    this.#freeCars = new FreeCars(options)
     this.#plans =
       options.solver && new PlanRounds({ ...options, solver: options.solver, demands: this.#demands })
   }
@@ -94,11 +99,13 @@ export class EnergyService implements GridSignalSink {
       for (const { loop } of this.#loops.values()) loop.poke()
     }, intervalMs)
     this.#plans?.start(() => this.loops())
+    this.#freeCars.start()
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     this.#unsubscribe()
+    this.#freeCars.stop()
     await this.#plans?.stop()
     await Promise.all([...this.#loops.values()].map(({ loop }) => loop.stop()))
   }
@@ -257,13 +264,14 @@ export class EnergyService implements GridSignalSink {
 
   judgeNeeds(stationId: string, request: NotifyEVChargingNeedsRequest) {
     const loop = this.#loopOf(stationId)
-    return loop ? loop.cars.judgeNeeds(stationId, request).finally(() => loop.poke()) : REJECTED
+    if (loop === undefined) return this.#freeCars.judgeNeeds(stationId, request)
+    return loop.cars.judgeNeeds(stationId, request).finally(() => loop.poke())
   }
 
   judgeSchedule(stationId: string, request: NotifyEVChargingScheduleRequest) {
     const loop = this.#loopOf(stationId)
-    // A station of no site is not limited by us: no schedule can exceed what we allowed.
-    return loop ? loop.cars.judgeSchedule(stationId, request).finally(() => loop.poke()) : ACCEPTED
+    if (loop === undefined) return Promise.resolve(this.#freeCars.judgeSchedule(stationId, request))
+    return loop.cars.judgeSchedule(stationId, request).finally(() => loop.poke())
   }
 
   /** The compliance record, with the minute that is under way at its end. */
@@ -371,9 +379,6 @@ export class EnergyService implements GridSignalSink {
     )
   }
 }
-
-const REJECTED = Promise.resolve('Rejected' as const)
-const ACCEPTED = Promise.resolve('Accepted' as const)
 
 type StoredConfig = Omit<SiteSpec, 'id'> & { readonly meters?: readonly MeterConfig[] }
 

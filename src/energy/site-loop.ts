@@ -100,6 +100,7 @@ export class SiteLoop {
       ...options,
       live: this.live,
       reactionMs: options.settings.reactionMs,
+      isPromised: (push) => this.cars.isPromised(push),
       dress: (push) => this.cars.dress(push),
       // Others may wait for this one: decide again with what was learned.
       onSettled: (push, accepted) => {

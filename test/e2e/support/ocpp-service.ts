@@ -2,7 +2,7 @@
 
 import { pino } from 'pino'
 import { createEventHub } from '../../../src/bus/hub.ts'
-import type { DomainEvent } from '../../../src/bus/ports.ts'
+import type { DomainEvent, EventHub } from '../../../src/bus/ports.ts'
 import type { StationCertificates } from '../../../src/certificates/ports.ts'
 import { type Clock, systemClock } from '../../../src/observe/clock.ts'
 import { createOcppServer, type OcppServer, type OcppServerOptions } from '../../../src/ocpp/server.ts'
@@ -17,6 +17,7 @@ export const PASSWORD = 'correct-horse-battery'
 export interface TestService {
   readonly server: OcppServer
   readonly store: Store
+  readonly hub: EventHub
   readonly url: string
   readonly wssUrl: string
   readonly events: DomainEvent[]
@@ -86,6 +87,7 @@ export async function startService(
   return {
     server,
     store,
+    hub,
     url: wsUrl,
     wssUrl,
     events,
