@@ -5,6 +5,8 @@ import { parseDocument } from 'yaml'
 import { configSchema } from './config-schema.ts'
 import type { Config, Setting } from './config-settings.ts'
 import { describeConfig } from './config-settings.ts'
+import { isSecret } from './stations/device-model.ts'
+import { parseWantedVariable } from './stations/wanted-variables.ts'
 
 export { configSchema } from './config-schema.ts'
 export type { Config, Setting } from './config-settings.ts'
@@ -280,7 +282,16 @@ function crossFieldIssues(config: Config, given: ReadonlyMap<string, Given>): Co
     energy.leaseS * 1000 < energy.intervalMs * 4
       ? [issue('energy.leaseS', 'must be at least four times energy.intervalMs, to be refreshed in time')]
       : []
-  return [...halves, ...clashes, ...deaf, ...lease]
+  const secrets = ocpp.provisioning.variables
+    .map(parseWantedVariable)
+    .filter(({ component, variable }) => isSecret(component, variable))
+    .map(({ variable }) =>
+      issue(
+        'ocpp.provisioning.variables',
+        `must not hold ${variable.name}: every station has its own, see PUT /api/v1/stations/{id}`,
+      ),
+    )
+  return [...halves, ...clashes, ...deaf, ...lease, ...secrets]
 }
 
 const LOOPBACK = /^(127\.|::1$|localhost$)/

@@ -39,6 +39,8 @@ export interface OcppPolicy {
   readonly tariff: Tariff
   readonly provisioning: ProvisioningPolicy
   readonly messageLog: MessageLogPolicy
+  /** DataTransfers that are accepted: `vendorId`, or `vendorId/messageId` for a single one. */
+  readonly knownVendorMessages: readonly string[]
 }
 
 export const DEFAULT_POLICY: OcppPolicy = {
@@ -58,4 +60,5 @@ export const DEFAULT_POLICY: OcppPolicy = {
   tariff: FREE,
   provisioning: {},
   messageLog: { mode: 'notable', keep: 200_000 },
+  knownVendorMessages: [],
 }

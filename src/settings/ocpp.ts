@@ -1,5 +1,7 @@
 /** Where stations connect, and what they are told. */
 
+import { WANTED_VARIABLE } from '../stations/wanted-variables.ts'
+
 export const ocppSettings = {
   type: 'object',
   description: 'Where stations connect.',
@@ -82,6 +84,60 @@ export const ocppSettings = {
       default: 'notable',
       description:
         'Which OCPP messages operators can look up. notable: all but heartbeats and periodic meter values, which are kept elsewhere. all slows a busy fleet down.',
+    },
+    dataTransfer: {
+      type: 'object',
+      description: 'Messages of vendors (DataTransfer). All are kept among the events of the station.',
+      properties: {
+        known: {
+          type: 'array',
+          items: { type: 'string', minLength: 1, maxLength: 306 },
+          maxItems: 1000,
+          default: [],
+          description:
+            'Answered Accepted: vendorId for all messages of a vendor, vendorId/messageId for one. Others get UnknownVendorId or UnknownMessageId.',
+        },
+      },
+    },
+    tariff: {
+      type: 'object',
+      description:
+        'What stations may show as the cost of a session, in the currency that they are set to. Both 0: free of charge.',
+      properties: {
+        perSession: {
+          type: 'number',
+          minimum: 0,
+          maximum: 1000000,
+          default: 0,
+          description: 'Base price of a session.',
+        },
+        perKWh: { type: 'number', minimum: 0, maximum: 1000000, default: 0, description: 'Price of energy.' },
+      },
+    },
+    provisioning: {
+      type: 'object',
+      description: 'What happens after each boot of a station.',
+      properties: {
+        variables: {
+          type: 'array',
+          items: { type: 'string', pattern: WANTED_VARIABLE },
+          maxItems: 200,
+          default: [],
+          description:
+            'Set where the device model does not show these values already: Component.Variable=value; instances in brackets, an EVSE after @. Secrets do not belong here.',
+        },
+        report: {
+          type: 'string',
+          enum: ['none', 'ConfigurationInventory', 'FullInventory', 'SummaryInventory'],
+          default: 'none',
+          description: 'Asked for where the device model of a station is not known yet.',
+        },
+        acceptPending: {
+          type: 'boolean',
+          default: false,
+          description: 'Registered stations that are Pending become Accepted once they took the variables.',
+        },
+      },
     },
     policy: {
       type: 'object',
@@ -169,6 +225,14 @@ export const ocppSettings = {
           maximum: 120000,
           default: 20000,
           description: 'TLS handshake and upgrade must be done by then.',
+        },
+        cacheExpiryS: {
+          type: ['integer', 'null'],
+          minimum: 60,
+          maximum: 31536000,
+          default: null,
+          description:
+            'How long stations may believe an authorization that they keep. Without it their own AuthCacheLifeTime applies.',
         },
         compression: {
           type: 'boolean',

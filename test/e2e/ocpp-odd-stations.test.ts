@@ -4,7 +4,9 @@ import { BOOT, startService, type TestService } from './support/ocpp-service.ts'
 const AT = '2026-03-01T10:00:00Z'
 let service: TestService
 beforeAll(async () => {
-  service = await startService({ policy: { callTimeoutMs: 300 } })
+  service = await startService({
+    policy: { callTimeoutMs: 300, knownVendorMessages: ['com.known', 'com.partly/hello'] },
+  })
 })
 afterAll(() => service.stop())
 
@@ -71,6 +73,20 @@ describe('stations with odd behaviour', () => {
       await station.close()
     },
   )
+
+  it.each([
+    [{ vendorId: 'com.known', messageId: 'anything' }, 'Accepted'],
+    [{ vendorId: 'com.partly', messageId: 'hello', data: 1 }, 'Accepted'],
+    [{ vendorId: 'com.partly', messageId: 'other' }, 'UnknownMessageId'],
+    [{ vendorId: 'com.partly' }, 'UnknownMessageId'],
+    [{ vendorId: 'com.part', messageId: 'hello' }, 'UnknownVendorId'],
+  ])('TC_P_02_CSMS: that transfer %o get %s by what the operator has named', async (payload, status) => {
+    const id = `ODD-KNOWN-${status}-${JSON.stringify(payload).length}`
+    const station = await service.booted(id)
+    expect(await station.ok('DataTransfer', payload)).toEqual({ status })
+    expect(await service.store.events.list({ stationId: id, kind: 'DataTransfer' })).toHaveLength(1)
+    await station.close()
+  })
 
   it('whose clock is wrong by years are answered, and their own times kept beside ours', async () => {
     const station = await service.booted('ODD-CLOCK')

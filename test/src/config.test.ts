@@ -7,6 +7,7 @@ import { configReference } from '../../src/cli/config-reference.ts'
 import type { ConfigIssue, ConfigSources } from '../../src/config.ts'
 import { ConfigError, describeConfig, loadConfig } from '../../src/config.ts'
 import { DEFAULT_POLICY } from '../../src/ocpp/policy.ts'
+import { ocppPolicy } from '../../src/ocpp-policy.ts'
 import { readPassphrase } from '../../src/passphrase.ts'
 
 const yaml = (text: string): ConfigSources => ({ file: { name: 'gridkeep.yaml', text } })
@@ -36,7 +37,54 @@ describe('the configuration', () => {
 
   test('has every plain setting of the OCPP server, with its default', () => {
     const plain = Object.entries(DEFAULT_POLICY).filter(([, value]) => typeof value !== 'object')
-    expect(loadConfig().config.ocpp.policy).toEqual(Object.fromEntries(plain))
+    expect(loadConfig().config.ocpp.policy).toEqual({
+      ...Object.fromEntries(plain),
+      cacheExpiryS: null,
+    })
+  })
+
+  test('gives the OCPP server what it is tuned by', () => {
+    const text = `
+ocpp:
+  tariff: { perSession: 0.5, perKWh: 0.42 }
+  policy: { cacheExpiryS: 3600 }
+  dataTransfer: { known: [com.example] }
+  messageLog: all
+  provisioning:
+    variables: ["OCPPCommCtrlr.HeartbeatInterval=300", "Connector[a]@2.Limit[b]=1=2"]
+    report: FullInventory
+retention: { messages: 5000 }
+`
+    expect(ocppPolicy(loadConfig(yaml(text)).config)).toMatchObject({
+      tariff: { perSession: 0.5, perKWh: 0.42 },
+      cacheExpiryS: 3600,
+      knownVendorMessages: ['com.example'],
+      messageLog: { mode: 'all', keep: 5000 },
+      provisioning: {
+        variables: [
+          {
+            component: { name: 'OCPPCommCtrlr' },
+            variable: { name: 'HeartbeatInterval' },
+            attributeValue: '300',
+          },
+          {
+            component: { name: 'Connector', instance: 'a', evse: { id: 2 } },
+            variable: { name: 'Limit', instance: 'b' },
+            attributeValue: '1=2',
+          },
+        ],
+        report: 'FullInventory',
+        acceptPending: false,
+      },
+    })
+    expect(ocppPolicy(loadConfig().config)).not.toHaveProperty('cacheExpiryS')
+  })
+
+  test('keeps passwords out of the settings, and variables that nobody can read', () => {
+    for (const variable of ['SecurityCtrlr.BasicAuthPassword=hunter22', 'NoValue', 'No.Value'])
+      expect(() => loadConfig(yaml(`ocpp: { provisioning: { variables: ["${variable}"] } }`))).toThrow(
+        'ocpp.provisioning.variables',
+      )
   })
 
   test('takes a file, overridden by the environment, overridden by flags', () => {
