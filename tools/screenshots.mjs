@@ -36,6 +36,12 @@ const SHOTS = [
   { name: 'certificates', hash: 'certificates' },
   { name: 'authorities', hash: 'authorities', scheme: 'dark' },
   { name: 'audit', hash: 'audit' },
+  { name: 'site-sources', hash: 'sites/demo?tab=sources' },
+  { name: 'site-plan', hash: 'sites/demo?tab=plan' },
+  { name: 'site-record', hash: 'sites/demo?tab=record' },
+  { name: 'messages', hash: 'messages' },
+  { name: 'trust', hash: 'trust' },
+  { name: 'campaign', hash: 'CAMPAIGN' },
 ]
 
 const demo = spawn(process.execPath, ['dist/src/main.js', 'demo', '--http-port', '0', '--seed', '5'], {
@@ -75,7 +81,8 @@ async function shoot(url, key) {
     for (const { name, hash, width = 1280, height = 860, scheme = 'light' } of SHOTS) {
       await page.emulateMedia({ colorScheme: scheme })
       await page.setViewportSize({ width, height })
-      await page.goto(`${url}#/${hash === 'SESSION' ? await runningSession(page) : hash}`)
+      const found = { SESSION: runningSession, CAMPAIGN: runningCampaign }[hash]
+      await page.goto(`${url}#/${found ? await found(page) : hash}`)
       await sleep(2_500)
       await page.screenshot({ path: join(values.out, `${name}.png`) })
       console.log(join(values.out, `${name}.png`))
@@ -94,4 +101,23 @@ async function runningSession(page) {
       charging.find((evse) => evse.reason?.code === 'node-limit') ?? charging[0]
     return `sessions/${stationId}/${transactionId}`
   })
+}
+
+/** New passwords for all, as it is after a few seconds. */
+async function runningCampaign(page) {
+  const id = await page.evaluate(async () => {
+    const send = (path, body) =>
+      fetch(`/api/v1/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+    const limits = { waves: [{ stations: 2 }, { percent: 50 }], soakS: 8, atOnce: 2 }
+    const order = { kind: 'basic-auth-password', name: 'New passwords', targets: { all: true }, limits }
+    const { campaign } = await (await send('campaigns', order)).json()
+    await send(`campaigns/${campaign.id}/actions`, { action: 'start' })
+    return campaign.id
+  })
+  await sleep(14_000)
+  return `campaigns/${id}`
 }

@@ -84,7 +84,7 @@ describe.skipIf(CHROMIUM === undefined)('changes from the dashboard', () => {
     await page.locator('[data-wave="2"]').getByText('2 pending').waitFor()
     await page.getByRole('button', { name: 'Start' }).click()
     await page.getByText('Halted:').waitFor({ timeout: 20_000 })
-    expect(await page.getByRole('alert').innerText()).not.toBe('Halted:')
+    expect(await page.getByRole('alert').textContent()).not.toBe('Halted:')
     await page.locator('[data-wave="1"]').getByText('1 failed').waitFor()
 
     for (const station of world.fleet.stations) station.faults.set({ reject: [] })
@@ -108,6 +108,24 @@ describe.skipIf(CHROMIUM === undefined)('changes from the dashboard', () => {
     await open('campaigns')
     await page.getByRole('link', { name: 'New passwords' }).waitFor()
   }, 80_000)
+
+  test('what was said is found again, without the secrets in it', async () => {
+    await open('messages?action=SetVariables&station=CS-01')
+    const first = page.locator('details.payload').first()
+    await first.locator('summary').click()
+    expect(await page.locator('main').textContent()).toContain('BasicAuthPassword')
+    await open('messages?text=Simulated')
+    await page.getByRole('cell', { name: 'BootNotification' }).first().waitFor()
+    await page.getByLabel('Search').fill('nobody ever said this')
+    await page.getByText('No message fits these filters.').waitFor()
+    const lines = await page.evaluate(async () =>
+      (await fetch('/api/v1/messages.ndjson?action=SetVariables')).text(),
+    )
+    expect(lines).toContain('SetVariables')
+    expect(lines).not.toMatch(/"attributeValue":"[A-Za-z0-9_-]{30,}"/)
+    await open('stations/CS-01?tab=messages')
+    await page.getByRole('cell', { name: 'BootNotification' }).first().waitFor()
+  })
 
   test('a weekly schedule and a silent grid source hold the site down, each by its name', async () => {
     await open(`sites/${SITE_ID}?tab=sources`)
@@ -151,7 +169,7 @@ describe.skipIf(CHROMIUM === undefined)('changes from the dashboard', () => {
     const form = page.getByRole('form', { name: 'Make a key' })
     await form.getByLabel('Name').fill('wall-screen')
     await form.getByRole('button', { name: 'Make the key' }).click()
-    const secret = await form.locator('[data-secret]').innerText()
+    const secret = (await form.locator('[data-secret]').textContent()) ?? ''
     expect(secret).toMatch(/^gk_/)
     const context = await world.context()
     const other = await context.newPage()

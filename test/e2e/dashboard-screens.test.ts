@@ -21,6 +21,8 @@ const SCREENS = [
   'trust?tab=drift',
   'trust?tab=others',
   'keys',
+  'messages',
+  'stations/CS-01?tab=messages',
   'contracts?tab=vehicles',
   'certificates',
   'authorities',

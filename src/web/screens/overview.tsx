@@ -5,8 +5,9 @@ import { useSiteStatuses } from '../live-sites.ts'
 import { Badge, Empty, Heading, Panel, When } from '../parts/basics.tsx'
 import { href } from '../router.ts'
 import type { Tone } from '../tone.ts'
-import { judge, type Verdict } from '../verdicts/judge.ts'
+import { judge } from '../verdicts/judge.ts'
 import { concernsOverview, type Facts, readFacts } from '../verdicts/read.ts'
+import type { Verdict } from '../verdicts/verdict.ts'
 
 export function Overview() {
   const loaded = useLoaded('overview', readFacts, concernsOverview)

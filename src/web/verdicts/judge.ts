@@ -1,39 +1,17 @@
 /** From facts to three sentences. Pure, so that every sentence can be tested. */
 
-import { commonName, DAY_MS, duration, plural, since } from '../format.ts'
+import { plural, since } from '../format.ts'
 import { href } from '../router.ts'
 import { gridOf, headroom, heldBack, isAbove, troubled } from '../site-facts.ts'
-import type { Tone } from '../tone.ts'
+import { judgeTrust } from './judge-trust.ts'
 import type { Facts } from './read.ts'
+import { type Attention, type Verdict, worst } from './verdict.ts'
 
-export interface Attention {
-  readonly tone: Tone
-  readonly about: string
-  readonly text: string
-  readonly act: string
-  readonly href: string
-}
-
-export interface Verdict {
-  readonly about: 'Stations' | 'Trust' | 'Energy'
-  readonly place: string
-  readonly tone: Tone
-  readonly sentence: string
-  readonly detail: string
-  readonly attention: readonly Attention[]
-}
-
-const SOON_DAYS = 30
 /** More than this many of a kind become one line with a link to the list. */
 const LISTED = 5
 
 export function judge(facts: Facts, nowMs: number): Verdict[] {
-  return [stations(facts, nowMs), trust(facts, nowMs), energy(facts)]
-}
-
-function worst(attention: readonly Attention[]): Tone {
-  if (attention.some((one) => one.tone === 'bad')) return 'bad'
-  return attention.some((one) => one.tone === 'warn') ? 'warn' : 'ok'
+  return [stations(facts, nowMs), judgeTrust(facts, nowMs), energy(facts)]
 }
 
 function stations({ stations: all }: Facts, nowMs: number): Verdict {
@@ -98,74 +76,6 @@ function securityDetail(active: Facts['stations']): string {
   const own = active.filter((station) => station.securityProfile === 3).length
   const tls = active.filter((station) => station.securityProfile === 2).length
   return `${own} prove themselves with a certificate, ${tls} with a password over TLS.`
-}
-
-function trust({ certificates, authorities, orders }: Facts, nowMs: number): Verdict {
-  const valid = certificates.filter((one) => one.revokedAt === null && Date.parse(one.notAfter) > nowMs)
-  const soon = valid.filter((one) => endsWithin(one, SOON_DAYS, nowMs))
-  const failed = orders.filter((order) => order.state === 'failed' || order.state === 'rejected')
-  const attention: Attention[] = []
-  for (const authority of authorities.filter((one) => endsWithin(one, 90, nowMs)))
-    attention.push({
-      tone: endsWithin(authority, SOON_DAYS, nowMs) ? 'bad' : 'warn',
-      about: 'Trust',
-      text: `The authority ${commonName(authority.subject)} ${ending(authority.notAfter, nowMs)}.`,
-      act: 'Open',
-      href: href(['authorities']),
-    })
-  if (failed.length > 0)
-    attention.push({
-      tone: 'bad',
-      about: 'Trust',
-      text: `${plural(failed.length, 'certificate request')} failed: ${failed[0]?.stationId}${failed[0]?.detail ? `, ${failed[0].detail}` : ''}.`,
-      act: 'Show them',
-      href: href(['issuance'], { state: failed[0]?.state ?? 'failed' }),
-    })
-  const shortLived = soon.filter((one) => lifetimeMs(one) > 2 * SOON_DAYS * DAY_MS)
-  if (shortLived.length > 0)
-    attention.push({
-      tone: shortLived.some((one) => endsWithin(one, 7, nowMs)) ? 'bad' : 'warn',
-      about: 'Trust',
-      text: `${plural(shortLived.length, 'certificate')} ${shortLived.length === 1 ? 'expires' : 'expire'} within ${SOON_DAYS} days.`,
-      act: 'Show them',
-      href: href(['certificates'], { expiry: '30' }),
-    })
-  return {
-    about: 'Trust',
-    place: 'certificates',
-    tone: authorities.length === 0 ? 'none' : worst(attention),
-    sentence:
-      valid.length === 0
-        ? 'No certificate was issued yet.'
-        : attention.length === 0
-          ? `All ${plural(valid.length, 'certificate')} are in order.`
-          : `${plural(valid.length, 'valid certificate')}, ${plural(attention.length, 'thing')} to look at.`,
-    detail: `${plural(authorities.length, 'authority', 'authorities')}; ${nextEnd(valid, nowMs)}`,
-    attention,
-  }
-}
-
-interface Validity {
-  readonly notBefore: string
-  readonly notAfter: string
-}
-
-const lifetimeMs = (one: Validity): number => Date.parse(one.notAfter) - Date.parse(one.notBefore)
-
-function endsWithin(one: Validity, days: number, nowMs: number): boolean {
-  return Date.parse(one.notAfter) < nowMs + days * DAY_MS
-}
-
-function ending(notAfter: string, nowMs: number): string {
-  const leftMs = Date.parse(notAfter) - nowMs
-  return leftMs <= 0 ? 'has expired' : `expires in ${duration(leftMs)}`
-}
-
-function nextEnd(valid: readonly Validity[], nowMs: number): string {
-  const ends = valid.map((one) => Date.parse(one.notAfter))
-  return ends.length === 0
-    ? 'nothing expires.'
-    : `the next expires in ${duration(Math.min(...ends) - nowMs)}.`
 }
 
 function energy({ statuses }: Facts): Verdict {

@@ -3,7 +3,15 @@ import type { judge as Judge } from '../../../src/web/verdicts/judge.ts'
 
 const NOW = Date.parse('2026-03-01T08:00:00Z')
 const at = (days: number): string => new Date(NOW + days * 86_400_000).toISOString()
-const none = { stations: [], certificates: [], authorities: [], orders: [], statuses: new Map() }
+const none = {
+  stations: [],
+  certificates: [],
+  authorities: [],
+  orders: [],
+  campaigns: [],
+  freshness: [],
+  statuses: new Map(),
+}
 
 function station(id: string, more: object = {}) {
   return {
@@ -54,6 +62,42 @@ describe('the verdicts of the overview', () => {
       ['Stations', 'none'],
       ['Trust', 'none'],
       ['Energy', 'none'],
+    ])
+  })
+
+  test('name a campaign that has halted and revocation answers that are stale', () => {
+    const campaign = {
+      id: 'c-1',
+      kind: 'roots' as const,
+      name: 'New V2G root',
+      phase: 'work',
+      wave: 0,
+      waves: 2,
+      detail: '2 of 3 failed',
+      createdBy: 'anna',
+      createdAt: at(-1),
+      updatedAt: at(0),
+      deadline: null,
+      parameters: {},
+      limits: {},
+    }
+    const trust = judge(
+      {
+        ...none,
+        campaigns: [
+          { ...campaign, state: 'halted' },
+          { ...campaign, id: 'c-2', state: 'finished' },
+        ],
+        freshness: [
+          { what: 'The CRL of v2g-root', until: at(1) },
+          { what: 'The OCSP responder of cpo-sub2', until: at(-1) },
+        ],
+      },
+      NOW,
+    ).find(({ about }) => about === 'Trust')
+    expect(trust?.attention.map(({ tone, text }) => [tone, text])).toEqual([
+      ['bad', 'The campaign New V2G root has halted: 2 of 3 failed'],
+      ['bad', 'The OCSP responder of cpo-sub2 is stale: cars and stations refuse what they cannot check.'],
     ])
   })
 
