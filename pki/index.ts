@@ -1,4 +1,5 @@
 export {
+  defaultAlgorithm,
   type HashName,
   SIGNATURE_ALGORITHMS,
   type SignatureAlgorithm,

@@ -1,12 +1,6 @@
 import { spawn } from 'node:child_process'
 import { createPublicKey } from 'node:crypto'
-import {
-  PkiError,
-  PublicKey,
-  SIGNATURE_ALGORITHMS,
-  type SignatureAlgorithm,
-  type Signer,
-} from '../../pki/index.ts'
+import { defaultAlgorithm, PkiError, PublicKey, type Signer } from '../../pki/index.ts'
 import { createGate } from './gate.ts'
 import { type KeyKind, type KeyStore, KeyUnavailable } from './ports.ts'
 
@@ -33,7 +27,7 @@ export function openCommandKeys({ command, deadlineMs }: CommandKeysOptions): Ke
 
   async function signerOf(name: string, spkiPem: Buffer): Promise<Signer> {
     const publicKey = readPublicKey(spkiPem)
-    const algorithm = algorithmOf(publicKey)
+    const algorithm = defaultAlgorithm(publicKey)
     return {
       algorithm,
       publicKeySpki: publicKey.spki,
@@ -74,13 +68,6 @@ function readPublicKey(pem: Buffer): PublicKey {
   } catch (cause) {
     throw new KeyUnavailable('The external signer printed no public key in PEM', RETRY_MS, { cause })
   }
-}
-
-function algorithmOf(key: PublicKey): SignatureAlgorithm {
-  if (key.kind === 'rsa') return SIGNATURE_ALGORITHMS.sha256WithRSAEncryption
-  if (key.curve === 'P-384') return SIGNATURE_ALGORITHMS['ecdsa-with-SHA384']
-  if (key.curve === 'P-521') return SIGNATURE_ALGORITHMS['ecdsa-with-SHA512']
-  return SIGNATURE_ALGORITHMS['ecdsa-with-SHA256']
 }
 
 /** Its standard error goes to ours: nothing of it is kept. One that is late is killed, so that the gate opens again. */

@@ -18,9 +18,8 @@ import type { CertificateSignedRequest } from '../../../src/ocpp/v201/messages.g
 import type { Store } from '../../../src/store/ports.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
 import type { Station } from '../../../src/store/stations.ts'
+import { cheapScrypt, openTestKeys } from '../../support/key-stores.ts'
 
-const cheapScrypt = { cost: 2 ** 14, blockSize: 8, parallelization: 1 }
-const passphrase = 'correct horse battery'
 const ecdsa = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
 let store: Store
@@ -44,7 +43,7 @@ const bus: StationBus = {
 }
 
 async function start(): Promise<CertificateService> {
-  const keys = await openWrappedKeys(store.keyBlobs, passphrase, cheapScrypt)
+  const keys = await openTestKeys(store.keyBlobs)
   const created = await createCertificateService({
     store,
     keys,
@@ -294,6 +293,15 @@ describe('a station certificate in the TLS handshake', () => {
     expect(await service.verifyStationCertificate(station, chain)).toMatchObject({
       ok: false,
       reasonCode: 'expired',
+    })
+  })
+
+  test('is refused once the sub-CA above it was revoked', async () => {
+    const subCa = service.authorities.current('station-ca')?.certificate.fingerprint ?? ''
+    expect(await service.revoke(subCa, 'cACompromise')).toBe('revoked')
+    expect(await service.verifyStationCertificate(station, chain)).toMatchObject({
+      ok: false,
+      reasonCode: 'revoked',
     })
   })
 

@@ -10,12 +10,11 @@ import {
   createCertificateService,
 } from '../../../src/certificates/service.ts'
 import type { KeyStore } from '../../../src/keys/ports.ts'
-import { openWrappedKeys } from '../../../src/keys/wrapped.ts'
 import type { Store } from '../../../src/store/ports.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
+import { openTestKeys } from '../../support/key-stores.ts'
 
-export const cheapScrypt = { cost: 2 ** 14, blockSize: 8, parallelization: 1 }
-export const PASSPHRASE = 'correct horse battery'
+export { cheapScrypt, PASSPHRASE } from '../../support/key-stores.ts'
 export const ORGANISATION = 'Example CPO'
 
 export interface TestCertificates {
@@ -38,7 +37,7 @@ export async function createTestCertificates(
   change: Partial<CertificateServiceOptions> & { readonly startMs?: number } = {},
 ): Promise<TestCertificates> {
   const store = change.store ?? createSqliteStore(':memory:')
-  const keys = change.keys ?? (await openWrappedKeys(store.keyBlobs, PASSPHRASE, cheapScrypt))
+  const keys = change.keys ?? (await openTestKeys(store.keyBlobs))
   let nowMs = change.startMs ?? Date.parse('2026-11-22T10:00:00Z')
   const clock = {
     now: () => nowMs,

@@ -1,8 +1,4 @@
-import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   CERTIFICATE_KINDS,
@@ -14,46 +10,20 @@ import { openPkcs11Keys, type Pkcs11Keys } from '../../../src/keys/pkcs11.ts'
 import { routeAuthorityKeys } from '../../../src/keys/routed.ts'
 import { openWrappedKeys } from '../../../src/keys/wrapped.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
+import { hasSoftHsm, type SoftHsm, startSoftHsm, type TestToken } from '../../support/soft-hsm.ts'
 import { cheapScrypt, createTestCertificates, ORGANISATION, PASSPHRASE } from '../certificates/support.ts'
 
-const LIBRARY = ['/usr/lib/softhsm/libsofthsm2.so', '/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so'].find(
-  (file) => existsSync(file),
-)
-const isRequired = process.env.GRIDKEEP_REQUIRE_ALL === '1'
-if (LIBRARY === undefined) {
-  const reason = 'SoftHSM is not installed (apt-get install softhsm2)'
-  if (isRequired) throw new Error(`${reason}, and GRIDKEEP_REQUIRE_ALL is set`)
-  console.warn(`PKCS#11 tests are skipped: ${reason}`)
-}
-
-describe.skipIf(LIBRARY === undefined)('a PKCS#11 token', () => {
-  let folder: string
+describe.skipIf(!hasSoftHsm())('a PKCS#11 token', () => {
+  let hsm: SoftHsm
+  let token: TestToken
   let keys: Pkcs11Keys
-  const options = () => ({
-    library: LIBRARY ?? '',
-    tokenLabel: 'gridkeep-test',
-    pin: '1234',
-    deadlineMs: 10_000,
-  })
 
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'gridkeep-hsm-'))
-    mkdirSync(join(folder, 'tokens'))
-    const conf = join(folder, 'softhsm2.conf')
-    writeFileSync(
-      conf,
-      `directories.tokendir = ${join(folder, 'tokens')}\nobjectstore.backend = file\nlog.level = ERROR\n`,
-    )
-    process.env.SOFTHSM2_CONF = conf
-    const init = ['--init-token', '--free', '--label', 'gridkeep-test', '--pin', '1234', '--so-pin', '4321']
-    execFileSync('softhsm2-util', init, { stdio: 'pipe' })
-    keys = openPkcs11Keys(options())
+  beforeAll(async () => {
+    hsm = await startSoftHsm()
+    token = hsm.newToken()
+    keys = token.keys
   })
-  afterAll(() => {
-    keys.close()
-    delete process.env.SOFTHSM2_CONF
-    rmSync(folder, { recursive: true, force: true })
-  })
+  afterAll(() => hsm.close())
 
   test('makes keys of every kind that sign what other software verifies', async () => {
     const { verifySignature, PublicKey } = await import('../../../pki/index.ts')
@@ -117,8 +87,11 @@ describe.skipIf(LIBRARY === undefined)('a PKCS#11 token', () => {
     await again.close()
   })
 
-  test('that is not there, or has another PIN, is unavailable until it is', async () => {
-    const absent = openPkcs11Keys({ ...options(), library: join(folder, 'nothing.so') })
-    await expect(absent.open('authority/x/1')).rejects.toMatchObject({ code: 'key-unavailable' })
+  test('that is not there, or has another PIN or label, is unavailable', async () => {
+    for (const wrong of [{ library: '/nowhere/nothing.so' }, { pin: '9999' }, { tokenLabel: 'another' }]) {
+      const absent = openPkcs11Keys({ ...token.options, ...wrong })
+      await expect(absent.open('authority/x/1')).rejects.toMatchObject({ code: 'key-unavailable' })
+      absent.close()
+    }
   })
 })
