@@ -4,7 +4,7 @@ import { Crl } from './crl.ts'
 import { constructed, primitive, TAG } from './der.ts'
 import { bitString, sequence, smallInteger, time, tlv, unsignedInteger } from './der-write.ts'
 import { PkiError } from './errors.ts'
-import { authorityKeyIdentifier, extension, uri } from './extension-write.ts'
+import { authorityKeyIdentifier, distributionPoints, extension, uri } from './extension-write.ts'
 import { REVOCATION_REASONS, type RevocationReason } from './ocsp.ts'
 import { OID } from './oids.ts'
 import { isPromise } from './signer.ts'
@@ -27,6 +27,8 @@ export interface CrlOrder {
   readonly baseNumber?: bigint
   /** Address of this shard as certificates carry it, where an issuer publishes more than one CRL. */
   readonly distributionPoint?: string
+  /** Of a complete CRL: where its delta is published (RFC 5280 5.2.6). */
+  readonly freshestUrl?: string
   readonly onlyUsers?: boolean
   readonly onlyCas?: boolean
 }
@@ -75,6 +77,8 @@ function crlExtensions(order: CrlOrder): Uint8Array {
   if (order.baseNumber !== undefined) {
     parts.push(extension(OID.deltaCrlIndicator, true, bigInteger(order.baseNumber, 'base CRL number')))
   }
+  if (order.freshestUrl !== undefined)
+    parts.push(extension(OID.freshestCrl, false, distributionPoints(order.freshestUrl)))
   return sequence(...parts, ...scopeExtension(order))
 }
 
@@ -91,6 +95,8 @@ export function signCrl(order: CrlOrder): Crl | Promise<Crl> {
     throw new PkiError('validity-invalid', 'nextUpdate must lie after thisUpdate')
   if (baseNumber !== undefined && baseNumber >= number)
     throw new PkiError('argument-invalid', 'A delta needs a higher number than its base')
+  if (baseNumber !== undefined && order.freshestUrl !== undefined)
+    throw new PkiError('argument-invalid', 'A delta does not name a delta of its own (RFC 5280 5.2.6)')
   const unique = new Set(order.entries.map((entry) => entry.serialHex))
   if (unique.size !== order.entries.length)
     throw new PkiError('argument-invalid', 'A serial number is listed twice')

@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { EstClient, type EstClientOptions } from './certificates/external/est-client.ts'
+import { clientCredentials } from './certificates/external/oauth.ts'
 import type { ExternalAuthority } from './certificates/external/ports.ts'
 import { type Config, ConfigError } from './config.ts'
 import type { Clock } from './observe/clock.ts'
@@ -18,18 +19,28 @@ export async function createExternalAuthority(
   return new EstClient({
     enrollUrl: required(settings, 'enrollUrl'),
     caCertsUrl: required(settings, 'caCertsUrl'),
+    ...(settings.revokeUrl === null ? {} : { revokeUrl: settings.revokeUrl }),
     values: { ca, version, algorithm },
-    auth: authOf(settings),
+    auth: authOf(settings, clock),
     ...(tls === undefined ? {} : { tls }),
     timeoutMs,
     clock,
   })
 }
 
-function authOf(settings: Settings): EstClientOptions['auth'] {
+function authOf(settings: Settings, clock: Clock): EstClientOptions['auth'] {
   if (settings.auth === 'none') return { kind: 'none' }
   const file = required(settings, 'secretFile')
   const secret = async (): Promise<string> => (await read(file, 'secretFile')).split(/\r?\n/, 1)[0] ?? ''
+  if (settings.auth === 'oauth') {
+    const { audience, tokenEncoding: encoding, timeoutMs } = settings
+    const [tokenUrl, clientId] = [required(settings, 'tokenUrl'), required(settings, 'username')]
+    const token = clientCredentials({
+      ...{ tokenUrl, clientId, clientSecret: secret, encoding, timeoutMs, clock },
+      ...(audience === null ? {} : { audience }),
+    })
+    return { kind: 'bearer', token }
+  }
   return settings.auth === 'bearer'
     ? { kind: 'bearer', token: secret }
     : { kind: 'basic', username: required(settings, 'username'), password: secret }
@@ -45,7 +56,10 @@ async function readTls(settings: Settings): Promise<EstClientOptions['tls']> {
   }
 }
 
-function required(settings: Settings, name: 'enrollUrl' | 'caCertsUrl' | 'secretFile' | 'username'): string {
+function required(
+  settings: Settings,
+  name: 'enrollUrl' | 'caCertsUrl' | 'secretFile' | 'username' | 'tokenUrl',
+): string {
   const value = settings[name]
   if (value === null) throw problem(name, 'is missing; pki.external needs it')
   return value

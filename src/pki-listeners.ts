@@ -48,7 +48,11 @@ export async function startPkiListeners(options: PkiListenerOptions): Promise<Pk
     const est = createPkiServer({
       services,
       log,
-      est: { services: estService(options), tls: estTls(await options.readTls()) },
+      est: {
+        services: estService(options),
+        tls: estTls(await options.readTls()),
+        perStationPerHour: pkiHttp.est.perStationPerHour,
+      },
     })
     servers.push(est)
     const url = await est.listen({ host: pkiHttp.est.host, port: pkiHttp.est.port })

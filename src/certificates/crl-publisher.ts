@@ -101,7 +101,8 @@ export class CrlPublisher {
     )
     const number = Math.max(base?.number ?? 0, newest?.number ?? 0) + 1
     const order = { issuer, thisUpdateMs: nowMs, nextUpdateMs: nowMs + LIFE_MS, number: BigInt(number) }
-    const crl = await signCrl({ ...order, entries })
+    const freshestUrl = issuer.addresses.crlUrl?.replace(/\.crl$/, '-delta.crl')
+    const crl = await signCrl({ ...order, entries, ...(freshestUrl === undefined ? {} : { freshestUrl }) })
     const isScheduled = !base || nowMs >= Date.parse(base.thisUpdate) + LIFE_MS / 2
     if (isScheduled) {
       // The delta on a new base has nothing to add yet, and needs a higher number than its base.

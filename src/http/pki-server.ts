@@ -10,7 +10,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import Fastify, { LogController } from 'fastify'
 import type { Logger } from 'pino'
 import { addDocuments } from './pki/documents.ts'
-import { addEst } from './pki/est.ts'
+import { addEst, type EstLimits } from './pki/est.ts'
 import { createOcspHandler, MAX_OCSP_BYTES } from './pki/ocsp.ts'
 import type { EstServices, PkiServices } from './pki/services.ts'
 
@@ -31,7 +31,7 @@ export interface PkiServerOptions {
   readonly services: PkiServices
   readonly log: Logger
   /** With TLS the listener speaks EST, too; client certificates are asked for and judged by EST. */
-  readonly est?: { readonly services: EstServices; readonly tls: SecureContextOptions }
+  readonly est?: EstLimits & { readonly services: EstServices; readonly tls: SecureContextOptions }
 }
 
 export function createPkiServer({ services, log, est }: PkiServerOptions): PkiServer {
@@ -63,7 +63,7 @@ export function createPkiServer({ services, log, est }: PkiServerOptions): PkiSe
   }) as unknown as FastifyInstance
   app.removeAllContentTypeParsers()
   addDocuments(app, services)
-  if (est) addEst(app, est.services, () => services.now())
+  if (est) addEst(app, est.services, { ...est, now: () => services.now() })
   return {
     listen: (address) => app.listen(address),
     reloadTls: (tls) => reload(tls),

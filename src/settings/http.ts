@@ -63,6 +63,13 @@ export const pkiHttpSettings = {
           default: 8443,
           description: '0 takes any free port.',
         },
+        perStationPerHour: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 1000000,
+          default: 30,
+          description: 'Certificates that one station may ask for within an hour; more are told to wait.',
+        },
       },
     },
   },

@@ -102,6 +102,13 @@ export const pkiSettings = {
           pattern: '^https?://[^\\s]+$',
           description: 'Address of cacerts, with the same placeholders.',
         },
+        revokeUrl: {
+          type: ['string', 'null'],
+          default: null,
+          pattern: '^https?://[^\\s]+$',
+          description:
+            'Address that is told of revocations (OPNC revokeCertificate), with the same placeholders.',
+        },
         ca: {
           type: 'string',
           minLength: 1,
@@ -125,15 +132,33 @@ export const pkiSettings = {
         },
         auth: {
           type: 'string',
-          enum: ['none', 'basic', 'bearer'],
+          enum: ['none', 'basic', 'bearer', 'oauth'],
           default: 'none',
-          description: 'How we sign in, beside a client certificate.',
+          description: 'How we sign in, beside a client certificate. oauth: a token by client credentials.',
         },
-        username: { type: ['string', 'null'], default: null, description: 'For basic.' },
+        username: {
+          type: ['string', 'null'],
+          default: null,
+          description: 'For basic; for oauth the client id.',
+        },
+        tokenUrl: {
+          type: ['string', 'null'],
+          default: null,
+          pattern: '^https?://[^\\s]+$',
+          description: 'For oauth: where tokens are given.',
+        },
+        tokenEncoding: {
+          type: 'string',
+          enum: ['form', 'json'],
+          default: 'form',
+          description: 'For oauth: how the token is asked for.',
+        },
+        audience: { type: ['string', 'null'], default: null, description: 'For oauth, where it is wanted.' },
         secretFile: {
           type: ['string', 'null'],
           default: null,
-          description: 'File with the password or bearer token (first line); read again for each request.',
+          description:
+            'File with the password, bearer token or client secret (first line); read again for each request.',
         },
         certFile: {
           type: ['string', 'null'],

@@ -36,6 +36,7 @@ export async function startBenchService(): Promise<BenchService> {
       'pkiHttp.port': '0',
       'pkiHttp.est.port': '0',
       'pkiHttp.est.enabled': 'true',
+      'pkiHttp.est.perStationPerHour': '1000000',
     },
   })
   const certificates = await createCertificateService({

@@ -293,4 +293,19 @@ describe('passwords', () => {
       statuses.add((await curl('simpleenroll', ...basic('CS2', `guess-${n}`), ...body('refused'))).status)
     expect([...statuses].sort()).toEqual([401, 429])
   })
+
+  test('get one station only so many certificates within an hour', async () => {
+    await service.close()
+    service = await startPkiService({ perStationPerHour: 2 })
+    await service.writeAuthority('csms-ca')
+    await service.station('CS2')
+    const statuses: number[] = []
+    for (const name of ['one', 'two', 'three']) {
+      await makeCsr(name, `/O=${ORGANISATION}/CN=CS2`)
+      statuses.push((await curl('simpleenroll', ...basic('CS2'), ...body(name))).status)
+    }
+    expect(statuses).toEqual([200, 200, 429])
+    service.advance(3_600_000)
+    expect((await curl('simpleenroll', ...basic('CS2'), ...body('three'))).status).toBe(200)
+  })
 })

@@ -1,9 +1,11 @@
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
+import { createServer, type Server } from 'node:http'
 import { Pkcs10CertificateRequestGenerator } from '@peculiar/x509'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Certificate } from '../../pki/index.ts'
 import { EstClient, type EstClientOptions } from '../../src/certificates/external/est-client.ts'
+import { type ClientCredentialsOptions, clientCredentials } from '../../src/certificates/external/oauth.ts'
 import type { CertificateService } from '../../src/certificates/service.ts'
 import { type EstStandIn, startEstStandIn } from './support/est-stand-in.ts'
 import { ORGANISATION, PASSWORD, type PkiTestService, startPkiService } from './support/pki-service.ts'
@@ -226,5 +228,123 @@ describe('signing in', () => {
     // Without trusting its root the server is not even asked.
     const distrusting = client({ enrollUrl: `${other.estUrl}/.well-known/est/simpleenroll` })
     expect(await distrusting.enroll(der(await csr()))).toMatchObject({ kind: 'unreachable' })
+  })
+})
+
+describe('tokens by client credentials', () => {
+  let asked: { type: string; body: string }[]
+  let answer: { status: number; body: string }
+  let server: Server
+  let tokenUrl: string
+
+  beforeEach(async () => {
+    asked = []
+    answer = { status: 200, body: '{"access_token":"t-1","expires_in":100}' }
+    server = createServer((request, response) => {
+      request.setEncoding('utf8').on('data', (body: string) => {
+        asked.push({ type: request.headers['content-type'] ?? '', body })
+        response.writeHead(answer.status).end(answer.body)
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const address = server.address()
+    tokenUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/oauth/token`
+  })
+  afterEach(() => server.close())
+
+  const source = (change: Partial<ClientCredentialsOptions> = {}, clock = { now: () => 0 }) =>
+    clientCredentials({
+      ...{ tokenUrl, clientId: 'us', clientSecret: async () => 'secret & more', audience: 'pki' },
+      ...{ encoding: 'form', timeoutMs: 2000, clock },
+      ...change,
+    })
+
+  test('are asked for once, kept until shortly before they end, and again where one is refused', async () => {
+    let nowMs = 0
+    const token = source({}, { now: () => nowMs })
+    expect(await Promise.all([token(false), token(false)])).toEqual(['t-1', 't-1'])
+    nowMs = 69_000
+    await token(false)
+    expect(asked).toHaveLength(1)
+    expect(Object.fromEntries(new URLSearchParams(asked[0]?.body))).toEqual({
+      grant_type: 'client_credentials',
+      client_id: 'us',
+      client_secret: 'secret & more',
+      audience: 'pki',
+    })
+    await token(true)
+    nowMs = 140_000
+    await token(false)
+    expect(asked).toHaveLength(3)
+  })
+
+  test('are asked for in JSON where the server wants that', async () => {
+    await source({ encoding: 'json' })(false)
+    expect(asked[0]?.type).toBe('application/json')
+    expect(JSON.parse(asked[0]?.body ?? '')).toMatchObject({ client_id: 'us', audience: 'pki' })
+  })
+
+  test.each([
+    ['a refusal that repeats the secret', 401, '{"error":"bad secret & more"}'],
+    ['no JSON', 200, 'secret & more'],
+    ['no token', 200, '{}'],
+    ['a token with a line break', 200, '{"access_token":"a\\r\\nx-admin: 1"}'],
+  ])('%s is a failure without the secret in it', async (_what, status, body) => {
+    answer = { status, body }
+    const failure = await source()(false).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ code: 'unreachable' })
+    expect(String(failure)).not.toContain('secret & more')
+  })
+})
+
+describe('revocations', () => {
+  let told: unknown[]
+  let status: number
+  let server: Server
+  let revokeUrl: string
+
+  beforeEach(async () => {
+    told = []
+    status = 200
+    server = createServer((request, response) => {
+      request.setEncoding('utf8').on('data', (body: string) => {
+        told.push(JSON.parse(body))
+        response.writeHead(status).end()
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const address = server.address()
+    revokeUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/pki/revokeCertificate`
+    await ours.close()
+    ours = await startPkiService({ v2gAuthority: client({ revokeUrl }) })
+    await ours.station('CS1', { serialNumber: 'SN-1' })
+    await ask(ours.certificates, await csr())
+  })
+  afterEach(() => server.close())
+
+  const issued = async () => {
+    const [order] = await orders()
+    const record = await ours.store.certificates.byFingerprint(order?.fingerprint ?? '')
+    if (!record) throw new Error('Nothing was issued')
+    return record
+  }
+
+  test('are passed on to whoever issued the certificate', async () => {
+    const { fingerprint, der } = await issued()
+    expect(await ours.certificates.revoke(fingerprint, 'keyCompromise')).toBe('revoked')
+    const certificate = Buffer.from(der).toString('base64')
+    expect(told).toEqual([{ certificate, revocationReason: 'keyCompromise' }])
+    const [entry] = await ours.store.audit.list({ action: 'certificate.revocation-forwarded' })
+    expect(entry?.subject).toBe(fingerprint)
+  })
+
+  test('hold here whatever the issuer answers, and what it answered is on record', async () => {
+    status = 503
+    const { fingerprint } = await issued()
+    expect(await ours.certificates.revoke(fingerprint, 'cACompromise')).toBe('revoked')
+    expect(told).toMatchObject([{ revocationReason: 'unspecified' }])
+    const [entry] = await ours.store.audit.list({ action: 'certificate.revocation-not-forwarded' })
+    expect(entry?.detail).toMatchObject({ kind: 'unreachable' })
+    expect((await issued()).revokedAt).not.toBeNull()
   })
 })

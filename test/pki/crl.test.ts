@@ -40,6 +40,12 @@ describe('crl', () => {
     )
     expect(text).toContain('Key Compromise')
     expect(text.toLowerCase()).toContain(leaf.serialHex)
+    const freshestUrl = 'http://crl.example/delta.crl'
+    const named = runTool(['openssl', 'crl', '-in', 'crl.pem', '-noout', '-text'], {
+      'crl.pem': make([], { freshestUrl }).toPem(),
+    })
+    expect(named).toMatch(/Freshest CRL:\s*\n\s*Full Name:\s*\n\s*URI:http:\/\/crl\.example\/delta\.crl/)
+    expect(() => make([], { number: 2n, baseNumber: 1n, freshestUrl })).toThrow(/delta/)
     const delta = make([{ ...revoked, serialHex: other.serialHex }], { number: 2n, baseNumber: 1n })
     expect(
       runTool(['openssl', 'crl', '-in', 'crl.pem', '-noout', '-text'], { 'crl.pem': delta.toPem() }),

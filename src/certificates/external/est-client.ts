@@ -9,7 +9,7 @@ import {
 } from '../../../pki/index.ts'
 import type { Clock } from '../../observe/clock.ts'
 import { exchange, type OutboundAnswer, OutboundError, type OutboundRequest } from '../outbound.ts'
-import type { ExternalAnswer, ExternalAuthority } from './ports.ts'
+import type { ExternalAnswer, ExternalAuthority, ExternalRevocationAnswer } from './ports.ts'
 
 export interface EstClientOptions {
   /** With the placeholders {ca}, {version} and {algorithm}: four known deployments have four shapes of paths. */
@@ -17,6 +17,8 @@ export interface EstClientOptions {
   readonly reenrollUrl?: string
   readonly caCertsUrl: string
   readonly csrAttributesUrl?: string
+  /** OPNC's revokeCertificate, where there is one. */
+  readonly revokeUrl?: string
   /** Values of the placeholders. */
   readonly values: Readonly<Record<string, string>>
   readonly auth:
@@ -30,6 +32,15 @@ export interface EstClientOptions {
 }
 
 const MAX_ANSWER_BYTES = 512 * 1024
+const OPNC_REASONS: readonly string[] = [
+  'privilegeWithdrawn',
+  'affiliationChanged',
+  'superseded',
+  'unspecified',
+  'keyCompromise',
+  'aACompromise',
+  'cessationOfOperation',
+]
 /** CA certificates change rarely; a new one also comes with the first certificate below it. */
 const CA_CACHE_MS = 3_600_000
 const LONGEST_RETRY_MS = 24 * 3_600_000
@@ -68,6 +79,34 @@ export class EstClient implements ExternalAuthority {
     const certificates = decodeCertsOnly(toDer(answer.body))
     this.#caCertificates = { certificates, atMs: clock.now() }
     return certificates
+  }
+
+  /** OPNC: the certificate whole, and one of seven reasons. */
+  async revoke(certificateDer: Uint8Array, reason: string): Promise<ExternalRevocationAnswer> {
+    const { revokeUrl } = this.#options
+    if (revokeUrl === undefined)
+      return {
+        kind: 'refused',
+        detail: `No address to revoke at ${this.name} is configured: ask its operator`,
+      }
+    const body = {
+      certificate: Buffer.from(certificateDer).toString('base64'),
+      revocationReason: OPNC_REASONS.includes(reason) ? reason : 'unspecified',
+    }
+    try {
+      const answer = await this.#send({
+        url: this.#url(revokeUrl),
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+      if (answer.status >= 200 && answer.status < 300) return { kind: 'revoked' }
+      const detail = `${this.name} answered ${answer.status} to the revocation`
+      return { kind: answer.status === 400 || answer.status === 403 ? 'refused' : 'unreachable', detail }
+    } catch (error) {
+      if (error instanceof OutboundError) return { kind: 'unreachable', detail: error.message }
+      throw error
+    }
   }
 
   async csrAttributes(): Promise<readonly CsrAttribute[]> {

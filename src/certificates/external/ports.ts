@@ -21,4 +21,11 @@ export interface ExternalAuthority {
   readonly name: string
   /** Safe to call again with the same request after a lost answer or a restart. */
   enroll(csrDer: Uint8Array): Promise<ExternalAnswer>
+
+  /** Asks to revoke a certificate it issued. Left out where the authority offers no such service. */
+  revoke?(certificateDer: Uint8Array, reason: string): Promise<ExternalRevocationAnswer>
 }
+
+export type ExternalRevocationAnswer =
+  | { readonly kind: 'revoked' }
+  | { readonly kind: 'refused' | 'unreachable'; readonly detail: string }

@@ -19,19 +19,35 @@ const LABELS: ReadonlyMap<string, EstLabel> = new Map([
 ])
 const ROOT = '/.well-known/est'
 
-export function addEst(app: FastifyInstance, services: EstServices, now: () => number): void {
+const HOUR_MS = 3_600_000
+const MAX_STATIONS = 100_000
+
+export interface EstLimits {
+  /** Requests for certificates that one station may make within an hour. */
+  readonly perStationPerHour: number
+}
+
+export function addEst(
+  app: FastifyInstance,
+  services: EstServices,
+  { now, perStationPerHour }: EstLimits & { readonly now: () => number },
+): void {
   const failures = createFailedAttempts({ now })
+  const enrolments = createFailedAttempts(
+    { now },
+    { maxFailures: perStationPerHour, windowMs: HOUR_MS, maxAddresses: MAX_STATIONS },
+  )
   app.addContentTypeParser(PKCS10, { parseAs: 'string', bodyLimit: MAX_CSR_BYTES }, (_request, body, done) =>
     done(null, body),
   )
-  for (const prefix of [ROOT, `${ROOT}/:label`]) addRoutes(app, prefix, services, failures)
+  for (const prefix of [ROOT, `${ROOT}/:label`]) addRoutes(app, prefix, services, { failures, enrolments })
 }
 
 function addRoutes(
   app: FastifyInstance,
   prefix: string,
   services: EstServices,
-  failures: FailedAttempts,
+  { failures, enrolments }: { readonly failures: FailedAttempts; readonly enrolments: FailedAttempts },
 ): void {
   type Labelled = { Params: { label?: string } }
 
@@ -56,7 +72,8 @@ function addRoutes(
       const caller = await authenticate(services, request, failures)
       if (caller === 'busy')
         return reply.code(503).header('retry-after', 1).type('text/plain').send('Busy; try again\n')
-      if (caller === 'blocked') return wait(reply, failures.blockedForMs(request.ip))
+      if (caller === 'blocked')
+        return wait(reply, failures.blockedForMs(request.ip), 'Too many wrong passwords')
       if (!caller) {
         return reply
           .code(401)
@@ -64,10 +81,15 @@ function addRoutes(
           .type('text/plain')
           .send('Present the certificate of a registered station, or its id and password\n')
       }
+      const restMs = enrolments.blockedForMs(caller.stationId)
+      if (restMs > 0) return wait(reply, restMs, 'Too many certificates for one station')
       const csr = decode(request.body)
       if (!csr)
         return reply.code(400).type('text/plain').send(`Send a PKCS#10 request in base64 as ${PKCS10}\n`)
-      return send(reply, await act(caller, label, csr))
+      const answer = await act(caller, label, csr)
+      // Whoever has to come back for an answer asks for nothing new by that.
+      if (answer.kind !== 'pending') enrolments.record(caller.stationId)
+      return send(reply, answer)
     })
   }
   enrolling('simpleenroll', (caller, label, csr) => services.enrol(caller, label, csr))
@@ -75,9 +97,9 @@ function addRoutes(
   enrolling('serverkeygen', (caller, label, csr) => services.generateKey(caller, label, csr))
 }
 
-function wait(reply: FastifyReply, forMs: number): FastifyReply {
+function wait(reply: FastifyReply, forMs: number, why: string): FastifyReply {
   reply.code(429).header('retry-after', Math.ceil(forMs / 1000))
-  return reply.type('text/plain').send('Too many wrong passwords; wait, then try again\n')
+  return reply.type('text/plain').send(`${why}; wait, then try again\n`)
 }
 
 function labelOf(text: string | undefined): EstLabel | undefined {

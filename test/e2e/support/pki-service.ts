@@ -16,7 +16,6 @@ import {
 } from '../../../src/certificates/service.ts'
 import { loadConfig } from '../../../src/config.ts'
 import type { KeyStore } from '../../../src/keys/ports.ts'
-import { openWrappedKeys } from '../../../src/keys/wrapped.ts'
 import { type PkiListeners, startPkiListeners } from '../../../src/pki-listeners.ts'
 import { hashPassword } from '../../../src/stations/credentials.ts'
 import type { IssuedCertificate } from '../../../src/store/certificates.ts'
@@ -24,8 +23,8 @@ import type { Store } from '../../../src/store/ports.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
 import type { Station } from '../../../src/store/stations.ts'
 import { createTlsSource } from '../../../src/tls-source.ts'
+import { openTestKeys } from '../../support/key-stores.ts'
 
-export const cheapScrypt = { cost: 2 ** 14, blockSize: 8, parallelization: 1 }
 export const PASSWORD = 'a-password-of-24-letters'
 export const ORGANISATION = 'Example CPO'
 
@@ -67,20 +66,24 @@ const bus: StationBus = {
 }
 
 export async function startPkiService(
-  change: Partial<CertificateServiceOptions> & { readonly withPublicUrl?: boolean } = {},
+  change: Partial<CertificateServiceOptions> & {
+    readonly withPublicUrl?: boolean
+    readonly perStationPerHour?: number
+  } = {},
 ): Promise<PkiTestService> {
   const folder = await mkdtemp(join(tmpdir(), 'gridkeep-pki-'))
   const store = change.store ?? createSqliteStore(':memory:')
   let aheadMs = 0
   const clock = { now: () => Date.now() + aheadMs }
   const log = pino({ level: 'silent' })
-  const keys = change.keys ?? (await openWrappedKeys(store.keyBlobs, 'correct horse battery', cheapScrypt))
+  const keys = change.keys ?? (await openTestKeys(store.keyBlobs))
   const { config } = loadConfig({
     flags: {
       'pki.organisation': ORGANISATION,
       'pkiHttp.port': '0',
       'pkiHttp.est.port': '0',
       'pkiHttp.est.enabled': 'true',
+      'pkiHttp.est.perStationPerHour': String(change.perStationPerHour ?? 30),
     },
   })
   const certificates = await createCertificateService({
