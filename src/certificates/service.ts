@@ -83,7 +83,7 @@ export async function createCertificateService(
   const crls = new CrlPublisher({ store, clock, log, authorities })
   const issuing = new OrderIssuing({ ...options, authorities, issuance })
   const orders = new SigningOrders({ ...options, bus: late.bus, authorities, issuing })
-  const revoking = { store, clock, log, bus: late.bus, ocsp, crls }
+  const revoking = { store, clock, log, bus: late.bus, ocsp, crls, external: options.v2gAuthority }
 
   const operations = new AuthorityOperations(
     {
