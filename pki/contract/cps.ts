@@ -101,9 +101,14 @@ const UNIQUE_SERIAL_BYTES = 8
  * long serial number decides alone, because the car checks the chain itself.
  */
 function isListed(root: Certificate, listed: X509IssuerSerial): boolean {
-  if (BigInt(`0x${root.serialHex}`) !== listed.X509SerialNumber) return false
+  if (serialOf(root) !== listed.X509SerialNumber) return false
   if (root.serial.length >= UNIQUE_SERIAL_BYTES) return true
   return nameAsSet(listed.X509IssuerName) === nameAsSet(root.issuerText)
+}
+
+/** Foreign roots may have a negative one. */
+function serialOf({ serialHex }: Certificate): bigint {
+  return serialHex.startsWith('-') ? -BigInt(`0x${serialHex.slice(1)}`) : BigInt(`0x${serialHex}`)
 }
 
 function nameAsSet(text: string): string {

@@ -12,7 +12,8 @@ export interface Emaid {
   readonly checkDigit: string | undefined
 }
 
-const PATTERN = /^([A-Z]{2})(-?)([A-Z0-9]{3})\2([A-Z0-9]{9})(?:\2([A-Z0-9]))?$/
+/** Before letters become capitals: that would make an ASCII letter of some others (long s, dotless i). */
+const PATTERN = /^([A-Za-z]{2})(-?)([A-Za-z0-9]{3})\2([A-Za-z0-9]{9})(?:\2([A-Za-z0-9]))?$/
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ'
 
@@ -21,9 +22,14 @@ const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ'
  * The check digit is not verified here: see `hasValidCheckDigit`.
  */
 export function parseEmaid(text: string): Emaid | undefined {
-  const match = PATTERN.exec(text.toUpperCase())
+  const match = PATTERN.exec(text)
   if (match === null) return undefined
-  const [, country = '', , provider = '', instance = '', checkDigit] = match
+  const [country = '', provider = '', instance = '', checkDigit] = [
+    match[1],
+    match[3],
+    match[4],
+    match[5],
+  ].map((part) => part?.toUpperCase())
   return {
     text: `${country}${provider}${instance}${checkDigit ?? ''}`,
     country,

@@ -134,6 +134,9 @@ export function adoptContract(
   if (protocol === '15118-20' && subCas.length === 0) {
     throw new ContractError('authority-unfit', 'ISO 15118-20 contract chains need a sub-CA below the MO root')
   }
+  // The key of a -20 contract is bound to it ([V2G20-2497]).
+  if (protocol === '15118-20' && leaf.subjectKeyIdentifier === undefined)
+    throw new ContractError('authority-unfit', 'The supplied contract has no subject key identifier')
   if (leaf.publicKey.curve !== CURVE_OF[protocol]) {
     throw new ContractError('key-unusable', `ISO ${protocol} contract keys are on ${CURVE_OF[protocol]}`)
   }

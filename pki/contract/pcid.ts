@@ -10,12 +10,15 @@ export interface Pcid {
   readonly manufacturer: string
 }
 
-const PATTERN = /^[A-Z0-9]{17,18}$/
+/** Before letters become capitals: that would make an ASCII letter of some others (long s, dotless i). */
+const PATTERN = /^[A-Za-z0-9]{17,18}$/
 
 /** Reads a PCID; letter case, spaces and hyphens do not matter. */
 export function parsePcid(text: string): Pcid | undefined {
-  const compact = text.toUpperCase().replace(/[\s-]/g, '')
-  return PATTERN.test(compact) ? { text: compact, manufacturer: compact.slice(0, 3) } : undefined
+  const compact = text.replace(/[\s-]/g, '')
+  if (!PATTERN.test(compact)) return undefined
+  const upper = compact.toUpperCase()
+  return { text: upper, manufacturer: upper.slice(0, 3) }
 }
 
 export function isSamePcid(a: string, b: string): boolean {

@@ -48,6 +48,7 @@ export interface TrustStore {
   removeVehicle(pcid: string): Promise<boolean>
   putTrusted(certificate: TrustedCertificate): Promise<{ readonly created: boolean }>
   trusted(): Promise<readonly TrustedCertificate[]>
+  /** Kept answers to cars go with it: they rested on this trust. */
   removeTrusted(usage: TrustUsage, fingerprint: string): Promise<boolean>
   /** New ones become `open`; known ones keep their state, but `withdrawn` ones become `open` again. Returns the new. */
   propose(proposals: readonly TrustProposal[], at: string): Promise<readonly TrustProposal[]>

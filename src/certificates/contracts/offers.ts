@@ -105,6 +105,8 @@ async function chooseForUpdate(
   // The contract that the certificate belongs to; one from elsewhere is found by its account.
   const candidates = current === undefined ? account : account.filter(({ id }) => id === current.contractId)
   const fit = candidates.find((contract) => fitFor(contract, request, atMs))
+  if (fit && (await store.contracts.vehicle(fit.pcid))?.state === 'blocked')
+    return none('contract-canceled', `the vehicle ${fit.pcid} is blocked`)
   if (fit) return take(options, fit, request, 0)
   const [contract] = candidates
   if (!contract) return none('contract-missing', `there is no contract for ${request.account.text}`)

@@ -151,8 +151,9 @@ export class ContractProvisioning {
     const { requestHash, sessionKey, maxResponseCharacters } = request
     const at = new Date(clock.now()).toISOString()
     const kept = await store.contracts.answer(requestHash, at)
-    if (kept && base64Length(kept.exiResponse) <= maxResponseCharacters) {
-      const contract = kept.contractId === null ? undefined : await store.contracts.get(kept.contractId)
+    const contract = kept?.contractId ? await store.contracts.get(kept.contractId) : undefined
+    const vehicle = contract && (await store.contracts.vehicle(contract.pcid))
+    if (kept && vehicle?.state !== 'blocked' && base64Length(kept.exiResponse) <= maxResponseCharacters) {
       await this.#audit(stationId, contract?.pcid ?? pcidOf(request) ?? 'unknown', {
         outcome: 'repeated',
         ...(kept.contractId === null ? { by: kept.provider } : { contractId: kept.contractId }),

@@ -45,11 +45,18 @@ export function trustQueries(db: Database): TrustQueries {
       db.all('SELECT * FROM trusted_certificates ORDER BY usage, created_at, fingerprint').map(toTrusted),
 
     removeTrusted: (usage, fingerprint) =>
-      db.write(
-        () =>
-          db.run('DELETE FROM trusted_certificates WHERE usage = ? AND fingerprint = ?', usage, fingerprint)
-            .changes > 0,
-      ),
+      db.write(() => {
+        const { changes } = db.run(
+          'DELETE FROM trusted_certificates WHERE usage = ? AND fingerprint = ?',
+          usage,
+          fingerprint,
+        )
+        if (changes === 0) return false
+        // What was answered rested on this trust; whoever asks again is judged again.
+        db.run('DELETE FROM provisioning_answers')
+        db.run('DELETE FROM waiting_answers')
+        return true
+      }),
   }
 }
 

@@ -1,9 +1,12 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes, sign } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   certificateProfile,
+  decodeV2gMessage,
   type Emaid,
+  encodeFragment,
+  encodeV2gMessage,
   ISO_2_SCHEMA,
   issueCertificate,
   type ProvisioningContext,
@@ -116,6 +119,69 @@ describe('a request that was changed on its way', () => {
       await answer(request, context, changed(request.exiRequest, { at, mask: 0x21, kind: 'flip' }))
     }
     expect(asked).toBeLessThan(3)
+  })
+})
+
+describe('an update whose signature covers something else under the name of the body', () => {
+  const world = createWorld('15118-2')
+  const [sub2, sub1] = world.moSubs
+  const { certificate, privateKey } = issue(sub2, '15118-2', 'contract', 'DEGKP123456789')
+  const subCas = [sub2.certificate, sub1.certificate]
+  const wish = { sessionId: new Uint8Array(8), v2gRoots: [world.v2gRoot.certificate], nowMs: NOW_MS }
+  const honest = updateRequest2({ certificate, privateKey, subCas, emaid: 'DEGKP123456789' }, wish)
+  const { Header, Body } = decodeV2gMessage(honest.exiRequest)
+  if (!('CertificateUpdateReq' in Body) || !Header.Signature) throw new Error('it is a signed update')
+  const body = Body.CertificateUpdateReq
+  const { SignedInfo } = Header.Signature
+
+  /** Signed by the contract's own key, over what the attacker chose. */
+  const forged = (URI: string | undefined, covered: Uint8Array, changed = body) => {
+    const [reference] = SignedInfo.Reference
+    if (!reference) throw new Error('there is a reference')
+    const { URI: _, ...rest } = reference
+    const DigestValue = createHash('sha256').update(covered).digest()
+    const info = {
+      ...SignedInfo,
+      Reference: [{ ...rest, ...(URI === undefined ? {} : { URI }), DigestValue }],
+    }
+    const key = { key: privateKey, dsaEncoding: 'ieee-p1363' } as const
+    const value = sign('sha256', encodeFragment('SignedInfo', info), key)
+    return encodeV2gMessage({
+      Header: { ...Header, Signature: { SignedInfo: info, SignatureValue: { value } } },
+      Body: { CertificateUpdateReq: changed },
+    })
+  }
+  const chain = { ...body.ContractSignatureCertChain, Id: body.Id }
+  const whole = encodeFragment('CertificateUpdateReq', body)
+
+  it.each<[string, Uint8Array]>([
+    [
+      'the chain, which has the same Id',
+      forged(`#${body.Id}`, encodeFragment('ContractSignatureCertChain', chain), {
+        ...body,
+        ContractSignatureCertChain: chain,
+      }),
+    ],
+    ['the body before it was changed', forged(`#${body.Id}`, whole, { ...body, eMAID: 'DEGKP999999999' })],
+    ['the whole document', forged('', whole)],
+    ['nothing by name', forged(undefined, whole)],
+    ['an XPointer', forged(`#xpointer(id('${body.Id}'))`, whole)],
+    ['another Id than the body has', forged(`#${body.Id}`, whole, { ...body, Id: 'id2' })],
+    [
+      'the empty Id',
+      forged('#', encodeFragment('CertificateUpdateReq', { ...body, Id: '' }), { ...body, Id: '' }),
+    ],
+  ])('is refused: %s', async (_, exiRequest) => {
+    const context = {
+      ...contextOf(world),
+      moTrust: { anchors: [world.moRoot.certificate], intermediates: [] },
+    }
+    expect((await answer(honest, context)).outcome).toBe('provisioned')
+    expect(await answer(honest, context, exiRequest)).toMatchObject({
+      outcome: 'refused',
+      refusal: { code: 'signature-invalid' },
+      responseCode: 'FAILED_SignatureError',
+    })
   })
 })
 

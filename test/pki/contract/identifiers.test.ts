@@ -84,3 +84,13 @@ describe('PCID', () => {
     expect(isSamePcid(text, text)).toBe(false)
   })
 })
+
+describe('letters that only look like others', () => {
+  it('make no identifier: as capitals they would become somebody else’s', () => {
+    for (const odd of ['ſ', 'ı', 'ß', 'Ⓐ', 'Ａ']) {
+      expect(parseEmaid(`DEGKP12345678${odd}`)).toBeUndefined()
+      expect(parsePcid(`WGKTESTCAR123456${odd}X`)).toBeUndefined()
+    }
+    expect(isSameEmaid('DEGKPſ23456789', 'DEGKPS23456789')).toBe(false)
+  })
+})

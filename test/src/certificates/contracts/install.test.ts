@@ -230,8 +230,14 @@ describe('a car is refused, in its own language and in the audit trail,', () => 
     await world.contract(PCID, EMAID)
     const at = new Date().toISOString()
     const vehicle = { pcid: PCID, state: 'blocked', description: null, createdAt: at, updatedAt: at } as const
+    const ev = world.car(PCID)
+    const request = ev.installationRequest()
+    expect(ev.receive((await world.provide(request)).exiResponse).ok).toBe(true)
     await world.store.contracts.putVehicle(vehicle)
     await refusedWith('FAILED_ContractCanceled', 'contract-canceled')
+    // Neither for bytes that were answered before, nor as an update.
+    for (const again of [request, ev.updateRequest()])
+      expect(responseCode((await world.provide(again)).exiResponse)).toBe('FAILED_ContractCanceled')
   })
 
   test('when it updates with a certificate that was revoked', async () => {

@@ -48,9 +48,13 @@ test('a maker whose root or sub-CA was removed: its cars get nothing', async () 
   await here.contract(PCID, EMAID)
   const car = () => here.car(PCID)
   expect([await told(here, car()), await told(there, car())]).toEqual(['OK', 'OK'])
+  const before = car().installationRequest()
+  const kept = await here.provide(before)
   const { subs, root } = here.oem['15118-2']
   await here.contracts.distrust('OEM', subs[0].certificate.fingerprint)
   expect(await told(here, car())).toBe('FAILED_CertChainError')
+  // Nor does a request get what it was answered before.
+  expect((await here.provide(before)).exiResponse).not.toEqual(kept.exiResponse)
   await expect.poll(() => told(there, car()), { timeout: 10_000 }).toBe('FAILED_CertChainError')
   await here.contracts.trust('OEM', subs[0].certificate.toPem())
   expect(await told(here, car())).toBe('OK')
