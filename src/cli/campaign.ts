@@ -129,15 +129,18 @@ function addCompromise(campaign: Command, context: CommandContext): void {
   addApiOptions(campaign.command('compromised <station>'))
     .summary('the keys of a station are in wrong hands: revoke, block, report what to do next')
     .option('--no-block', 'let it connect again with new credentials')
+    .option('--new-password', 'make a password for the way back; it is shown once', false)
     .addOption(jsonOption())
-    .action(async (station: string, flags: Flags & { block: boolean }) => {
+    .action(async (station: string, flags: Flags & { block: boolean; newPassword: boolean }) => {
       const path = `stations/${encodeURIComponent(station)}/compromise`
       const report = (await createApiClient(flags, context.io).request('POST', path, {
         block: flags.block,
+        rekey: flags.newPassword,
       })) as components['schemas']['CompromiseReport']
       print(context.io, flags.json, report, () =>
         [
           `${report.revoked.length} certificates revoked now, ${report.alreadyRevoked.length} before; ${report.blocked ? 'blocked' : 'not blocked'}.`,
+          ...(report.newPassword === null ? [] : [`New password, shown only now: ${report.newPassword}`]),
           ...report.nextSteps.map((step, index) => `${index + 1}. ${step}`),
         ].join('\n'),
       )

@@ -1357,6 +1357,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sites/{siteId}/session-costs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * What sessions cost, and what the same energy would have cost uncontrolled
+         * @description A session is settled when it ends, with the prices of its span. Uncontrolled means that the car had charged at its maximum from the start of the session on. What is not known is null, and `unknown` says why: the meter did not say (`energy`), a part of the span has no price (`prices`), or the car has neither said nor shown what it takes at most (`maximum`).
+         */
+        get: operations["listSessionCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sites/{siteId}/session-costs.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        /** What sessions cost, as a table */
+        get: operations["getSessionCostsCsv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sites/{siteId}/replay": {
         parameters: {
             query?: never;
@@ -1915,6 +1956,11 @@ export interface components {
         CompromiseOrder: {
             /** @default true */
             block: boolean;
+            /**
+             * @description Make a new password for the way back.
+             * @default false
+             */
+            rekey: boolean;
         };
         CompromiseReport: {
             stationId: string;
@@ -1923,6 +1969,8 @@ export interface components {
             blocked: boolean;
             /** @enum {string} */
             rekey: "blocked" | "password-needed" | "enrol-again";
+            /** @description Told once; only its hash is kept. */
+            newPassword: string | null;
             nextSteps: string[];
         };
         FirmwareOrder: {
@@ -2917,6 +2965,26 @@ export interface components {
             unmetKwh: number;
             /** @description Of what was delivered; null without prices. */
             cost: number | null;
+        };
+        SessionCost: {
+            stationId: string;
+            evseId: number;
+            transactionId: string;
+            /** Format: date-time */
+            startedAt: string;
+            /** Format: date-time */
+            endedAt: string;
+            /** @description On the grid's side. */
+            energyKwh: number | null;
+            /** @description What the car takes at most at this EVSE, as it has said or shown. */
+            maxKw: number | null;
+            cost: number | null;
+            uncontrolledCost: number | null;
+            /**
+             * @description Why the uncontrolled cost is not known.
+             * @enum {string|null}
+             */
+            unknown: "energy" | "maximum" | "prices" | null;
         };
         SiteReplay: {
             /** Format: date-time */
@@ -5897,6 +5965,62 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description One line per node and minute, with a line of names first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listSessionCosts: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Sessions that ended in the span, oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["SessionCost"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSessionCostsCsv: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One line per session, with a line of names first. */
             200: {
                 headers: {
                     [name: string]: unknown;

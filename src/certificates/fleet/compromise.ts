@@ -1,8 +1,7 @@
 /** A key is in the wrong hands: revoke, block, re-key, report. One command, safe to give again. */
 
 import { audit, type FleetContext, securityEvent } from './context.ts'
-import type { Leaves } from './leaves.ts'
-import type { Passwords } from './passwords.ts'
+import { newPassword } from './passwords.ts'
 import { SECC_LEAF, STATION_LEAF } from './profiles.ts'
 
 export interface CompromiseReport {
@@ -13,6 +12,8 @@ export interface CompromiseReport {
   readonly blocked: boolean
   /** How the station gets back: never by what was compromised. */
   readonly rekey: 'blocked' | 'password-needed' | 'enrol-again'
+  /** Told once, for the technician on site; only its hash is kept. Null where none was asked for. */
+  readonly newPassword: string | null
   readonly nextSteps: readonly string[]
 }
 
@@ -21,22 +22,31 @@ export interface CompromiseOrder {
   readonly actor: string
   /** Blocked stations may not connect at all until an operator lets them in again. */
   readonly block: boolean
+  /** The station gets a new password, and for it the security profile that goes with one. */
+  readonly rekey: boolean
 }
 
 const PROFILES = [STATION_LEAF, SECC_LEAF]
 
 export async function respondToCompromise(
   context: FleetContext,
-  _parts: { readonly leaves: Leaves; readonly passwords: Passwords },
-  { stationId, actor, block }: CompromiseOrder,
+  hashPassword: (password: string) => Promise<string>,
+  { stationId, actor, block, rekey }: CompromiseOrder,
 ): Promise<CompromiseReport | undefined> {
   const { store, certificates, bus, clock } = context
   const station = await store.stations.get(stationId)
   if (station === undefined) return undefined
   // The door is shut before anything else, so that no reconnection falls between two steps.
   const at = new Date(clock.now()).toISOString()
+  const password = rekey ? newPassword(context.random) : null
   await store.stations.put(
-    { ...station, enrolment: block ? 'blocked' : station.enrolment, passwordHash: null },
+    {
+      ...station,
+      enrolment: block ? 'blocked' : station.enrolment,
+      passwordHash: password === null ? null : await hashPassword(password),
+      // Its certificate is gone: the way back is the password, and from there up again (A05).
+      securityProfile: rekey && station.securityProfile === 3 ? 2 : station.securityProfile,
+    },
     at,
   )
   await store.fleet.updateTrust(stationId, { passwordCandidate: null })
@@ -66,9 +76,11 @@ export async function respondToCompromise(
     alreadyRevoked,
     blocked: block,
     rekey: block ? 'blocked' : station.securityProfile === 3 ? 'enrol-again' : 'password-needed',
-    nextSteps: stepsFor(stationId, station.securityProfile, block),
+    newPassword: password,
+    nextSteps: stepsFor(stationId, station.securityProfile, { block, rekey }),
   }
-  await audit(context, { action: 'station.compromised', subject: stationId, detail: report, actor })
+  const { newPassword: _, ...detail } = report
+  await audit(context, { action: 'station.compromised', subject: stationId, detail, actor })
   await securityEvent(context, {
     stationId,
     type: 'KeyCompromise',
@@ -77,17 +89,23 @@ export async function respondToCompromise(
   return report
 }
 
-function stepsFor(stationId: string, securityProfile: number, block: boolean): string[] {
+function stepsFor(
+  stationId: string,
+  securityProfile: number,
+  { block, rekey }: { readonly block: boolean; readonly rekey: boolean },
+): string[] {
   const unblock = block
     ? [`PUT /api/v1/stations/${stationId} with enrolment "active" once it is in safe hands`]
     : []
-  const password = `PUT /api/v1/stations/${stationId} with a new password and security profile ${Math.min(2, securityProfile)}; set it on site`
-  const rekey =
+  const password = rekey
+    ? `Set the new password on site (user name ${stationId}, security profile ${Math.min(2, securityProfile)})`
+    : `PUT /api/v1/stations/${stationId} with a new password and security profile ${Math.min(2, securityProfile)}; set it on site`
+  const certificate =
     securityProfile === 3
       ? [
           'SignChargingStationCertificate by TriggerMessage: new key, new certificate',
           'a security-profile campaign back to profile 3',
         ]
       : []
-  return [...unblock, password, ...rekey]
+  return [...unblock, password, ...certificate]
 }

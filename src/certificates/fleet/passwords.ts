@@ -9,6 +9,9 @@ import { type StepOutcome, troubleOf } from './outcome.ts'
 const OCTETS = 30
 const WAIT_MS = 1_000
 
+export const newPassword = (random: FleetContext['random']): string =>
+  Buffer.from(random(OCTETS)).toString('base64url')
+
 export class Passwords {
   readonly #context: FleetContext
   readonly #hash: (password: string) => Promise<string>
@@ -22,7 +25,7 @@ export class Passwords {
     const { bus, store, clock, timing, random } = this.#context
     const { evidence } = memory
     if (evidence.accepted !== undefined) return this.#proven(station, evidence.accepted, memory)
-    const password = Buffer.from(random(OCTETS)).toString('base64url')
+    const password = newPassword(random)
     if (evidence.sent) return this.#undecided(station, memory)
     // On disk before it is sent: where the answer is lost, the station may come back with either (A01.FR.03, FR.04).
     await store.fleet.updateTrust(station.id, { passwordCandidate: await this.#hash(password) })

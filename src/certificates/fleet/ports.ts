@@ -3,7 +3,7 @@
 import type { RootUse } from '../../../pki/index.ts'
 import type { Campaign, TrustAnchor } from '../../store/fleet.ts'
 import type { CampaignAction, CampaignOrder, CampaignReport } from './campaigns.ts'
-import type { CompromiseReport } from './compromise.ts'
+import type { CompromiseOrder, CompromiseReport } from './compromise.ts'
 import type { Drift } from './drift.ts'
 import type { FirmwareVerdict, SignedFirmware } from './firmware.ts'
 import type { EndpointChain } from './server-chain.ts'
@@ -28,7 +28,7 @@ export interface FleetApi {
   refreshInventory(stationId: string): Promise<string | undefined>
   compromise(
     stationId: string,
-    options: { readonly actor: string; readonly block: boolean },
+    options: Omit<CompromiseOrder, 'stationId'>,
   ): Promise<CompromiseReport | undefined>
   /** Lets a station come with an expired certificate to renew it; undefined takes that back. False: unknown station. */
   permitExpired(stationId: string, untilMs: number | undefined, actor: string): Promise<boolean>

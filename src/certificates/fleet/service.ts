@@ -6,7 +6,7 @@ import type { StationCertificates } from '../ports.ts'
 import { inspectAnchor, toAnchor } from './anchors.ts'
 import { Campaigns } from './campaigns.ts'
 import { ChainStatuses } from './chain-statuses.ts'
-import { type CompromiseReport, respondToCompromise } from './compromise.ts'
+import { type CompromiseOrder, type CompromiseReport, respondToCompromise } from './compromise.ts'
 import { audit, DEFAULT_TIMING, type FleetContext, type FleetTiming, isoAt } from './context.ts'
 import { checkFirmware } from './firmware.ts'
 import type { FirmwareFiles } from './firmware-file.ts'
@@ -50,9 +50,9 @@ export class FleetService {
   readonly statuses: ChainStatuses
   readonly context: FleetContext
   readonly #leaves: Leaves
-  readonly #passwords: Passwords
   readonly #quarantine: Quarantine
   readonly #acceptFirst: boolean
+  readonly #hashPassword: FleetOptions['hashPassword']
   readonly #firmwareFiles: FirmwareFiles | undefined
   readonly #busy = new Set<string>()
   #links = new Map<string, { readonly at: string; readonly shown: string | null }>()
@@ -64,6 +64,7 @@ export class FleetService {
   constructor(options: FleetOptions) {
     const context: FleetContext = { ...options, timing: { ...DEFAULT_TIMING, ...options.timing } }
     this.context = context
+    this.#hashPassword = options.hashPassword
     this.#acceptFirst = options.acceptFirst ?? false
     this.#firmwareFiles = options.firmwareFiles
     this.inventory = new Inventory(context)
@@ -71,7 +72,6 @@ export class FleetService {
     const trustSteps = new TrustSteps(context, this.inventory, () => this.chains.vouched())
     this.#leaves = new Leaves(context)
     this.#quarantine = new Quarantine(context)
-    this.#passwords = new Passwords(context, options.hashPassword)
     this.reconciler = new Reconciler(context, {
       inventory: this.inventory,
       steps: trustSteps,
@@ -86,7 +86,7 @@ export class FleetService {
       trustSteps,
       chains: this.chains,
       leaves: this.#leaves,
-      passwords: this.#passwords,
+      passwords: new Passwords(context, options.hashPassword),
       networkProfiles: new NetworkProfiles(context),
       refresh: () => this.refreshAuthorities(),
       anchor: async (use, fingerprint) => {
@@ -171,13 +171,9 @@ export class FleetService {
 
   compromise(
     stationId: string,
-    options: { readonly actor: string; readonly block: boolean },
+    options: Omit<CompromiseOrder, 'stationId'>,
   ): Promise<CompromiseReport | undefined> {
-    return respondToCompromise(
-      this.context,
-      { leaves: this.#leaves, passwords: this.#passwords },
-      { stationId, ...options },
-    )
+    return respondToCompromise(this.context, this.#hashPassword, { stationId, ...options })
   }
 
   /** What the operator API asks for. */

@@ -169,6 +169,7 @@ export function fleetOperations(services: ApiServices): FleetOperations {
       const report = await fleetOf(services).compromise(path.stationId, {
         actor: principal.name,
         block: body.block ?? true,
+        rekey: body.rekey ?? false,
       })
       if (report === undefined) throw unknownStation(path.stationId)
       const { revoked, alreadyRevoked, nextSteps } = report

@@ -44,6 +44,12 @@ export class ServiceUnderFire {
     this.#service = undefined
   }
 
+  /** What the command line needs to reach it. */
+  get environment(): Record<string, string> {
+    const url = this.#service?.apiUrl.replace(/\/api\/v1$/, '') ?? ''
+    return { GRIDKEEP_URL: url, GRIDKEEP_API_KEY: this.#key }
+  }
+
   async api(method: string, path: string, body?: object): Promise<unknown> {
     const response = await fetch(`${this.#service?.apiUrl ?? ''}${path}`, {
       method,

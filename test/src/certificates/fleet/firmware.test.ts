@@ -65,7 +65,7 @@ describe('Signed firmware (L01.FR.01)', () => {
     expect(
       await check({ signingCertificate: chain, signature: Buffer.alloc(256, 1).toString('base64') }),
     ).toMatchObject({ ok: false, reason: 'signature-invalid' })
-    await bench.fleet.compromise(ID, { actor: 'alice', block: false })
+    await bench.fleet.compromise(ID, { actor: 'alice', block: false, rekey: false })
     expect(await check({ signingCertificate: chain, signature })).toMatchObject({
       ok: false,
       reason: 'revoked',
