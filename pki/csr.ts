@@ -98,6 +98,8 @@ export interface CsrPolicy {
   readonly organization?: string | readonly string[]
   /** Accepted values of CN: the station's serial number, or the SECC ids of its EVSEs. */
   readonly commonName?: string | readonly string[]
+  /** A request without a common name is taken: the caller knows the one name that the certificate will carry. */
+  readonly commonNameOptional?: boolean
   /** Profile the certificate will be issued from: refuses a key it does not allow now, not after Accepted. */
   readonly profile?: CertificateProfile
 }
@@ -125,8 +127,14 @@ export const isAddressShaped = (name: string): boolean => {
 const accepted = (values: string | readonly string[]): readonly string[] =>
   typeof values === 'string' ? [values] : values
 
-function refuseIdentity(csr: Csr, policy: CsrPolicy): { reason: CsrRefusal; message: string } | undefined {
+type Refusal = { readonly reason: CsrRefusal; readonly message: string } | undefined
+
+const refuseIdentity = (csr: Csr, policy: CsrPolicy): Refusal =>
+  refuseCommonName(csr, policy) ?? refuseOrganization(csr, policy)
+
+function refuseCommonName(csr: Csr, policy: CsrPolicy): Refusal {
   const [commonName, ...moreNames] = csr.commonNames
+  if (commonName === undefined && policy.commonNameOptional === true) return undefined
   if (commonName === undefined || commonName.length === 0 || moreNames.length > 0) {
     return { reason: 'common-name-missing', message: 'The request must carry exactly one common name' }
   }
@@ -142,6 +150,10 @@ function refuseIdentity(csr: Csr, policy: CsrPolicy): { reason: CsrRefusal; mess
       message: `The common name "${commonName}" is not the one registered for this station`,
     }
   }
+  return undefined
+}
+
+function refuseOrganization(csr: Csr, policy: CsrPolicy): Refusal {
   const [organization, ...moreOrganizations] = csr.organizations
   if (policy.organization === undefined) return undefined
   if (
@@ -157,7 +169,7 @@ function refuseIdentity(csr: Csr, policy: CsrPolicy): { reason: CsrRefusal; mess
   return undefined
 }
 
-function refuseKey(csr: Csr, policy: CsrPolicy): { reason: CsrRefusal; message: string } | undefined {
+function refuseKey(csr: Csr, policy: CsrPolicy): Refusal {
   const key = csr.publicKey
   if (key.kind === 'dsa' || key.kind === 'other') {
     return { reason: 'key-unsupported', message: 'The key is neither RSA nor elliptic curve' }

@@ -18,6 +18,7 @@ import type { Authorities } from './authorities.ts'
 import type { ExternalAnswer, ExternalAuthority } from './external/ports.ts'
 import type { Issuance } from './issuance.ts'
 import { toIssuedRecord } from './issued.ts'
+import { namesOf } from './station-names.ts'
 
 /** Attempts at an external authority; with the waits below these are about two days. */
 const MAX_ATTEMPTS = 60
@@ -28,6 +29,12 @@ export interface Issued {
   readonly certificate: Certificate
   /** Leaf first, then its sub-CAs, without the root. */
   readonly chainPem: string
+}
+
+interface Asked {
+  readonly csr: Csr
+  /** The common name that the certificate must carry. */
+  readonly name: string
 }
 
 export interface OrderIssuingOptions {
@@ -64,14 +71,17 @@ export class OrderIssuing {
       return undefined
     }
     const csr = parseCsr(order.csrPem)
+    // The name was checked against the station's when the order was opened; a request for V2G may leave it to us.
+    const [registered = station.id] = await namesOf(store.stations, station, order.certificateType)
+    const asked = { csr, name: csr.commonNames[0] ?? registered }
     return v2gAuthority && order.certificateType !== 'ChargingStationCertificate'
-      ? this.#external(v2gAuthority, order, csr, delivered)
-      : this.#local(order, csr, station, delivered)
+      ? this.#external(v2gAuthority, order, asked, delivered)
+      : this.#local(order, asked, station, delivered)
   }
 
   async #local(
     order: SigningOrder,
-    csr: Csr,
+    { csr, name }: Asked,
     station: Station,
     delivered: boolean,
   ): Promise<Issued | undefined> {
@@ -82,9 +92,9 @@ export class OrderIssuing {
       const certificate = await issuance.issue({
         authority,
         profile,
-        // The name was checked against the station's when the order was opened; the profile decides all the rest.
+        // The profile decides all the rest.
         subject: {
-          commonName: csr.commonNames[0] ?? station.id,
+          commonName: name,
           organization: station.organisation ?? organisation,
         },
         publicKey: csr.publicKey,
@@ -104,14 +114,14 @@ export class OrderIssuing {
   async #external(
     authority: ExternalAuthority,
     order: SigningOrder,
-    csr: Csr,
+    asked: Asked,
     delivered: boolean,
   ): Promise<Issued | undefined> {
     const attempts = order.attempts + 1
     // Counted before asking: an attempt that ends with the process counts too.
     await this.#update(order, { attempts })
-    const answer = await authority.enroll(csr.der)
-    if (answer.kind === 'issued') return this.#accept(authority, order, csr, answer, delivered)
+    const answer = await authority.enroll(asked.csr.der)
+    if (answer.kind === 'issued') return this.#accept(authority, order, asked, answer, delivered)
     const { detail } = answer.kind === 'pending' ? { detail: `${authority.name} is still deciding` } : answer
     if (answer.kind === 'refused' || attempts >= MAX_ATTEMPTS) {
       await this.#update(order, { state: 'failed', detail })
@@ -128,12 +138,12 @@ export class OrderIssuing {
   async #accept(
     authority: ExternalAuthority,
     order: SigningOrder,
-    csr: Csr,
+    asked: Asked,
     { certificate, others }: Extract<ExternalAnswer, { kind: 'issued' }>,
     delivered: boolean,
   ): Promise<Issued | undefined> {
     const { store, clock } = this.#options
-    const problem = refuse(certificate, others, csr, clock.now())
+    const problem = refuse(certificate, others, asked, clock.now())
     if (problem !== undefined) {
       await this.#update(order, { state: 'failed', detail: `${authority.name}: ${problem}` })
       return undefined
@@ -195,12 +205,12 @@ function issuanceOf(certificateType: SigningOrder['certificateType']) {
 function refuse(
   certificate: Certificate,
   others: readonly Certificate[],
-  csr: Csr,
+  { csr, name }: Asked,
   nowMs: number,
 ): string | undefined {
   if (!sameBytes(certificate.spki, csr.publicKey.spki)) return 'the certificate is for another key'
-  if (certificate.commonName !== csr.commonNames[0])
-    return `the certificate is for "${certificate.commonName ?? ''}", asked for was "${csr.commonNames[0] ?? ''}"`
+  if (certificate.commonName !== name)
+    return `the certificate is for "${certificate.commonName ?? ''}", asked for was "${name}"`
   const path = validatePath({
     leaf: certificate,
     intermediates: others,

@@ -7,6 +7,7 @@ import type { Store } from '../store/ports.ts'
 import type { Station } from '../store/stations.ts'
 import type { Authorities } from './authorities.ts'
 import type { Issued, OrderIssuing } from './order-issuing.ts'
+import { namesOf } from './station-names.ts'
 
 /** Deliveries of one certificate that may stay without an answer before an operator has to look. */
 const MAX_DELIVERIES = 5
@@ -115,9 +116,12 @@ export class SigningOrders {
     csr: string | Uint8Array,
     certificateType: CertificateUse,
   ): Promise<CsrVerdict> {
+    const names = await namesOf(this.#options.store.stations, station, certificateType)
     const verdict = inspectCsr(csr, {
       organization: station.organisation ?? this.#options.organisation,
-      commonName: await this.#expectedNames(station, certificateType),
+      commonName: names,
+      // Stations ask for a V2G certificate by country and organisation alone (TC_A_12).
+      commonNameOptional: certificateType === 'V2GCertificate' && names.length === 1,
     })
     if (!verdict.ok) {
       const { reason, message } = verdict
@@ -254,16 +258,6 @@ export class SigningOrders {
     const end = record ? Date.parse(record.notAfter) : 0
     const fresh = record !== undefined && record.revokedAt === null && now < start + ((end - start) * 2) / 3
     await this.#update(order, { state: fresh ? 'issued' : 'requested', attempts: 0 })
-  }
-
-  /** Names that a CSR of this station may carry. */
-  async #expectedNames(station: Station, certificateType: CertificateUse): Promise<readonly string[]> {
-    const own = [station.serialNumber ?? station.id]
-    if (certificateType !== 'V2GCertificate') return own
-    const variables = await this.#options.store.stations.variables(station.id, { variable: 'SeccId' })
-    const seccIds = variables.flatMap((variable) => (variable.value ? [variable.value] : []))
-    // A station that never reported its SECC ids is known by its serial number only.
-    return seccIds.length > 0 ? seccIds : own
   }
 
   async #maxChainSize(stationId: string): Promise<number> {

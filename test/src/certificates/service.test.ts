@@ -179,7 +179,19 @@ describe('SignCertificate', () => {
     ).toMatchObject({ ok: true })
   })
 
+  test('for V2G may leave the name to us: it is the one registered', async () => {
+    const verdict = await service.requestSigning(station, {
+      csr: await csrFor('C=DE, O=Example CPO, OU=Charging'),
+      certificateType: 'V2GCertificate',
+    })
+    expect(verdict).toMatchObject({ status: 'Accepted' })
+    await settled()
+    const [leaf] = Certificate.parseChain(sent[0]?.certificateChain ?? '')
+    expect(leaf?.commonName).toBe('SN-1')
+  })
+
   test.each([
+    ['no name', 'O=Example CPO', 'common-name-missing'],
     ['another serial number', 'CN=SN-2, O=Example CPO', 'common-name-mismatch'],
     ['another organisation', 'CN=SN-1, O=Evil Corp', 'organization-mismatch'],
     ['an address as its name', 'CN=10.0.0.1, O=Example CPO', 'common-name-is-address'],
