@@ -14,7 +14,7 @@ import type {
   NotifyEVChargingNeedsRequest,
   NotifyEVChargingScheduleRequest,
 } from '../ocpp/v201/messages.generated.ts'
-import type { ComplianceMinute } from '../store/energy.ts'
+import type { ComplianceMinute, SessionCost } from '../store/energy.ts'
 import type { Store } from '../store/ports.ts'
 import type { LimitRecord, SiteRecord } from '../store/sites.ts'
 import type { MeterConfig } from './base-load.ts'
@@ -288,6 +288,15 @@ export class EnergyService implements GridSignalSink {
         one.minuteMs >= fromMs && one.minuteMs < toMs && (nodeId === undefined || one.nodeId === nodeId),
     )
     return [...kept, ...current].slice(0, limit)
+  }
+
+  /** What sessions that ended in the span have cost; undefined where there is no such site. */
+  async costs(
+    siteId: string,
+    query: { fromMs: number; toMs: number; limit: number },
+  ): Promise<readonly SessionCost[] | undefined> {
+    if (!this.#loops.has(siteId)) return undefined
+    return this.#options.store.energy.costs({ siteId, ...query })
   }
 
   /** A decision of the past, decided again from what it came from; undefined where nothing is kept from then. */

@@ -24,6 +24,7 @@ import { Patrol } from './patrol.ts'
 import type { Advice } from './planner.ts'
 import { type PriceSlot, priceAt } from './prices.ts'
 import { PushDesk } from './push-desk.ts'
+import { SessionCosts } from './session-costs.ts'
 import { type RecordedSnapshot, SnapshotRecorder } from './snapshots.ts'
 
 export interface SiteLoopOptions {
@@ -73,6 +74,7 @@ export class SiteLoop {
   readonly #desk: PushDesk
   readonly #recorder: SnapshotRecorder
   readonly #compliance: Compliance
+  readonly #costs: SessionCosts
   readonly #alarmBook: AlarmBook
   readonly #patrol: Patrol
   #steering: Steering = DEFAULT_STEERING
@@ -110,6 +112,7 @@ export class SiteLoop {
     })
     this.#recorder = new SnapshotRecorder(options)
     this.#compliance = new Compliance(options.site)
+    this.#costs = new SessionCosts(options)
     this.#alarmBook = new AlarmBook(options)
     this.#patrol = new Patrol({
       ...options,
@@ -125,6 +128,7 @@ export class SiteLoop {
     const { store, clock, site } = this.#options
     await this.live.restore(clock.now())
     await this.limits.restore()
+    await this.#costs.restore()
     const state = async (key: string) => (await store.energy.list(key)).get(key)
     this.#memory = (await state(`memory/${site.id}`)) as Memory | undefined
     this.#steering = ((await state(`steering/${site.id}`)) as Steering | undefined) ?? DEFAULT_STEERING
@@ -138,10 +142,13 @@ export class SiteLoop {
     await this.#patrol.stop()
     await this.#desk.idle()
     await this.#keeping
+    await this.#costs.idle()
   }
 
   observe(event: DomainEvent): void {
     this.#patrol.observe(event)
+    if (event.kind === 'session.updated' && event.eventType === 'Ended' && this.live.has(event.stationId))
+      this.#costs.ended(event.stationId, event.transactionId, this.#steering.prices)
     if (event.kind === 'charging-limit.reported' && this.live.has(event.stationId)) {
       void this.#readExternal(event.stationId)
       return
@@ -167,6 +174,7 @@ export class SiteLoop {
   }
 
   async steer(steering: Steering): Promise<void> {
+    await this.#costs.pricesChange(this.#steering.prices)
     await this.#options.store.energy.put(`steering/${this.#options.site.id}`, steering)
     this.#steering = steering
     // Advice was made for another policy.
@@ -202,6 +210,7 @@ export class SiteLoop {
       await this.#desk.idle()
       await this.#keeping
     }
+    await this.#costs.idle()
   }
 
   get decision(): Decision | undefined {
@@ -302,6 +311,7 @@ export class SiteLoop {
   }
 
   #account(decision: Decision): void {
+    this.#costs.observe(decision)
     const price = priceAt(this.#steering.prices, decision.atMs)
     const done = this.#compliance.observe({
       decision,

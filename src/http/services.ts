@@ -6,7 +6,7 @@ import type { Clock } from '../observe/clock.ts'
 import type { Action, Requests } from '../ocpp/v201/messages.generated.ts'
 import type { AuthorityOperation, CrlRecord } from '../store/certificates.ts'
 import type { ContractRecord, TrustedCertificate, TrustUsage } from '../store/contracts.ts'
-import type { ComplianceMinute } from '../store/energy.ts'
+import type { ComplianceMinute, SessionCost } from '../store/energy.ts'
 import type { StationOrder } from '../store/orders.ts'
 import type { Store } from '../store/ports.ts'
 import type { LimitRecord, SiteRecord } from '../store/sites.ts'
@@ -77,6 +77,10 @@ export interface EnergyApi {
     siteId: string,
     query: { fromMs: number; toMs: number; nodeId?: string; limit: number },
   ): Promise<readonly ComplianceMinute[] | undefined>
+  costs(
+    siteId: string,
+    query: { fromMs: number; toMs: number; limit: number },
+  ): Promise<readonly SessionCost[] | undefined>
   /** Undefined where nothing is kept from then. */
   replay(siteId: string, atMs: number): Promise<components['schemas']['SiteReplay'] | undefined>
 }

@@ -19,6 +19,24 @@ export interface ComplianceMinute {
   readonly cost: number | null
 }
 
+/** What a session that is over has cost, and what the same energy would have cost uncontrolled. */
+export interface SessionCost {
+  readonly siteId: string
+  readonly stationId: string
+  readonly evseId: number
+  readonly transactionId: string
+  readonly startedMs: number
+  readonly endedMs: number
+  /** On the grid's side; null where the meter did not say. */
+  readonly energyWh: number | null
+  readonly cost: number | null
+  /** Charging at `maxW` from the start of the session on; null where `unknown` says why. */
+  readonly uncontrolledCost: number | null
+  /** What the car takes at most at this EVSE, on the grid's side; null where it has neither said nor shown it. */
+  readonly maxW: number | null
+  readonly unknown: 'energy' | 'maximum' | 'prices' | null
+}
+
 export interface SnapshotBlob {
   readonly atMs: number
   /** Opaque to the store. */
@@ -54,4 +72,14 @@ export interface EnergyStateStore {
     readonly nodeId?: string
     readonly limit: number
   }): Promise<readonly ComplianceMinute[]>
+
+  /** Replaces what is kept of the same session; forgets the site's sessions that ended before `keepFromMs`. */
+  keepCost(cost: SessionCost, keepFromMs: number): Promise<void>
+  /** Sessions that ended in the span, oldest first. */
+  costs(query: {
+    readonly siteId: string
+    readonly fromMs: number
+    readonly toMs: number
+    readonly limit: number
+  }): Promise<readonly SessionCost[]>
 }

@@ -1,4 +1,4 @@
-import type { ComplianceMinute } from '../../store/energy.ts'
+import type { ComplianceMinute, SessionCost } from '../../store/energy.ts'
 import type { components } from '../api.generated.ts'
 import type { Operations } from '../operation.ts'
 import { ApiProblem } from '../problems.ts'
@@ -15,9 +15,12 @@ type EnergyOperations = Pick<
   | 'putSessionDemand'
   | 'getCompliance'
   | 'getComplianceCsv'
+  | 'listSessionCosts'
+  | 'getSessionCostsCsv'
   | 'replaySite'
 >
-const DEFAULT_MINUTES = 1000
+const DEFAULT_ROWS = 1000
+type CostBody = components['schemas']['SessionCost']
 type MinuteBody = components['schemas']['ComplianceMinute']
 
 export function energyOperations(services: ApiServices): EnergyOperations {
@@ -30,10 +33,22 @@ export function energyOperations(services: ApiServices): EnergyOperations {
     const found = await energy().compliance(siteId, {
       fromMs: Date.parse(query.from),
       toMs: Date.parse(query.to),
-      limit: query.limit ?? DEFAULT_MINUTES,
+      limit: query.limit ?? DEFAULT_ROWS,
       ...(query.nodeId === undefined ? {} : { nodeId: query.nodeId }),
     })
     return (found ?? []).map(toBody)
+  }
+  const costs = async (
+    siteId: string,
+    query: { from: string; to: string; limit?: number },
+  ): Promise<CostBody[]> => {
+    await requireSite(services, siteId)
+    const found = await energy().costs(siteId, {
+      fromMs: Date.parse(query.from),
+      toMs: Date.parse(query.to),
+      limit: query.limit ?? DEFAULT_ROWS,
+    })
+    return (found ?? []).map(toCostBody)
   }
 
   return {
@@ -86,6 +101,16 @@ export function energyOperations(services: ApiServices): EnergyOperations {
       body: csv(await minutes(path.siteId, query)),
     }),
 
+    listSessionCosts: async ({ path, query }) => ({
+      status: 200,
+      body: { items: await costs(path.siteId, query) },
+    }),
+
+    getSessionCostsCsv: async ({ path, query }) => ({
+      status: 200,
+      body: costsCsv(await costs(path.siteId, query)),
+    }),
+
     replaySite: async ({ path, query }) => {
       await requireSite(services, path.siteId)
       const played = await energy().replay(path.siteId, Date.parse(query.at))
@@ -113,6 +138,48 @@ function toBody(minute: ComplianceMinute): MinuteBody {
     unmetKwh: minute.unmetWh / 1000,
     cost: minute.cost,
   }
+}
+
+function toCostBody(cost: SessionCost): CostBody {
+  const { stationId, evseId, transactionId, startedMs, endedMs, unknown } = cost
+  const kilo = (value: number | null) => (value === null ? null : Math.round(value) / 1000)
+  const money = (value: number | null) => (value === null ? null : Math.round(value * 10_000) / 10_000)
+  return {
+    stationId,
+    evseId,
+    transactionId,
+    startedAt: new Date(startedMs).toISOString(),
+    endedAt: new Date(endedMs).toISOString(),
+    energyKwh: kilo(cost.energyWh),
+    maxKw: kilo(cost.maxW),
+    cost: money(cost.cost),
+    uncontrolledCost: money(cost.uncontrolledCost),
+    unknown,
+  }
+}
+
+const COST_COLUMNS = [
+  'endedAt',
+  'startedAt',
+  'stationId',
+  'evseId',
+  'transactionId',
+  'energyKwh',
+  'maxKw',
+  'cost',
+  'uncontrolledCost',
+  'unknown',
+] as const
+
+/** Stations choose the names of their transactions: whatever they hold stays one field, and no formula. */
+function costsCsv(items: readonly CostBody[]): string {
+  const field = (value: string | number | null): string => {
+    const plain = `${value ?? ''}`
+    const safe = typeof value === 'string' && /^[=+\-@\t\r]/.test(plain) ? `'${plain}` : plain
+    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+  }
+  const lines = items.map((item) => COST_COLUMNS.map((name) => field(item[name])).join(','))
+  return `${[COST_COLUMNS.join(','), ...lines].join('\r\n')}\r\n`
 }
 
 const PER_PHASE = ['limitA', 'highestA', 'meanA'] as const

@@ -1,7 +1,8 @@
-import type { ComplianceMinute, EnergyStateStore } from '../energy.ts'
+import type { ComplianceMinute, EnergyStateStore, SessionCost } from '../energy.ts'
 import type { Database, Row } from './database.ts'
 import { int, json, text } from './rows.ts'
 
+type KeptCost = Omit<SessionCost, 'siteId' | 'stationId' | 'transactionId' | 'endedMs'>
 type Kept = Omit<ComplianceMinute, 'siteId' | 'nodeId' | 'minuteMs'>
 
 export function createEnergyStateStore(db: Database): EnergyStateStore {
@@ -75,6 +76,37 @@ export function createEnergyStateStore(db: Database): EnergyStateStore {
           limit,
         )
         .map(toMinute),
+
+    keepCost: (cost, keepFromMs) =>
+      db.write(() => {
+        const { siteId, stationId, transactionId, endedMs, ...kept } = cost
+        db.run(
+          'INSERT OR REPLACE INTO session_costs VALUES (?, ?, ?, ?, ?)',
+          siteId,
+          endedMs,
+          stationId,
+          transactionId,
+          JSON.stringify(kept satisfies KeptCost),
+        )
+        db.run('DELETE FROM session_costs WHERE site_id = ? AND ended_ms < ?', siteId, keepFromMs)
+      }),
+    costs: async ({ siteId, fromMs, toMs, limit }) =>
+      db
+        .all(
+          `SELECT * FROM session_costs WHERE site_id = ? AND ended_ms >= ? AND ended_ms < ?
+           ORDER BY ended_ms, station_id, transaction_id LIMIT ?`,
+          siteId,
+          fromMs,
+          toMs,
+          limit,
+        )
+        .map((row) => ({
+          siteId: text(row, 'site_id'),
+          stationId: text(row, 'station_id'),
+          transactionId: text(row, 'transaction_id'),
+          endedMs: int(row, 'ended_ms'),
+          ...json<KeptCost>(row, 'cost'),
+        })),
   }
 }
 

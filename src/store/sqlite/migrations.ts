@@ -534,4 +534,15 @@ export const migrations: readonly string[] = [
   -- CertSigningWaitMinimum of a station as it was before a slow authority made us raise it.
   ALTER TABLE station_trust ADD COLUMN signing_wait_s INTEGER;
   `,
+  `
+  -- What sessions on sites have cost, and what they would have cost uncontrolled.
+  CREATE TABLE session_costs (
+    site_id TEXT NOT NULL,
+    ended_ms INTEGER NOT NULL,
+    station_id TEXT NOT NULL,
+    transaction_id TEXT NOT NULL,
+    cost TEXT NOT NULL,
+    PRIMARY KEY (site_id, ended_ms, station_id, transaction_id)
+  ) WITHOUT ROWID;
+  `,
 ]

@@ -125,6 +125,60 @@ describe('what a session needs', () => {
   })
 })
 
+describe('what sessions have cost', () => {
+  const range = `from=${encodeURIComponent(iso(-HOUR_MS))}&to=${encodeURIComponent(iso(HOUR_MS))}`
+
+  test('is listed and a table, with what is not known left out, and no formula of a station in it', async () => {
+    const kept = { siteId: 'depot', stationId: 'CS-001', evseId: 1, startedMs: START - HOUR_MS }
+    const numbers = { energyWh: 12_345.6, cost: 1.5, uncontrolledCost: 2.25, maxW: 11_040, unknown: null }
+    await api.store.energy.keepCost({ ...kept, ...numbers, transactionId: '=1+"2"', endedMs: START }, 0)
+    await api.store.energy.keepCost(
+      {
+        ...kept,
+        ...numbers,
+        transactionId: 'tx-8',
+        endedMs: START + 1,
+        uncontrolledCost: null,
+        maxW: null,
+        unknown: 'maximum',
+      },
+      0,
+    )
+    await api.store.energy.keepCost(
+      { ...kept, ...numbers, transactionId: 'tx-9', endedMs: START + HOUR_MS },
+      0,
+    )
+    expect(await itemsOf(`/sites/depot/session-costs?${range}`)).toEqual([
+      {
+        stationId: 'CS-001',
+        evseId: 1,
+        transactionId: '=1+"2"',
+        startedAt: iso(-HOUR_MS),
+        endedAt: iso(0),
+        energyKwh: 12.346,
+        maxKw: 11.04,
+        cost: 1.5,
+        uncontrolledCost: 2.25,
+        unknown: null,
+      },
+      expect.objectContaining({
+        transactionId: 'tx-8',
+        maxKw: null,
+        uncontrolledCost: null,
+        unknown: 'maximum',
+      }),
+    ])
+    const { text } = await call('GET', `/sites/depot/session-costs.csv?${range}`)
+    expect(text.split('\r\n')).toEqual([
+      'endedAt,startedAt,stationId,evseId,transactionId,energyKwh,maxKw,cost,uncontrolledCost,unknown',
+      `${iso(0)},${iso(-HOUR_MS)},CS-001,1,"'=1+""2""",12.346,11.04,1.5,2.25,`,
+      `${iso(1)},${iso(-HOUR_MS)},CS-001,1,tx-8,12.346,,1.5,,maximum`,
+      '',
+    ])
+    expect((await call('GET', `/sites/nowhere/session-costs?${range}`)).json.code).toBe('site.unknown')
+  })
+})
+
 describe('the record of a site', () => {
   const range = `from=${encodeURIComponent(iso(-HOUR_MS))}&to=${encodeURIComponent(iso(HOUR_MS))}`
 

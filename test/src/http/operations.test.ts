@@ -115,6 +115,8 @@ describe('every operation of the contract', () => {
       'putSessionDemand',
       'getCompliance',
       'getComplianceCsv',
+      'listSessionCosts',
+      'getSessionCostsCsv',
       'replaySite',
       // In fleet.test.ts, against the fleet's certificates and a scripted station.
       'listTrustAnchors',
