@@ -5,6 +5,7 @@ import type { ApiFlags } from './client.ts'
 import { addApiOptions, createApiClient } from './client.ts'
 import { CliFailure, print, table } from './io.ts'
 import { jsonOption } from './options.ts'
+import { readPages } from './pages.ts'
 import type { CommandContext } from './parts.ts'
 
 type Contract = components['schemas']['Contract']
@@ -129,18 +130,7 @@ function addList(contract: Command, context: CommandContext): void {
       const client = createApiClient(flags, context.io)
       const { pcid, emaid, state } = flags
       const filter = { ...(pcid && { pcid }), ...(emaid && { emaid }), ...(state && { state }) }
-      const items: Contract[] = []
-      let next: string | null = null
-      do {
-        const query = new URLSearchParams({ ...filter, limit: '1000', ...(next !== null && { after: next }) })
-        // The service keeps to the contract that these types come from.
-        const page = (await client.request('GET', `contracts?${query}`)) as {
-          items: Contract[]
-          next: string | null
-        }
-        items.push(...page.items)
-        next = page.next
-      } while (next !== null)
+      const items = await readPages<Contract>(client, 'contracts', filter)
       print(context.io, flags.json, { items }, () =>
         items.length === 0
           ? 'No contracts. Create one with: gridkeep contract create EMAID PCID'

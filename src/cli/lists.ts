@@ -1,10 +1,11 @@
 /** Commands that show a list of the operator API as a table, all made from one description each. */
 
 import type { Command } from 'commander'
-import type { ApiClient, ApiFlags } from './client.ts'
+import type { ApiFlags } from './client.ts'
 import { addApiOptions, createApiClient } from './client.ts'
 import { print, table } from './io.ts'
 import { jsonOption, wholeNumber } from './options.ts'
+import { readPages } from './pages.ts'
 import type { CommandContext } from './parts.ts'
 
 type Row = Readonly<Record<string, unknown>>
@@ -116,7 +117,9 @@ function addList(program: Command, list: ListDescription, context: CommandContex
     .addHelpText('after', `\nExample:\n  $ gridkeep ${list.command}`)
     .action(async (flags: ApiFlags & Row & { limit: number; json: boolean }) => {
       const client = createApiClient(flags, context.io)
-      const items = await readPages(client, list, queryOf(list, command, flags), flags.limit)
+      const query = queryOf(list, command, flags)
+      const { path, pages } = list
+      const items = await readPages<Row>(client, path, query, { pages, limit: flags.limit })
       print(context.io, flags.json, { items }, () =>
         items.length === 0 ? 'Nothing to show.' : tableOf(list, items),
       )
@@ -132,31 +135,6 @@ function queryOf(list: ListDescription, command: Command, flags: Row): Record<st
     if (value !== undefined) query[parameter] = String(value)
   }
   return query
-}
-
-/** The service keeps to the contract: every list of it has this shape, and `next` where it is paged. */
-interface Page {
-  readonly items: readonly Row[]
-  readonly next?: string | number | null
-}
-
-async function readPages(
-  client: ApiClient,
-  { path, pages }: ListDescription,
-  query: Record<string, string>,
-  limit: number,
-): Promise<readonly Row[]> {
-  const items: Row[] = []
-  let next: string | number | null = null
-  do {
-    const page = new URLSearchParams(query)
-    if (pages !== '') page.set('limit', String(Math.min(1000, limit - items.length)))
-    if (next !== null) page.set(pages, String(next))
-    const answer = (await client.request('GET', `${path}?${page}`)) as Page
-    items.push(...answer.items)
-    next = answer.next ?? null
-  } while (next !== null && items.length < limit)
-  return items.slice(0, limit)
 }
 
 function tableOf({ columns }: ListDescription, items: readonly Row[]): string {

@@ -6,6 +6,7 @@ import type { ApiFlags } from './client.ts'
 import { addApiOptions, createApiClient } from './client.ts'
 import { CliFailure, print, table } from './io.ts'
 import { jsonOption } from './options.ts'
+import { readPages } from './pages.ts'
 import type { CommandContext } from './parts.ts'
 import { securityProfile } from './simulate.ts'
 
@@ -112,18 +113,7 @@ function addStationList(station: Command, context: CommandContext): void {
         ...(flags.online && { online: 'true' }),
         ...(flags.offline && { online: 'false' }),
       }
-      const items: Station[] = []
-      let next: string | null = null
-      do {
-        const query = new URLSearchParams({ ...filter, limit: '1000', ...(next !== null && { after: next }) })
-        // The service keeps to the contract that these types come from.
-        const page = (await client.request(
-          'GET',
-          `stations?${query}`,
-        )) as components['schemas']['StationPage']
-        items.push(...page.items)
-        next = page.next
-      } while (next !== null)
+      const items = await readPages<Station>(client, 'stations', filter)
       print(context.io, flags.json, { items }, () => stationTable(items))
     })
 }

@@ -32,7 +32,9 @@ describe.skipIf(CHROMIUM === undefined)('changes from the dashboard', () => {
   const open = async (screen: string, on: Page = page): Promise<void> => {
     await on.goto(`${world.url}#/${screen}`)
     await on.getByRole('heading', { level: 1 }).waitFor()
-    await on.waitForFunction(() => !document.body.innerText.split('\n').includes('Loading'))
+    await on.waitForFunction(() =>
+      [...document.querySelectorAll('p.empty')].every((one) => one.textContent !== 'Loading'),
+    )
   }
 
   test('a root is added, a policy wants it, and the drift names who does not hold it', async () => {

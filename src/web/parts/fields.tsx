@@ -128,3 +128,14 @@ export function CheckField(props: {
     </label>
   )
 }
+
+export type Unit = 'A' | 'W'
+
+const UNITS: Options<Unit> = [
+  ['A', 'A per phase'],
+  ['W', 'W in all'],
+]
+
+export function UnitField(props: { readonly value: Unit; readonly onChange: (unit: Unit) => void }) {
+  return <SelectField label="Unit" value={props.value} options={UNITS} onChange={props.onChange} />
+}

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks'
 import { act, useSubmit } from '../act.ts'
 import { change, type Schemas } from '../api.ts'
 import { Empty, Failure, Panel } from '../parts/basics.tsx'
-import { CheckField, SelectField, TextField } from '../parts/fields.tsx'
+import { CheckField, SelectField, TextField, type Unit, UnitField } from '../parts/fields.tsx'
 import { may } from '../signed-in.ts'
 
 type Schedule = Schemas['LimitSchedule']
@@ -93,7 +93,7 @@ function WindowForm({ nodeIds, add }: WindowFormProps) {
   const [id, setId] = useState('')
   const [nodeId, setNodeId] = useState(nodeIds[0] ?? '')
   const [value, setValue] = useState('')
-  const [unit, setUnit] = useState<'A' | 'W'>('A')
+  const [unit, setUnit] = useState<Unit>('A')
   const [days, setDays] = useState<readonly number[]>([1, 2, 3, 4, 5])
   const [from, setFrom] = useState('17:00')
   const [to, setTo] = useState('20:00')
@@ -118,15 +118,7 @@ function WindowForm({ nodeIds, add }: WindowFormProps) {
         <TextField label="From" value={from} required placeholder="17:00" onInput={setFrom} />
         <TextField label="To" value={to} required placeholder="20:00" onInput={setTo} />
         <TextField label="Limit" value={value} required type="number" onInput={setValue} />
-        <SelectField
-          label="Unit"
-          value={unit}
-          options={[
-            ['A', 'A per phase'],
-            ['W', 'W in all'],
-          ]}
-          onChange={setUnit}
-        />
+        <UnitField value={unit} onChange={setUnit} />
         <button type="submit" disabled={busy}>
           Add
         </button>

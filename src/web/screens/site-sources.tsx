@@ -6,7 +6,7 @@ import { change, read, type Schemas } from '../api.ts'
 import { useLoaded } from '../data.ts'
 import { dateTime, duration } from '../format.ts'
 import { Badge, Empty, Failure, Panel, When } from '../parts/basics.tsx'
-import { SelectField, TextField } from '../parts/fields.tsx'
+import { SelectField, TextField, type Unit, UnitField } from '../parts/fields.tsx'
 import { Table } from '../parts/table.tsx'
 import type { Column } from '../parts/virtual-table.tsx'
 import { may } from '../signed-in.ts'
@@ -156,7 +156,7 @@ function GridSources({ siteId, nodeIds, sources, reload }: GridSourcesProps) {
 function SourceForm({ siteId, nodeIds, reload }: Omit<GridSourcesProps, 'sources'>) {
   const [sourceId, setSourceId] = useState('')
   const [nodeId, setNodeId] = useState(nodeIds[0] ?? '')
-  const [unit, setUnit] = useState<'A' | 'W'>('A')
+  const [unit, setUnit] = useState<Unit>('A')
   const [failsafe, setFailsafe] = useState('')
   const [silence, setSilence] = useState('120')
   const { busy, error, run } = useSubmit()
@@ -188,15 +188,7 @@ function SourceForm({ siteId, nodeIds, reload }: Omit<GridSourcesProps, 'sources
           onChange={setNodeId}
         />
         <TextField label="Failsafe" value={failsafe} required type="number" onInput={setFailsafe} />
-        <SelectField
-          label="Unit"
-          value={unit}
-          options={[
-            ['A', 'A per phase'],
-            ['W', 'W in all'],
-          ]}
-          onChange={setUnit}
-        />
+        <UnitField value={unit} onChange={setUnit} />
         <TextField label="Seconds of silence" value={silence} required type="number" onInput={setSilence} />
         <button type="submit" disabled={busy}>
           Add source
