@@ -57,6 +57,7 @@ export {
   MAX_CSR_CHARACTERS,
   parseCsr,
 } from './csr.ts'
+export { createCsr } from './csr-write.ts'
 export { PkiError, type PkiErrorCode } from './errors.ts'
 export * from './exi/index.ts'
 export type { AltNames, IssuerAddresses } from './extension-write.ts'

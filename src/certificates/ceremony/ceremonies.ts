@@ -1,4 +1,4 @@
-import { sameBytes } from '../../../pki/index.ts'
+import { type Certificate, certificateProfile, sameBytes } from '../../../pki/index.ts'
 import type { AuthorityOperation } from '../../store/certificates.ts'
 import { adoptAuthority } from '../adopting.ts'
 import { type Authorities, type Authority, openAuthority } from '../authorities.ts'
@@ -11,6 +11,7 @@ import {
   type CeremonyRequest,
   proven,
   REQUEST_FORMAT,
+  type ReadAnswer,
   readAnswer,
   readRequest,
 } from './documents.ts'
@@ -78,11 +79,12 @@ export class Ceremonies {
         commonName: `${base.organisation} ${commonName}`,
       },
       signer,
+      certificateProfile(plan.kind, plan.variant).domainComponent,
     )
   }
 
   async #requestCrl(
-    named: Omit<CeremonyRequest, 'format' | 'version' | 'publicKey' | 'algorithm' | 'proof'>,
+    named: Omit<CeremonyRequest, 'format' | 'version' | 'publicKey' | 'algorithm' | 'proof' | 'csr'>,
     authority: Authority,
   ): Promise<CeremonyRequest> {
     const { store } = this.#options
@@ -103,6 +105,7 @@ export class Ceremonies {
       publicKey: '',
       algorithm: '',
       proof: '',
+      csr: '',
     }
   }
 
@@ -115,13 +118,12 @@ export class Ceremonies {
     const request = requestOf(operation)
     const answer = readAnswer(answerText)
     const unfit = (message: string) => new AuthorityRefusal('operation.invalid', message)
-    if (answer.id !== request.id)
+    if (answer.id !== undefined && answer.id !== request.id)
       throw unfit(`The answer is for the request ${answer.id}, not for ${request.id}`)
     if (request.kind === 'crl') return this.#acceptCrl(request, answer.crl)
-    const { certificate } = answer
-    if (!certificate) throw unfit('The answer holds no certificate')
-    if (!sameBytes(certificate.spki, Buffer.from(request.publicKey, 'base64')))
-      throw unfit('The certificate is not for the key of the request')
+    const key = Buffer.from(request.publicKey, 'base64')
+    const certificate = answer.certificates.find(({ spki }) => sameBytes(spki, key))
+    if (!certificate) throw unfit('The answer holds no certificate for the key of the request')
     if (certificate.commonName !== request.commonName)
       throw unfit(`The certificate is for "${certificate.commonName ?? ''}", not for "${request.commonName}"`)
     const problems = lintAnswer(certificate)
@@ -139,7 +141,7 @@ export class Ceremonies {
 
   async #acceptDelegate(
     request: CeremonyRequest,
-    certificate: NonNullable<ReturnType<typeof readAnswer>['certificate']>,
+    certificate: Certificate,
   ): Promise<{ readonly authorityId: string }> {
     const authority = this.#authorityOf(request)
     const { id } = authority.record
@@ -160,7 +162,7 @@ export class Ceremonies {
 
   async #acceptCrl(
     request: CeremonyRequest,
-    crl: ReturnType<typeof readAnswer>['crl'],
+    crl: ReadAnswer['crl'],
   ): Promise<{ readonly authorityId: string }> {
     const { certificate, record } = this.#authorityOf(request)
     const number = Number(crl?.number ?? 0)

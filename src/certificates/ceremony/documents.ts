@@ -1,6 +1,8 @@
 import {
   Certificate,
   Crl,
+  createCsr,
+  encodePem,
   PkiError,
   PublicKey,
   REVOCATION_REASONS,
@@ -49,6 +51,8 @@ export interface CeremonyRequest {
   readonly algorithm: string
   /** Signature over all the rest, by the key that is to be certified; for `crl` empty. */
   readonly proof: string
+  /** The same as PKCS#10 in PEM, for an authority that is not Gridkeep; for `crl` empty. */
+  readonly csr: string
 }
 
 export interface CeremonyAnswer {
@@ -61,11 +65,19 @@ export interface CeremonyAnswer {
 }
 
 export async function proven(
-  request: Omit<CeremonyRequest, 'format' | 'version' | 'publicKey' | 'algorithm' | 'proof'>,
+  request: Omit<CeremonyRequest, 'format' | 'version' | 'publicKey' | 'algorithm' | 'proof' | 'csr'>,
   signer: Signer,
+  /** What its name has to carry; our own authorities take that from the profile. */
+  domainComponent?: string,
 ): Promise<CeremonyRequest> {
+  const subject = {
+    commonName: request.commonName,
+    organization: request.organisation,
+    ...(domainComponent === undefined ? {} : { domainComponent }),
+  }
   const unproven: CeremonyRequest = {
     ...request,
+    csr: encodePem('CERTIFICATE REQUEST', await createCsr({ subject, signer })),
     format: REQUEST_FORMAT,
     version: 1,
     publicKey: Buffer.from(signer.publicKeySpki).toString('base64'),
@@ -101,6 +113,7 @@ export function readRequest(text: string): CeremonyRequest {
     number: numberField(value),
     algorithm: textField(value, 'algorithm'),
     proof: textField(value, 'proof'),
+    csr: typeof value.csr === 'string' ? value.csr : '',
   }
   if (request.kind !== 'crl' && !hasProof(request))
     throw invalid('the request is not signed by the key it is about; it was changed on the way, or cut')
@@ -136,11 +149,18 @@ export function writeAnswer(
   }
 }
 
-export function readAnswer(text: string): {
-  readonly id: string
-  readonly certificate: Certificate | undefined
+export interface ReadAnswer {
+  /** Undefined for bare PEM, which does not say what it answers. */
+  readonly id: string | undefined
+  /** Bare PEM may hold the whole chain. */
+  readonly certificates: readonly Certificate[]
   readonly crl: Crl | undefined
-} {
+}
+
+/** Reads what came back: our own format, or certificates or a CRL in PEM from another authority. Throws AuthorityRefusal. */
+export function readAnswer(text: string): ReadAnswer {
+  if (text.length <= MAX_FILE_CHARACTERS && /^\s*[^{]/.test(text) && text.includes('-----BEGIN '))
+    return readPem(text)
   const value = readObject(text, ANSWER_FORMAT)
   const pem = (name: string): string | undefined =>
     value[name] === null ? undefined : textField(value, name)
@@ -148,9 +168,20 @@ export function readAnswer(text: string): {
   try {
     return {
       id: textField(value, 'id'),
-      certificate: certificate === undefined ? undefined : Certificate.parse(certificate),
+      certificates: certificate === undefined ? [] : [Certificate.parse(certificate)],
       crl: crl === undefined ? undefined : Crl.parse(crl),
     }
+  } catch (error) {
+    if (error instanceof PkiError) throw invalid(error.message)
+    throw error
+  }
+}
+
+function readPem(text: string): ReadAnswer {
+  try {
+    return text.includes('-----BEGIN X509 CRL-----')
+      ? { id: undefined, certificates: [], crl: Crl.parse(text) }
+      : { id: undefined, certificates: Certificate.parseChain(text), crl: undefined }
   } catch (error) {
     if (error instanceof PkiError) throw invalid(error.message)
     throw error

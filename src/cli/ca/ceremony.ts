@@ -1,5 +1,6 @@
 /** Both halves of a ceremony: request and answer over the API, signing on the machine that has the key. */
 
+import { X509Certificate } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { components } from '../../http/api.generated.ts'
@@ -31,7 +32,8 @@ function addOnline(ceremony: Command, context: CommandContext): void {
       'WHAT is authority (SUBJECT: the line of a sub-CA), ocsp-responder or crl (SUBJECT: the id of an authority).',
     )
     .requiredOption('--out <file>', 'where to write it')
-    .action(async (what: string, subject: string, flags: OnlineFlags & { out: string }) => {
+    .option('--csr-out <file>', 'also write it as PKCS#10, for an authority that is not Gridkeep')
+    .action(async (what: string, subject: string, flags: RequestFlags) => {
       const body = { kind: 'ceremony', what, subject }
       // The service keeps to the contract that this type comes from.
       const operation = (await createApiClient(flags, context.io).request(
@@ -41,33 +43,58 @@ function addOnline(ceremony: Command, context: CommandContext): void {
       )) as Operation
       const request = operation.result?.request
       if (request !== undefined) await writeFile(flags.out, `${JSON.stringify(request, null, 2)}\n`)
+      const csr = fieldOf(operation, 'csr')
+      if (flags.csrOut !== undefined && typeof csr === 'string') await writeFile(flags.csrOut, csr)
       showOperation(context, operation, flags.json)
     })
-  command(ceremony, 'accept <file>', 'take in the file that came back', 'answer.json').action(
-    async (file: string, flags: OnlineFlags) => {
-      const answer = await readFile(file, 'utf8')
-      const client = createApiClient(flags, context.io)
-      const { items } = (await client.request(
-        'GET',
-        'authority-operations?state=awaiting-answer&limit=1000',
-      )) as {
-        items: Operation[]
-      }
-      const found = items.find((one) => requestId(one) === idOf(answer))
-      if (!found)
-        throw new CliFailure(
-          'cli.no-request',
-          'No request waits for this answer; see "gridkeep ca operations".',
-        )
-      const path = `authority-operations/${encodeURIComponent(found.id)}/answer`
-      showOperation(context, (await client.request('POST', path, { answer })) as Operation, flags.json)
-    },
-  )
+  command(
+    ceremony,
+    'accept <file>',
+    'take in the file that came back, or the PEM of another authority',
+    'answer.json',
+  ).action(async (file: string, flags: OnlineFlags) => {
+    const answer = await readFile(file, 'utf8')
+    const client = createApiClient(flags, context.io)
+    const { items } = (await client.request(
+      'GET',
+      'authority-operations?state=awaiting-answer&limit=1000',
+    )) as {
+      items: Operation[]
+    }
+    const found = items.find(answeredBy(answer))
+    if (!found)
+      throw new CliFailure(
+        'cli.no-request',
+        'No request waits for this answer; see "gridkeep ca operations".',
+      )
+    const path = `authority-operations/${encodeURIComponent(found.id)}/answer`
+    showOperation(context, (await client.request('POST', path, { answer })) as Operation, flags.json)
+  })
 }
 
-function requestId({ result }: Operation): unknown {
+interface RequestFlags extends OnlineFlags {
+  readonly out: string
+  readonly csrOut?: string
+}
+
+function fieldOf({ result }: Operation, name: string): unknown {
   const request: unknown = result?.request
-  return typeof request === 'object' && request !== null && 'id' in request ? request.id : undefined
+  return typeof request === 'object' && request !== null
+    ? Object.entries(request).find(([key]) => key === name)?.[1]
+    : undefined
+}
+
+/** Which request a file answers: by its id, or where it is plain PEM by the key that is certified. */
+function answeredBy(answer: string): (operation: Operation) => boolean {
+  if (answer.trimStart().startsWith('{')) {
+    const id = idOf(answer)
+    return (operation) => fieldOf(operation, 'id') === id
+  }
+  const certificates = answer.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+  const keys = certificates.map((pem) =>
+    new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' }).toString('base64'),
+  )
+  return (operation) => keys.some((key) => key === fieldOf(operation, 'publicKey'))
 }
 
 function idOf(answer: string): unknown {
@@ -75,7 +102,7 @@ function idOf(answer: string): unknown {
     const value: unknown = JSON.parse(answer)
     return typeof value === 'object' && value !== null && 'id' in value ? value.id : undefined
   } catch {
-    throw new CliFailure('cli.no-answer', 'The file is no answer of a ceremony: it is no JSON.')
+    throw new CliFailure('cli.no-answer', 'The file is no answer of a ceremony: it is neither JSON nor PEM.')
   }
 }
 

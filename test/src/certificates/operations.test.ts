@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -10,6 +10,7 @@ import {
   createSoftwareSigner,
   importPkcs12,
   importPrivateKey,
+  issueRoot,
   validatePath,
 } from '../../../pki/index.ts'
 import { adoptAuthority } from '../../../src/certificates/adopting.ts'
@@ -273,6 +274,53 @@ describe('a ceremony', () => {
     expect(() => withKey(service.authorities.get('v2g-root') as never)).toThrow(/ceremony/)
     const [entry] = await offline.store.audit.list({ action: 'ceremony.authority' })
     expect(entry).toMatchObject({ subject: 'cpo-sub1', detail: { request: request.id } })
+  })
+
+  test('may be held at an authority that only knows PKCS#10 and PEM', async () => {
+    await online.close()
+    // openssl knows one time only.
+    online = await createTestCertificates({ offlineLines: ['v2g-root'], startMs: Date.now() + 60_000 })
+    const key = p256()
+    const signer = createSoftwareSigner(key)
+    const atMs = online.clock.now()
+    const root = await issueRoot({
+      profile: certificateProfile('v2g-root'),
+      subject: { commonName: 'Root of the house', organization: ORGANISATION },
+      ...{ signer, atMs, random: randomBytes(16) },
+    })
+    await adoptAuthority(adoptionOptions(online), online.service.authorities, {
+      ...{ line: 'v2g-root', certificate: root, origin: 'imported', actor: 'alice' },
+    })
+    const { operation, file } = await ask('authority', 'cpo-sub1')
+    const { csr, commonName } = readRequest(file)
+    const folder = mkdtempSync(join(tmpdir(), 'gridkeep-ceremony-'))
+    const at = (name: string): string => join(folder, name)
+    try {
+      writeFileSync(at('root.key'), key.export({ type: 'pkcs8', format: 'pem' }))
+      writeFileSync(at('root.pem'), root.toPem())
+      writeFileSync(at('sub.csr'), csr)
+      writeFileSync(
+        at('ca.ext'),
+        'basicConstraints=critical,CA:true,pathlen:1\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n',
+      )
+      const openssl = (...args: readonly string[]): string =>
+        execFileSync('openssl', [...args], { cwd: folder, encoding: 'utf8', stdio: 'pipe' })
+      expect(openssl('req', '-in', 'sub.csr', '-noout', '-verify', '-subject')).toContain('DC = V2G')
+      openssl(
+        ...['x509', '-req', '-in', 'sub.csr', '-CA', 'root.pem', '-CAkey', 'root.key', '-days', '900'],
+        ...['-set_serial', '0x4711471147114711', '-extfile', 'ca.ext', '-out', 'sub.pem'],
+      )
+      const pem = readFileSync(at('sub.pem'), 'utf8')
+      await expect(online.service.operations.answer(operation.id, root.toPem(), 'alice')).rejects.toThrow(
+        /key of the request/,
+      )
+      const done = await online.service.operations.answer(operation.id, root.toPem() + pem, 'alice')
+      expect(done).toMatchObject({ state: 'done', result: { authorityId: 'cpo-sub1' } })
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+    expect(online.service.authorities.get('cpo-sub1')?.certificate.commonName).toBe(commonName)
+    expect((await leafOf(online)).isCa).toBe(false)
   })
 
   test('brings OCSP answers and CRLs of the offline root', async () => {
