@@ -27,7 +27,7 @@ export type CallOutcome<A extends Action = Action> =
 
 export interface CallOptions {
   readonly deadlineMs?: number
-  /** An operator waits for it: it goes before what Gridkeep asks by itself. */
+  /** An operator or a site's limit waits for it: it goes before what Gridkeep asks by itself. */
   readonly urgent?: boolean
 }
 

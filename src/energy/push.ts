@@ -36,9 +36,11 @@ function call(
   { bus, deadlineMs }: PushOptions,
   push: Push,
 ): Promise<CallOutcome<'SetChargingProfile' | 'ClearChargingProfile'>> {
+  // What lowers keeps a site inside its limit: no operator's call cuts it short.
+  const options = { deadlineMs, urgent: push.direction === 'lower' }
   return push.action === 'SetChargingProfile'
-    ? bus.call(push.stationId, push.action, toSetChargingProfile(push.request), { deadlineMs })
-    : bus.call(push.stationId, push.action, toClearChargingProfile(push.request), { deadlineMs })
+    ? bus.call(push.stationId, push.action, toSetChargingProfile(push.request), options)
+    : bus.call(push.stationId, push.action, toClearChargingProfile(push.request), options)
 }
 
 /** CALLERROR codes after which the station may have acted all the same. */

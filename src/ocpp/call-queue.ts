@@ -7,7 +7,7 @@ export interface PendingCall {
   readonly id: string
   readonly action: string
   readonly payload: unknown
-  /** An operator waits for it. */
+  /** An operator or a site's limit waits for it. */
   readonly urgent: boolean
   /** Monotonic time after which nobody waits for the answer any more. */
   deadlineAt: number

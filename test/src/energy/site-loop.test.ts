@@ -31,7 +31,7 @@ const config = {
 class Stations implements StationBus {
   readonly online = new Set<string>()
   readonly held = new Map<string, ChargingProfileType[]>()
-  readonly log: { stationId: string; profile: ChargingProfileType }[] = []
+  readonly log: { stationId: string; profile: ChargingProfileType; urgent: boolean }[] = []
   answer: (stationId: string) => CallOutcome<'SetChargingProfile'> = () => ({
     kind: 'answered',
     payload: { status: 'Accepted' },
@@ -43,7 +43,7 @@ class Stations implements StationBus {
   mostAtOnce = 0
   readonly #underWay = new Map<string, number>()
 
-  call: StationBus['call'] = async (stationId, action, payload) => {
+  call: StationBus['call'] = async (stationId, action, payload, options) => {
     const now = (this.#underWay.get(stationId) ?? 0) + 1
     this.#underWay.set(stationId, now)
     this.mostAtOnce = Math.max(this.mostAtOnce, now)
@@ -53,7 +53,7 @@ class Stations implements StationBus {
     if (action !== 'SetChargingProfile') return { kind: 'answered', payload: { status: 'Accepted' } as never }
     const request = payload as SetChargingProfileRequest
     const outcome = this.answer(stationId)
-    this.log.push({ stationId, profile: request.chargingProfile })
+    this.log.push({ stationId, profile: request.chargingProfile, urgent: options?.urgent === true })
     if (outcome.kind === 'answered' && outcome.payload.status === 'Accepted') {
       const others = (this.held.get(stationId) ?? []).filter((one) => one.id !== request.chargingProfile.id)
       this.held.set(stationId, [...others, request.chargingProfile])
@@ -213,6 +213,21 @@ test('two cars share what one had, the one that has gives before the other gets,
   await transaction('A', 'Ended', 1)
   await settle()
   expect(stations.allowedA('B', true, nowMs)).toBe(32)
+})
+
+test('what lowers a car is as urgent as an operator, what raises one waits', async () => {
+  await connect('A')
+  await connect('B')
+  await transaction('A', 'Started', 0)
+  await settle()
+  await transaction('B', 'Started', 0)
+  await settle()
+  const leases = stations.log.filter(({ profile }) => profile.chargingProfilePurpose === 'TxProfile')
+  expect(leases.map(({ stationId, urgent }) => ({ stationId, urgent }))).toEqual([
+    { stationId: 'A', urgent: false },
+    { stationId: 'A', urgent: true },
+    { stationId: 'B', urgent: false },
+  ])
 })
 
 test('a lease ends by itself: without the service both stations fall to the safe defaults', async () => {
