@@ -125,6 +125,8 @@ export interface CertificateStore {
   byFingerprint(fingerprint: string): Promise<IssuedCertificate | undefined>
   bySerial(authorityId: string, serialNumber: string): Promise<IssuedCertificate | undefined>
   list(filter?: CertificateFilter): Promise<readonly IssuedCertificate[]>
+  /** Whether one of these certificates is revoked. */
+  anyRevoked(fingerprints: readonly string[]): Promise<boolean>
   /** Writes a serial number down before its certificate is signed; one that was used is refused with an exception. */
   reserveSerial(serial: {
     readonly authorityId: string

@@ -3,6 +3,7 @@ import {
   type Certificate,
   type InstallationWish,
   type ProvisioningResult,
+  protocolOf,
   provision,
   type VerifiedRequest,
 } from '../../../pki/index.ts'
@@ -62,6 +63,7 @@ export async function provisionLocally(
 ): Promise<LocalOutcome> {
   const { clock, random, trust, identity, revocations, policy } = options
   const atMs = clock.now()
+  const protocol = protocolOf(request.schemaVersion)
   const unchecked: string[] = []
   const withoutResponder =
     request.action === 'Install' ? policy.oemWithoutResponder : policy.contractWithoutResponder
@@ -85,7 +87,7 @@ export async function provisionLocally(
       {
         oemTrust: trust.oem,
         moTrust: trust.contracts,
-        cps: await identity.cps(),
+        cps: protocol === undefined ? [] : await identity.cps(protocol),
         revocation,
         offer: async (verified) => {
           const found = await chooseOffer(options, verified, atMs)

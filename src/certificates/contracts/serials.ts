@@ -8,6 +8,7 @@ export interface SerialPoolOptions {
   readonly random: (bytes: number) => Uint8Array
 }
 
+const SERIAL_BYTES = 16
 const SMALLEST = 16
 const LARGEST = 256
 /** Batches follow each other this closely only under load: the next one is twice as large. */
@@ -93,8 +94,9 @@ export class SerialPool {
     const nowMs = clock.now()
     line.size = nowMs - line.filledAtMs < BUSY_MS ? Math.min(LARGEST, line.size * 2) : SMALLEST
     line.filledAtMs = nowMs
-    const serials = Array.from({ length: line.size }, () => ({
-      octets: serialFrom(random(16)),
+    const drawn = random(line.size * SERIAL_BYTES)
+    const serials = Array.from({ length: line.size }, (_, index) => ({
+      octets: serialFrom(drawn.subarray(index * SERIAL_BYTES, (index + 1) * SERIAL_BYTES)),
       reservedAtMs: nowMs,
     }))
     const serialNumbers = serials.map(toHex)

@@ -46,13 +46,16 @@ export interface SigningIdentityOptions {
 
 interface CpsState {
   readonly cps: Cps
-  readonly authorityId: string
+  /** Fingerprints of leaf and sub-CAs: each of them can be revoked. */
+  readonly members: readonly string[]
   /** Two thirds of the leaf's life: from then on a new one is wanted, with a third left to get it. */
   readonly renewAtMs: number
 }
 
 interface MoState {
   readonly authorityId: string
+  /** Fingerprints of its sub-CAs. */
+  readonly members: readonly string[]
   readonly authority: ContractAuthority
 }
 
@@ -70,29 +73,19 @@ export class SigningIdentity {
   }
 
   /** Those of which nothing is revoked: looked up for every car, so that a revocation counts at once. */
-  async cps(): Promise<readonly Cps[]> {
-    const usable: Cps[] = []
-    for (const { cps, authorityId } of this.#cps.values())
-      if (!(await this.#isRevoked(authorityId, cps.leaf))) usable.push(cps)
-    return usable
+  async cps(protocol: Protocol): Promise<readonly Cps[]> {
+    const state = this.#cps.get(protocol)
+    return state && !(await this.#isRevoked(state.members)) ? [state.cps] : []
   }
 
   /** Undefined where the authority of the protocol is revoked, or not here (an offline hierarchy, before its ceremony). */
   async authority(protocol: Protocol): Promise<MoState | undefined> {
     const mo = this.#mo.get(protocol)
-    return mo && !(await this.#isRevoked(mo.authorityId)) ? mo : undefined
+    return mo && !(await this.#isRevoked(mo.members)) ? mo : undefined
   }
 
-  async #isRevoked(authorityId: string, leaf?: Certificate): Promise<boolean> {
-    const { authorities, store } = this.#options
-    const isRevoked = async (issuerId: string, { serialHex }: Certificate): Promise<boolean> => {
-      const found = await store.certificates.revocation(issuerId, serialHex.replace(/^0+(?=.)/, ''))
-      return found !== undefined && found !== null
-    }
-    if (leaf && (await isRevoked(authorityId, leaf))) return true
-    for (const { record, certificate } of authorities.chain(authorityId))
-      if (await isRevoked(record.issuerId ?? record.id, certificate)) return true
-    return false
+  #isRevoked(fingerprints: readonly string[]): Promise<boolean> {
+    return this.#options.store.certificates.anyRevoked(fingerprints)
   }
 
   /** Issues or renews what is due. What cannot be renewed keeps working until it expires. */
@@ -115,11 +108,11 @@ export class SigningIdentity {
     const nowMs = clock.now()
     const known = this.#cps.get(protocol)
     const issuing = authorities.current(LINES[protocol].cps)
-    const isRevoked = known !== undefined && (await this.#isRevoked(known.authorityId, known.cps.leaf))
+    const isRevoked = known !== undefined && (await this.#isRevoked(known.members))
     const isCurrent = !isRevoked && known?.cps.subCas[0]?.fingerprint === issuing?.certificate.fingerprint
     if (
       !issuing ||
-      (await this.#isRevoked(issuing.record.id)) ||
+      (await this.#isRevoked([issuing.certificate.fingerprint])) ||
       (known && isCurrent && nowMs < known.renewAtMs)
     )
       return
@@ -182,7 +175,7 @@ export class SigningIdentity {
     const { notBeforeMs, notAfterMs } = leaf
     return {
       cps: createCps({ leaf, subCas: above.slice(0, -1), root, signer }, atMs),
-      authorityId,
+      members: [leaf, ...above].map(({ fingerprint }) => fingerprint),
       renewAtMs: notBeforeMs + ((notAfterMs - notBeforeMs) * 2) / 3,
     }
   }
@@ -203,7 +196,8 @@ export class SigningIdentity {
         const authority = createContractAuthority({ issuer, upperCas, organization: organisation })
         const most = largestAnswerCharacters(cps, authority, { atMs: clock.now(), random: randomBytes })
         if (most > LARGEST_ANSWER[protocol]) continue
-        this.#mo.set(protocol, { authorityId: issuing.record.id, authority })
+        const members = authority.subCas.map(({ fingerprint }) => fingerprint)
+        this.#mo.set(protocol, { authorityId: issuing.record.id, members, authority })
         return
       } catch (error) {
         if (!(error instanceof ContractError || error instanceof PkiError)) throw error

@@ -4,12 +4,18 @@ import { bytes, int, oneOf, text, textOrNull } from './rows.ts'
 
 type RevocationQueries = Pick<
   CertificateStore,
-  'reserveSerial' | 'takeOrphanedSerials' | 'revocation' | 'revocations' | 'revoke' | 'release'
+  'anyRevoked' | 'reserveSerial' | 'takeOrphanedSerials' | 'revocation' | 'revocations' | 'revoke' | 'release'
 >
 
 /** Serial numbers and what was taken back: what OCSP and CRLs are made of. */
 export function revocationQueries(db: Database): RevocationQueries {
   return {
+    anyRevoked: async (fingerprints) =>
+      db.get(
+        `SELECT 1 FROM certificates WHERE fingerprint IN (SELECT value FROM json_each(?)) AND revoked_at IS NOT NULL LIMIT 1`,
+        JSON.stringify(fingerprints),
+      ) !== undefined,
+
     reserveSerial: ({ authorityId, serialNumber, profile, at }) =>
       db.write(() => {
         const used = db.get(

@@ -90,8 +90,7 @@ test('a CPS leaf that was revoked answers no car more; the upkeep issues another
   // Its upkeep would be quicker than this test on a slow machine.
   await there.contracts.stop()
   await here.contract(PCID, EMAID)
-  const leaf = async () =>
-    (await here.contracts.identity.cps()).find(({ protocol }) => protocol === '15118-2')?.leaf.fingerprint
+  const leaf = async () => (await here.contracts.identity.cps('15118-2'))[0]?.leaf.fingerprint
   await here.certificates.revoke((await leaf()) ?? '', 'keyCompromise')
   expect([await told(here, here.car(PCID)), await told(there, here.car(PCID))]).toEqual([
     'FAILED_NoCertificateAvailable',
