@@ -4,42 +4,11 @@ import type { Certificate } from './certificate.ts'
 import { constructed, readSingle, TAG } from './der.ts'
 import type { GeneralName } from './extensions.ts'
 import { isPresentedHost, parseMailbox } from './host-names.ts'
-import type { LintSeverity } from './lint.ts'
+import { EXTENSION_RULES } from './lint-extensions.ts'
+import { error, has, isCritical, type LintRule, warning, when } from './lint-rule.ts'
 import type { NameAttribute } from './name.ts'
 import { OID } from './oids.ts'
 import { isStrongEnough } from './public-key.ts'
-
-export interface LintContext {
-  readonly certificate: Certificate
-}
-
-export interface LintRule {
-  readonly rule: string
-  readonly severity: LintSeverity
-  readonly source: string
-  /** What is wrong, or nothing. */
-  readonly check: (context: LintContext) => string | undefined
-}
-
-const when = (broken: boolean, message: string): string | undefined => (broken ? message : undefined)
-const isCritical = (certificate: Certificate, oid: string): boolean =>
-  certificate.extensions.get(oid)?.critical === true
-const has = (certificate: Certificate, oid: string): boolean => certificate.extensions.has(oid)
-
-function error(
-  rule: string,
-  source: string,
-  check: (certificate: Certificate) => string | undefined,
-): LintRule {
-  return { rule, severity: 'error', source, check: ({ certificate }) => check(certificate) }
-}
-function warning(
-  rule: string,
-  source: string,
-  check: (certificate: Certificate) => string | undefined,
-): LintRule {
-  return { rule, severity: 'warning', source, check: ({ certificate }) => check(certificate) }
-}
 
 const PRINTABLE = /^[A-Za-z0-9 '()+,./:=?-]*$/
 const UPPER_BOUNDS: Readonly<Record<string, number>> = {
@@ -51,6 +20,8 @@ const UPPER_BOUNDS: Readonly<Record<string, number>> = {
   [OID.country]: 2,
   [OID.serialNumber]: 64,
   [OID.domainComponent]: 63,
+  [OID.title]: 64,
+  [OID.emailAddress]: 255,
 }
 
 const attributes = (certificate: Certificate): NameAttribute[] =>
@@ -128,6 +99,8 @@ const CRITICALITY: ReadonlyArray<readonly [oid: string, name: string, critical: 
   [OID.authorityInfoAccess, 'authorityInfoAccess', false, '4.2.2.1'],
   [OID.crlDistributionPoints, 'cRLDistributionPoints', false, '4.2.1.13'],
   [OID.freshestCrl, 'freshestCRL', false, '4.2.1.15'],
+  [OID.subjectInfoAccess, 'subjectInfoAccess', false, '4.2.2.2'],
+  ['2.5.29.9', 'subjectDirectoryAttributes', false, '4.2.1.8'],
 ]
 
 function keyIdentifierProblem(certificate: Certificate): string | undefined {
@@ -258,4 +231,5 @@ export const LINT_RULES: readonly LintRule[] = [
   error('status-addresses', 'RFC 5280 4.2.2.1, 4.2.1.13', (c) =>
     firstProblem([...c.ocspUrls, ...c.caIssuerUrls, ...c.crlUrls], urlProblem),
   ),
+  ...EXTENSION_RULES,
 ]

@@ -1,7 +1,9 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { octetString, oid, sequence, TRUE } from '../../pki/der-write.ts'
+import { primitive, TAG } from '../../pki/der.ts'
+import { bitString, octetString, oid, sequence, setOf, TRUE, tlv, utf8String } from '../../pki/der-write.ts'
+import { extension } from '../../pki/extension-write.ts'
 import {
   CERTIFICATE_KINDS,
   certificateProfile,
@@ -10,14 +12,20 @@ import {
   lintCertificate,
   lintDraft,
   OID,
+  PublicKey,
   signLinted,
 } from '../../pki/index.ts'
 import { readCases } from '../../src/conformance/paths.ts'
-import { mint } from './mint.ts'
+import { CA, dnsName, mappings, mint, policies, policyConstraints } from './mint.ts'
 import { AT_MS, makeCpoHierarchy, makeLeaf, makeRoot, newKey, runTool } from './support.ts'
 
 const throwAway = createSoftwareSigner(newKey())
 const { root, sub1, sub2 } = makeCpoHierarchy()
+
+const [A, B] = ['1.3.6.1.4.1.99999.4.1', '1.3.6.1.4.1.99999.4.2'] as const
+const pair = sequence(sequence(oid(A), oid(B)))
+const reasonsOnly = tlv(primitive(1), Uint8Array.of(6, 0x40))
+const attribute = (type: string): Uint8Array => sequence(oid(type), utf8String('x'))
 
 describe('lint', () => {
   it.each(CERTIFICATE_KINDS)('finds nothing in a %s of ours', (kind) => {
@@ -45,6 +53,47 @@ describe('lint', () => {
       },
     )
     expect(lintCertificate(made.certificate, { profile, issuer: issuer.certificate })).toEqual([])
+  })
+
+  it.each<[rule: string, extensions: readonly Uint8Array[], subject?: Uint8Array]>([
+    ['key-usage-encoding', [extension(OID.keyUsage, true, tlv(TAG.bitString, Uint8Array.of(0, 0x80)))]],
+    ['policy-mappings-any', [...CA, policies(A), mappings([OID.anyPolicy, A])]],
+    ['policy-mappings-critical', [...CA, policies(A), extension(OID.policyMappings, false, pair)]],
+    ['policy-mappings-listed', [...CA, mappings([A, B])]],
+    ['policy-constraints-empty', [...CA, policyConstraints()]],
+    ['distribution-points', [extension(OID.crlDistributionPoints, false, sequence(sequence(reasonsOnly)))]],
+    ['alt-names-critical', [extension(OID.subjectAltName, true, sequence(dnsName('a.example.com')))]],
+    [
+      'extended-key-usage-critical',
+      [extension(OID.extendedKeyUsage, true, sequence(oid(OID.anyExtendedKeyUsage)))],
+    ],
+    ['critical-subjectInfoAccess', [extension(OID.subjectInfoAccess, true, sequence())]],
+    ['multi-valued-names', [], sequence(setOf(attribute(OID.commonName), attribute(OID.organization)))],
+  ])('finds %s, and its absence in what is well made', (rule, extensions, subject) => {
+    const made = mint({ name: 'Linted', extensions, ...(subject === undefined ? {} : { subject }) })
+    expect(lintCertificate(made.certificate).map((finding) => finding.rule)).toContain(rule)
+    const clean = mint({ name: 'Clean', extensions: CA })
+    expect(lintCertificate(clean.certificate).map((finding) => finding.rule)).not.toContain(rule)
+  })
+
+  it('finds keys and identifiers that are not as they should be', () => {
+    const bare = mint({ name: 'Bare', bare: true })
+    expect(lintCertificate(bare.certificate).map(({ rule }) => rule)).toContain('subject-key-identifier-leaf')
+    const rsa = createSoftwareSigner(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey)
+    const { keyBits } = PublicKey.parse(rsa.publicKeySpki)
+    const publicKeySpki = sequence(sequence(oid(OID.rsaEncryption)), bitString(keyBits))
+    const odd = mint({ name: 'RSA', signer: { ...rsa, publicKeySpki } })
+    expect(lintCertificate(odd.certificate).map(({ rule }) => rule)).toContain('rsa-parameters')
+    const half = mint({
+      name: 'Half',
+      bare: true,
+      extensions: [
+        extension(OID.authorityKeyIdentifier, false, sequence(tlv(primitive(2), Uint8Array.of(5)))),
+      ],
+    })
+    expect(lintCertificate(half.certificate).map(({ rule }) => rule)).toContain(
+      'authority-key-identifier-pair',
+    )
   })
 
   it('stops a certificate before the CA key signs it', () => {

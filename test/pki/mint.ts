@@ -45,6 +45,8 @@ export interface MintOrder {
   readonly validity?: Uint8Array
   /** Content octets of the serial number, as they are. */
   readonly serial?: Uint8Array
+  /** Without the key identifiers that every other one gets. */
+  readonly bare?: true
 }
 
 export const MINT_AT_MS = Date.UTC(2026, 5, 1)
@@ -80,18 +82,17 @@ export function mint(order: MintOrder): Minted {
       ),
     subject,
     signer.publicKeySpki,
-    tlv(
-      constructed(3),
-      sequence(
-        subjectKeyIdentifier(keyId(signer)),
-        authorityKeyIdentifier(keyId(by)),
-        ...(order.extensions ?? []),
-      ),
-    ),
+    ...extensionField([
+      ...(order.bare ? [] : [subjectKeyIdentifier(keyId(signer)), authorityKeyIdentifier(keyId(by))]),
+      ...(order.extensions ?? []),
+    ]),
   )
   const der = sequence(tbs, by.algorithm.identifier, bitString(by.sign(tbs)))
   return { certificate: Certificate.parse(der), signer }
 }
+
+const extensionField = (extensions: readonly Uint8Array[]): Uint8Array[] =>
+  extensions.length === 0 ? [] : [tlv(constructed(3), sequence(...extensions))]
 
 const implicitNumber = (tag: number, value: number): Uint8Array =>
   tlv(primitive(tag), smallInteger(value).subarray(2))

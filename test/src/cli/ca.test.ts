@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -109,3 +110,38 @@ test('an existing root is imported from encrypted PKCS#8, and the passphrase of 
   expect(await gridkeep('ca', 'rotate-passphrase', '--new-passphrase-file', file('new'), ...data)).toBe(0)
   expect(await gridkeep('ca', 'ceremony', 'init', 'mo-root', ...data)).toBe(1)
 }, 60_000)
+
+test('a whole hierarchy is imported from a folder, issuers first, or nothing of it', async () => {
+  const made = await createTestCertificates({ startMs: Date.now() + 60_000 })
+  const from = file('their-pki')
+  mkdirSync(from)
+  for (const line of ['cpo-sub2', 'v2g-root', 'cpo-sub1'])
+    writeFileSync(
+      join(from, `${line}.pem`),
+      made.service.authorities.current(line)?.certificate.toPem() ?? '',
+    )
+  const key = await made.keys.exportForTls('authority/cpo-sub2/1')
+  writeFileSync(join(from, 'cpo-sub2.key'), key?.export({ type: 'pkcs8', format: 'pem' }) ?? '')
+  await made.close()
+  const data = ['--data-dir', file('data'), '--json']
+  const take = ['ca', 'import-folder', from, ...data]
+
+  writeFileSync(
+    join(from, 'cpo-sub1.key'),
+    generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }),
+  )
+  expect(await gridkeep(...take)).not.toBe(0)
+  rmSync(join(from, 'cpo-sub1.key'))
+  writeFileSync(join(from, 'cpo-sbu1.pem'), '')
+  expect(await gridkeep(...take)).toBe(2)
+  expect(output.at(-1)).toContain('cpo-sbu1.pem')
+  rmSync(join(from, 'cpo-sbu1.pem'))
+
+  output = []
+  expect(await gridkeep(...take), output.join('')).toBe(0)
+  expect(JSON.parse(output.join(''))).toMatchObject([
+    { id: 'v2g-root', issuerId: null, hasKey: false },
+    { id: 'cpo-sub1', issuerId: 'v2g-root', hasKey: false },
+    { id: 'cpo-sub2', issuerId: 'cpo-sub1', hasKey: true },
+  ])
+})
