@@ -26,9 +26,28 @@ export class CampaignRunner {
 
   async advance(campaign: Campaign): Promise<void> {
     if (await this.#phases.endedByDeadline(campaign)) return
+    if (campaign.phase === 'verify' || campaign.phase === 'cleanup') await this.#takeBack(campaign)
     await this.#start(campaign)
     await this.#work(campaign)
     await this.#phases.decide(campaign)
+  }
+
+  /** Given up because they did not come back, and then they did: their connection shows what they accept. */
+  async #takeBack(campaign: Campaign): Promise<void> {
+    const { fleet } = this.#services.context.store
+    const failed = await fleet.campaignStations(campaign.id, {
+      states: ['failed'],
+      step: 'reconnect',
+      limit: MAX_DUE,
+    })
+    const links = new Map(
+      (await fleet.trustOf(failed.map(({ stationId }) => stationId))).map((one) => [
+        one.stationId,
+        one.connectedAt,
+      ]),
+    )
+    const back = failed.filter(({ stationId, updatedAt }) => (links.get(stationId) ?? '') > updatedAt)
+    await Promise.all(back.map((row) => this.#save({ ...row, state: 'pending', reason: null })))
   }
 
   /** Takes stations of the present wave in, within the limits; those that are offline for too long are put off. */

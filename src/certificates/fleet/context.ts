@@ -44,6 +44,8 @@ export interface FleetContext {
   readonly newId: () => string
   readonly certificates: CertificateService
   readonly timing: FleetTiming
+  /** Since when this process serves: that nobody could come before is nobody's failure. */
+  readonly upSinceMs: number
 }
 
 export const isoAt = (ms: number): string => new Date(ms).toISOString()

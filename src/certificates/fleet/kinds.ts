@@ -158,7 +158,9 @@ async function cameBack(
   { station, memory, row }: Pick<Work, 'station' | 'memory' | 'row'>,
   cutoverAt: string | null,
 ): Promise<StepOutcome | undefined> {
-  const { store, bus, clock, timing } = context
+  const { store, bus, clock, timing, upSinceMs } = context
+  const isLate = (sinceMs: number): boolean =>
+    clock.now() - Math.max(sinceMs, upSinceMs) >= timing.reconnectMs
   const trust = await store.fleet.trust(station.id)
   if (
     cutoverAt !== null &&
@@ -173,7 +175,7 @@ async function cameBack(
   if (Number.isNaN(nudgedMs)) {
     if (!bus.isOnline(station.id)) {
       // Away since the new chain was shown, for as long as a station may take: it does not find its way back.
-      const isAway = clock.now() - Date.parse(cutoverAt ?? '') >= timing.reconnectMs
+      const isAway = isLate(Date.parse(cutoverAt ?? ''))
       return isAway && row.step === 'reconnect'
         ? NOT_BACK
         : { ...COMING_BACK, why: 'away since the new chain was shown' }
@@ -182,7 +184,7 @@ async function cameBack(
     bus.disconnect(station.id, 'reconnect: the certificate of the CSMS has changed')
     return COMING_BACK
   }
-  return clock.now() - nudgedMs < timing.reconnectMs ? COMING_BACK : NOT_BACK
+  return isLate(nudgedMs) ? NOT_BACK : COMING_BACK
 }
 
 export async function rolloverFacts(

@@ -24,7 +24,7 @@ import { ServerChains } from './server-chain.ts'
 import { TrustSteps } from './trust-steps.ts'
 import { certificateOf } from './wanted.ts'
 
-export interface FleetOptions extends Omit<FleetContext, 'timing'> {
+export interface FleetOptions extends Omit<FleetContext, 'timing' | 'upSinceMs'> {
   readonly timing?: Partial<FleetTiming>
   readonly renewal?: RenewalLimits
   readonly hashPassword: (password: string) => Promise<string>
@@ -62,7 +62,8 @@ export class FleetService {
   readonly #exclusive = new Set<string>()
 
   constructor(options: FleetOptions) {
-    const context: FleetContext = { ...options, timing: { ...DEFAULT_TIMING, ...options.timing } }
+    const timing = { ...DEFAULT_TIMING, ...options.timing }
+    const context: FleetContext = { ...options, timing, upSinceMs: options.clock.now() }
     this.context = context
     this.#hashPassword = options.hashPassword
     this.#acceptFirst = options.acceptFirst ?? false

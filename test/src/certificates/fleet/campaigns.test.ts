@@ -42,6 +42,17 @@ const rounds = async (count = 4) => {
   }
 }
 
+const untilCutover = async (id: string) => {
+  for (let round = 0; (await bench.pki.store.fleet.campaign(id))?.phase === 'install'; round++) {
+    if (round > 20) throw new Error(JSON.stringify(await bench.fleet.campaigns.report(id)))
+    await rounds(1)
+  }
+}
+const connected = (shown: string | null = null) =>
+  bench.pki.store.fleet.recordLinks([
+    { stationId: ID, at: new Date(bench.pki.clock.now()).toISOString(), shown },
+  ])
+
 describe('A campaign', () => {
   it('can be read before it runs, and sends nothing until it is started', async () => {
     const { id } = await create()
@@ -140,11 +151,7 @@ describe('A campaign', () => {
     await bench.pki.service.operations.submit({ kind: 'new-generation', line: 'csms-root' }, 'test')
     const { id } = await create({ kind: 'csms-root-rollover', parameters: {} })
     await act(id, 'start')
-    const phase = async () => (await bench.pki.store.fleet.campaign(id))?.phase
-    for (let round = 0; (await phase()) === 'install'; round++) {
-      if (round > 20) throw new Error(JSON.stringify(await bench.fleet.campaigns.report(id)))
-      await rounds(1)
-    }
+    await untilCutover(id)
     expect((await bench.fleet.chains.current())?.authorityId).toBe('csms-ca-g2')
     // Gone before anybody could make it reconnect, as after a restart of the service.
     bench.station.online = false
@@ -160,10 +167,26 @@ describe('A campaign', () => {
     await act(id, 'resume')
     expect((await bench.fleet.chains.current())?.authorityId).toBe('csms-ca-g2')
     bench.pki.clock.advance(1000)
-    const at = new Date(bench.pki.clock.now()).toISOString()
-    await bench.pki.store.fleet.recordLinks([{ stationId: ID, at, shown: null }])
+    await connected()
     await rounds(10)
     expect(await state(id)).toBe('finished')
+  })
+
+  it('takes a station that was given up back when it shows that it accepts the new chain after all', async () => {
+    bench.station.held.push({ use: 'CSMSRootCertificate', certificate: bench.root('csms-root') })
+    await bench.pki.service.operations.submit({ kind: 'new-generation', line: 'csms-root' }, 'test')
+    const limits = { ...LIMITS, maxFailures: 1, soakS: 3600 }
+    const { id } = await create({ kind: 'csms-root-rollover', parameters: {}, limits })
+    await act(id, 'start')
+    await untilCutover(id)
+    bench.station.online = false
+    bench.pki.clock.advance(400_000)
+    await rounds(2)
+    expect(await bench.pki.store.fleet.campaignStation(id, ID)).toMatchObject({ state: 'failed' })
+    bench.station.online = true
+    await connected()
+    await rounds(3)
+    expect(await bench.pki.store.fleet.campaignStation(id, ID)).toMatchObject({ state: 'done' })
   })
 
   it('is not overruled by a look that began before somebody paused it', async () => {
