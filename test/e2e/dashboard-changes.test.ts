@@ -150,6 +150,8 @@ describe.skipIf(CHROMIUM === undefined)('changes from the dashboard', () => {
 
     await open(`sites/${SITE_ID}`)
     await page.locator('[data-node=grid]').getByText('of 18 A').first().waitFor()
+    await open(`sites/${SITE_ID}?tab=plan`)
+    await page.getByText('18 A, set by the schedule night').first().waitFor()
     await open(`sites/${SITE_ID}?tab=sources`)
     await page.getByRole('button', { name: 'Remove night' }).click()
     await page.getByRole('button', { name: 'Remove dso' }).click()
@@ -164,6 +166,12 @@ describe.skipIf(CHROMIUM === undefined)('changes from the dashboard', () => {
     await open(`sites/${SITE_ID}?tab=record&at=${new Date().toISOString()}`)
     await page.getByText('decided the same way today').waitFor()
     await page.getByRole('region', { name: 'Charging points' }).getByText('CS-01 · 1').waitFor()
+  })
+
+  test('a station says that it will do what we believe it was told', async () => {
+    await open('stations/CS-01?tab=profiles')
+    await page.getByRole('button', { name: 'Ask the station' }).click()
+    await page.getByText('as believed').waitFor()
   })
 
   test('a key is made, shown once, used, and refused from the moment it is revoked', async () => {

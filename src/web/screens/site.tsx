@@ -23,6 +23,7 @@ import { historyOf, remember } from '../site-history.ts'
 import { EvseTable } from './site-evses.tsx'
 import { Limits } from './site-limits.tsx'
 import { NodeList } from './site-nodes.tsx'
+import { SitePlan } from './site-plan.tsx'
 import { SiteRecord } from './site-record.tsx'
 import { SiteSources } from './site-sources.tsx'
 
@@ -44,6 +45,7 @@ async function readSite(siteId: string): Promise<SiteData> {
 
 const TABS = [
   { id: 'live', name: 'Live' },
+  { id: 'plan', name: 'Plan' },
   { id: 'sources', name: 'Limits and sources' },
   { id: 'record', name: 'Record' },
 ]
@@ -77,6 +79,7 @@ export function SiteDetail({ siteId }: { readonly siteId: string }) {
       <Tabs items={tabs} current={tab} />
       <When loaded={loaded}>
         {({ status, site, limits }) => {
+          if (tab === 'plan') return <SitePlan site={site} status={live ?? status} limits={limits} />
           if (tab === 'sources') return <SiteSources siteId={siteId} nodeIds={nodeIdsOf(site.config.root)} />
           if (tab === 'record') return <SiteRecord site={site} at={query.at} />
           return <Live status={live ?? status} site={site} limits={limits} reload={loaded.reload} />

@@ -16,6 +16,7 @@ import { StationCertificates } from './station-certificates.tsx'
 import { StationEvents } from './station-events.tsx'
 import { StationModel } from './station-model.tsx'
 import { StationOrders } from './station-orders.tsx'
+import { StationProfiles } from './station-profiles.tsx'
 import { ConnectionBadge, SECURITY } from './stations.tsx'
 
 const KINDS = new Set([
@@ -38,6 +39,7 @@ export function StationDetail({ stationId }: { readonly stationId: string }) {
     { id: 'state', name: 'State' },
     { id: 'model', name: 'Device model' },
     { id: 'certificates', name: 'Certificates' },
+    { id: 'profiles', name: 'Profiles' },
     { id: 'messages', name: 'Messages' },
     { id: 'events', name: 'Events' },
     { id: 'orders', name: 'Orders' },
@@ -51,6 +53,7 @@ export function StationDetail({ stationId }: { readonly stationId: string }) {
       <Tabs items={tabs} current={tab} />
       {tab === 'model' && <StationModel stationId={stationId} />}
       {tab === 'certificates' && <StationCertificates stationId={stationId} />}
+      {tab === 'profiles' && <StationProfiles stationId={stationId} />}
       {tab === 'messages' && <MessageLog stationId={stationId} />}
       {tab === 'events' && <StationEvents stationId={stationId} />}
       {tab === 'orders' && <StationOrders stationId={stationId} />}
