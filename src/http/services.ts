@@ -262,9 +262,8 @@ export interface ApiServices {
   readonly contracts?: ContractAdministration
   /** Left out: nobody looks after what stations trust. */
   readonly fleet?: FleetApi
-  /** Left out: the service offers plain calls only. */
-  readonly orders?: OrderService
-  readonly localLists?: LocalListService
+  readonly orders: OrderService
+  readonly localLists: LocalListService
   /** Encoded salted slow hash of a station's password. */
   hashPassword(password: string): Promise<string>
 }

@@ -8,7 +8,6 @@ import { DEFAULT_PAGE, defined, pick } from '../pages.ts'
 import { ApiProblem } from '../problems.ts'
 import type { ApiServices, FleetApi } from '../services.ts'
 import { callProblem } from './calls.ts'
-import { present } from './present.ts'
 import { requireStation } from './stations.ts'
 
 type Schemas = components['schemas']
@@ -191,14 +190,9 @@ export function fleetOperations(services: ApiServices): FleetOperations {
       if (!verdict.ok) throw new ApiProblem('firmware.untrusted', `${verdict.reason}: ${verdict.message}`)
       // The order service fills in the number.
       const request = { firmware: body } as Requests['UpdateFirmware']
-      const { order, outcome } = await present(services.orders).place(
-        path.stationId,
-        'UpdateFirmware',
-        request,
-        {
-          actor: principal.name,
-        },
-      )
+      const { order, outcome } = await services.orders.place(path.stationId, 'UpdateFirmware', request, {
+        actor: principal.name,
+      })
       const audit = {
         action: 'station.firmware',
         subject: path.stationId,

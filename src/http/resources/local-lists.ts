@@ -1,6 +1,5 @@
 import type { Operations } from '../operation.ts'
 import type { ApiServices } from '../services.ts'
-import { present } from './present.ts'
 import { requireStation } from './stations.ts'
 
 export function localListOperations(
@@ -23,7 +22,7 @@ export function localListOperations(
 
     putLocalList: async ({ path, body, principal }) => {
       await requireStation(services, path.stationId)
-      const outcome = await present(services.localLists).sync(path.stationId, {
+      const outcome = await services.localLists.sync(path.stationId, {
         actor: principal.name,
         full: body.full === true,
       })

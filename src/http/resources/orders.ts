@@ -6,7 +6,6 @@ import { defined, pageOf, pick } from '../pages.ts'
 import { ApiProblem } from '../problems.ts'
 import type { ApiServices } from '../services.ts'
 import { callProblem, requireCallRole, unchecked } from './calls.ts'
-import { present } from './present.ts'
 import { requireStation } from './stations.ts'
 
 export type OrderOperations = Pick<Operations, 'createOrder' | 'listOrders' | 'getOrder'>
@@ -18,7 +17,7 @@ export function orderOperations(services: ApiServices): OrderOperations {
       const { stationId, action } = path
       requireCallRole(principal, action)
       await requireStation(services, stationId)
-      const { order, outcome } = await present(services.orders).place(stationId, action, unchecked(body), {
+      const { order, outcome } = await services.orders.place(stationId, action, unchecked(body), {
         actor: principal.name,
         ...(query.deadlineMs !== undefined && { deadlineMs: query.deadlineMs }),
       })
