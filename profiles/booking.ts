@@ -16,6 +16,8 @@ export interface EvseState {
   readonly measured: { readonly currentA: readonly number[]; readonly atMs: number } | null
   readonly slots: { readonly lease: SlotBelief; readonly safe: SlotBelief; readonly hold: SlotBelief }
   readonly device: SmartChargingDevice
+  /** Seen not to hold or follow what it accepted: counts at its worst, as one that draws above its limit. */
+  readonly distrusted?: boolean
 }
 
 export const EMPTY_SLOTS: EvseState['slots'] = { lease: NO_BELIEF, safe: NO_BELIEF, hold: NO_BELIEF }
@@ -89,7 +91,7 @@ export function book(
   const { skewMs } = settings
   const fallbackA = defaultWorstA(evse, state, nowMs, skewMs)
   const noSafe = !state.slots.safe.acked
-  if (disobeys(learned, nowMs)) return { worstA: evse.maxA, reason: 'disobeys' }
+  if (state.distrusted || disobeys(learned, nowMs)) return { worstA: evse.maxA, reason: 'disobeys' }
   const lease = liveLease(state)
   const leaseA = slotWorstA(lease, { atMs: nowMs, skewMs })
   if (state.link !== 'connected') {

@@ -1,11 +1,19 @@
 import { retryAtMs, type SlotBelief } from './belief.ts'
 import { type EvseState, liveLease } from './booking.ts'
 import type { Candidate, Push, PushDirection } from './diff.ts'
-import { type Encoded, encodeHold, encodeLease, encodeSafe, encodeStationMax, rateUnitFor } from './encode.ts'
+import {
+  type Encoded,
+  encodeHold,
+  encodeLease,
+  encodeSafe,
+  encodeStationMax,
+  rateUnitFor,
+  STATION_MAX_PROFILE_ID,
+} from './encode.ts'
 import type { SiteEvse } from './site.ts'
 import type { Situation } from './situation.ts'
 import type { StationState } from './snapshot.ts'
-import { type Targets, usesHold } from './targets.ts'
+import { type Targets, type Unsteered, usesHold } from './targets.ts'
 
 interface Context {
   readonly situation: Situation
@@ -158,7 +166,9 @@ function leaseCandidate(context: Context): Candidate | null {
   const wantedA = wantedLease(context)
   const transactionId = state.session?.transactionId
   if (wantedA === null || transactionId === undefined || !state.slots.safe.acked) return null
-  const unit = rateUnitFor(evse, state.device, slot.failures)
+  // What was not followed in one unit may be in the other.
+  const attempt = slot.failures + (context.targets.unsteered[evse.index] === 'disobeys' ? 1 : 0)
+  const unit = rateUnitFor(evse, state.device, attempt)
   if (unit === null || blocked(slot, nowMs)) return null
   const lease = liveLease(state)
   const safeA = state.slots.safe.acked.limitA
@@ -209,7 +219,8 @@ function leaseDirection(options: {
 }
 
 /**
- * The station's own cap: what its node allows, and as little as its EVSEs are granted while one of them disobeys.
+ * The station's own cap: what its node allows, and as little as its EVSEs are granted while one of them disobeys or
+ * refuses its leases.
  */
 export function stationPushes(situation: Situation, targets: Targets): Push[] {
   return (situation.snapshot.stations ?? []).flatMap((station) => {
@@ -218,36 +229,34 @@ export function stationPushes(situation: Situation, targets: Targets): Push[] {
   })
 }
 
+const CAPPED: readonly Unsteered[] = ['disobeys', 'lease-refused']
+
 function stationPush(situation: Situation, targets: Targets, station: StationState): Push | null {
   const { site, nowMs } = situation.snapshot
   const node = site.nodeById.get(station.stationId)
   if (!node || station.link !== 'connected' || !station.device.enabled || blocked(station.stationMax, nowMs))
     return null
   const evses = site.evses.filter((evse) => evse.stationId === station.stationId)
-  const disobeying = evses.some((evse) => targets.unsteered[evse.index] === 'disobeys')
+  const capped = evses.some((evse) => CAPPED.includes(targets.unsteered[evse.index] ?? null))
   const grantedA = evses.reduce((sum, evse) => {
     const own = targets.unsteered[evse.index] === 'disobeys' ? evse.minA : (targets.limitA[evse.index] ?? 0)
     return sum + own
   }, 0)
   const nodeA = Math.min(...node.limitA)
-  const limitA = disobeying ? Math.min(grantedA, nodeA) : nodeA
-  const unit = station.device.rateUnits.includes('A') ? 'A' : station.device.rateUnits[0]
-  if (!Number.isFinite(limitA) || unit === undefined) return null
+  const limitA = capped ? Math.min(grantedA, nodeA) : nodeA
   const held = station.stationMax.acked
+  const common = { id: `${station.stationId}/station-max`, stationId: station.stationId, evseId: 0 } as const
+  const kind = { evseKey: null, slot: 'station-max', direction: 'base', wave: 1, waitsFor: [] } as const
+  if (!Number.isFinite(limitA)) {
+    // Its EVSEs are trusted again, and it has no limit of its own.
+    if (!held) return null
+    const request = { chargingProfileId: STATION_MAX_PROFILE_ID }
+    return { ...common, ...kind, belief: held, action: 'ClearChargingProfile', request }
+  }
+  const unit = station.device.rateUnits.includes('A') ? 'A' : station.device.rateUnits[0]
+  if (unit === undefined) return null
   if (held && Math.abs(held.limitA - limitA) < 0.5) return null
   const voltageV = station.device.lineVoltageV
-  const encoded = encodeStationMax({ unit, limitA, phases: 3, voltageV, nowMs })
-  return {
-    id: `${station.stationId}/station-max`,
-    stationId: station.stationId,
-    evseId: 0,
-    evseKey: null,
-    slot: 'station-max',
-    direction: 'base',
-    wave: 1,
-    waitsFor: [],
-    belief: encoded.belief,
-    action: 'SetChargingProfile',
-    request: encoded.request,
-  }
+  const { belief, request } = encodeStationMax({ unit, limitA, phases: 3, voltageV, nowMs })
+  return { ...common, ...kind, belief, action: 'SetChargingProfile', request }
 }

@@ -43,7 +43,8 @@ export function unsteeredReason(situation: Situation, evse: SiteEvse): Unsteered
   if (!state || state.link === 'never-seen') return 'never-seen'
   if (state.link === 'offline') return 'offline'
   if (!state.session) return 'no-session'
-  if (disobeys(situation.memories[evse.index]?.learned ?? null, snapshot.nowMs)) return 'disobeys'
+  const { learned } = situation.memories[evse.index] ?? { learned: null }
+  if (state.distrusted || disobeys(learned, snapshot.nowMs)) return 'disobeys'
   if (!state.device.enabled || rateUnitFor(evse, state.device) === null) return 'smart-charging-off'
   if (state.slots.lease.failures >= snapshot.settings.maxFailures) return 'lease-refused'
   return null

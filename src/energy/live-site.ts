@@ -28,7 +28,17 @@ interface LiveStation {
   /** What is read again from the store before the next decision: its sessions, or its device model and link as well. */
   dirty: 'no' | 'sessions' | 'all'
   rebooted: boolean
+  trust: Trust
 }
+
+/** How far a station's word is taken after it was seen not to hold what it had accepted. */
+export interface Trust {
+  /** The unit that it did not follow; null while it may be written to in any. */
+  readonly avoidUnit: 'A' | 'W' | null
+  /** Counts at its worst, whatever it accepts. */
+  readonly distrusted: boolean
+}
+const FULL_TRUST: Trust = { avoidUnit: null, distrusted: false }
 
 interface LiveEvse {
   readonly evse: SiteEvse
@@ -78,6 +88,7 @@ export class LiveSite {
         stationMax: NO_BELIEF,
         dirty: 'all',
         rebooted: false,
+        trust: FULL_TRUST,
       })
     }
   }
@@ -102,6 +113,10 @@ export class LiveSite {
     for (const station of this.#stations.values()) {
       const stored = caps.get(`station-max/${station.id}`) as SlotBelief | undefined
       if (stored) station.stationMax = onLost(stored, nowMs)
+    }
+    for (const [key, trust] of await this.#store.energy.list('trust-in/')) {
+      const station = this.#stations.get(key.slice('trust-in/'.length))
+      if (station) station.trust = trust as Trust
     }
   }
 
@@ -179,6 +194,8 @@ export class LiveSite {
     // A station that was started again may have forgotten its profiles: until it accepts them anew, none counts.
     if (!rebooted || record?.boot?.reason === 'Triggered') return
     station.stationMax = NO_BELIEF
+    if (station.trust.avoidUnit !== null)
+      await this.setTrust(station.id, { ...station.trust, avoidUnit: null })
     for (const live of this.#evsesOf.get(station.id) ?? []) await this.#setSlots(live, EMPTY_SLOTS)
   }
 
@@ -219,14 +236,15 @@ export class LiveSite {
         session: live.session,
         measured: live.measured,
         slots: live.slots,
-        device: station.device,
+        device: this.device(station.id),
+        ...(station.trust.distrusted ? { distrusted: true } : {}),
       }
     })
     const stations = [...this.#stations.values()].map(
       (station): StationState => ({
         stationId: station.id,
         link: station.link,
-        device: station.device,
+        device: this.device(station.id),
         stationMax: station.stationMax,
       }),
     )
@@ -259,8 +277,20 @@ export class LiveSite {
     return this.#live(key)
   }
 
+  /** What a station's device model says, without the unit that it was seen not to follow. */
   device(stationId: string): SmartChargingDevice {
-    return this.#station(stationId).device
+    const { device, trust } = this.#station(stationId)
+    const rateUnits = device.rateUnits.filter((unit) => unit !== trust.avoidUnit)
+    return trust.avoidUnit === null || rateUnits.length === 0 ? device : { ...device, rateUnits }
+  }
+
+  trust(stationId: string): Trust {
+    return this.#station(stationId).trust
+  }
+
+  async setTrust(stationId: string, trust: Trust): Promise<void> {
+    this.#station(stationId).trust = trust
+    await this.#store.energy.put(`trust-in/${stationId}`, trust)
   }
 
   /** The latest measured current of each EVSE on the grid's phases, by EVSE index. */

@@ -4,9 +4,10 @@ import type { DomainEvent, StationBus } from '../bus/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { Store } from '../store/ports.ts'
 import type { LoopAlarm } from './alarm-book.ts'
+import { believedProfiles } from './believed.ts'
 import type { LiveSite } from './live-site.ts'
 import type { PushDesk } from './push-desk.ts'
-import { readBack } from './read-back.ts'
+import { type ReadBack, readBack } from './read-back.ts'
 
 export interface PatrolOptions {
   readonly site: Site
@@ -24,6 +25,15 @@ export interface PatrolOptions {
 
 /** Stations that are asked at the same time: the rest of the fleet waits for its turn. */
 const AT_ONCE = 3
+/** One that did not hold what it had accepted is asked again soon. */
+const RECHECK_MS = 30_000
+/** Visits in a row that found so: from the second on it is written to in its other unit, from the third on distrusted. */
+const STRIKES = { otherUnit: 2, distrust: 3 } as const
+
+/** The latest visit that a station answered. */
+export interface Visit extends ReadBack {
+  readonly at: string
+}
 
 /** Asks the stations one after the other what they hold, all the time, and keeps what was found as alarms. */
 export class Patrol {
@@ -32,6 +42,8 @@ export class Patrol {
   readonly #found = new Map<string, LoopAlarm>()
   readonly #waiting = new Map<string, (() => void)[]>()
   readonly #walks = new Set<Promise<void>>()
+  readonly #strikes = new Map<string, number>()
+  readonly #visits = new Map<string, Visit>()
 
   constructor(options: PatrolOptions) {
     this.#options = options
@@ -39,6 +51,10 @@ export class Patrol {
 
   get alarms(): readonly LoopAlarm[] {
     return [...this.#found.values()]
+  }
+
+  latest(stationId: string): Visit | undefined {
+    return this.#visits.get(stationId)
   }
 
   observe(event: DomainEvent): void {
@@ -59,8 +75,9 @@ export class Patrol {
       const due = this.#dueMs.get(stationId) ?? nowMs + everyMs * (0.1 + 0.9 * Math.random())
       this.#dueMs.set(stationId, due)
       if (due > nowMs || !live.isOnline(stationId)) continue
-      const started = desk.occupy(stationId, () => this.#visit(stationId))
-      if (started) this.#dueMs.set(stationId, nowMs + everyMs)
+      // Before the visit, which may ask for another one sooner.
+      this.#dueMs.set(stationId, nowMs + everyMs)
+      if (!desk.occupy(stationId, () => this.#visit(stationId))) this.#dueMs.set(stationId, due)
     }
   }
 
@@ -78,12 +95,19 @@ export class Patrol {
   async #ask(stationId: string): Promise<void> {
     const { log, onFinding, clock } = this.#options
     try {
-      const { result, findings } = await readBack(
-        { ...this.#options, nowMs: clock.now(), reported: (id) => this.#reported(id) },
+      const nowMs = clock.now()
+      const visit = await readBack(
+        { ...this.#options, nowMs, reported: (id) => this.#reported(id) },
         stationId,
       )
-      if (result === 'kept') this.#found.delete(stationId)
-      if (result !== 'differs') return
+      const { result, findings } = visit
+      if (result === 'unanswered') return
+      this.#visits.set(stationId, { ...visit, at: new Date(nowMs).toISOString() })
+      await this.#judge(stationId, visit.disobeys)
+      if (result === 'kept') {
+        this.#found.delete(stationId)
+        return
+      }
       const detail = findings.join('; ')
       log.warn({ stationId, findings }, 'A station holds other charging profiles than we believed')
       const evse = this.#options.site.evses.find((one) => one.stationId === stationId)
@@ -92,6 +116,30 @@ export class Patrol {
     } catch (error) {
       log.error({ err: error, stationId }, 'Asking a station for its charging profiles failed')
     }
+  }
+
+  /**
+   * What follows from a visit, step by step: its profiles are sent once more; then in its other unit; then it counts at
+   * its worst whatever it accepts, is capped as a whole and reported. A visit without findings ends the last step.
+   */
+  async #judge(stationId: string, disobeys: boolean): Promise<void> {
+    const { live, clock, onFinding } = this.#options
+    const trust = live.trust(stationId)
+    if (!disobeys) {
+      this.#strikes.delete(stationId)
+      if (!trust.distrusted) return
+      await live.setTrust(stationId, { ...trust, distrusted: false })
+      onFinding()
+      return
+    }
+    const strikes = (this.#strikes.get(stationId) ?? 0) + 1
+    this.#strikes.set(stationId, strikes)
+    this.#dueMs.set(stationId, clock.now() + RECHECK_MS)
+    const [unit, other] = live.device(stationId).rateUnits
+    if (strikes >= STRIKES.distrust || (strikes >= STRIKES.otherUnit && other === undefined))
+      await live.setTrust(stationId, { ...trust, distrusted: true })
+    else if (strikes >= STRIKES.otherUnit && unit !== undefined)
+      await live.setTrust(stationId, { ...trust, avoidUnit: unitInUse(live, stationId) ?? unit })
   }
 
   #reported(stationId: string): Promise<void> {
@@ -110,4 +158,9 @@ export class Patrol {
     this.#waiting.delete(stationId)
     for (const wake of waiting) wake()
   }
+}
+
+function unitInUse(live: LiveSite, stationId: string): 'A' | 'W' | undefined {
+  const believed = believedProfiles(live, stationId)
+  return (believed.find(({ slot }) => slot === 'lease') ?? believed[0])?.belief.unit
 }
