@@ -1,45 +1,21 @@
 import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
-import {
-  DEFAULT_MAX_RESPONSE_CHARACTERS,
-  parsePcid,
-  protocolOf,
-  readRequest,
-  soleCommonName,
-  withWish,
-} from '../../../pki/index.ts'
 import type { EvCertificateAnswer, EvCertificateRequest } from '../ports.ts'
-import type { ProviderRouting, RoutableRequest, RoutedOutcome } from '../providers/routing.ts'
+import type { ProviderRouting, RoutedOutcome } from '../providers/routing.ts'
 import { Admission } from './admission.ts'
 import {
-  type CarRequest,
   ContractChanged,
   type LocalOutcome,
   type LocalProvisioningOptions,
   provisionLocally,
 } from './local-provisioning.ts'
-import { sessionKeyOf } from './offers.ts'
+import { pcidOf, readBase64, type StationRequest, toStationRequest } from './station-request.ts'
 
 export interface ProvisioningOptions extends LocalProvisioningOptions {
   readonly log: Logger
   readonly routing: ProviderRouting
   /** A car of our pool came with a certificate that leads to nobody known. */
   readonly onStranger?: (pcid: string) => void
-}
-
-/** How a station names the longest answer it takes, in its device model. */
-const FIELD_LENGTH = { component: 'OCPPCommCtrlr', variable: 'FieldLength' } as const
-const FIELD = 'get15118evcertificateresponse.exiresponse'
-/** What a station announces beyond this is not believed: the largest frame is bounded too. */
-const LARGEST_FIELD = 100_000
-
-/** The least that a station of OCPP 2.1 takes. */
-const OCPP_21_CHARACTERS = 17_000
-
-/** A request on its way through local pool and providers. */
-interface RoutedRequest extends CarRequest, RoutableRequest {
-  /** Empty where a car gets one contract (-2). */
-  readonly sessionKey: string
 }
 
 type Verdict = Readonly<Record<string, unknown>>
@@ -88,7 +64,7 @@ export class ContractProvisioning {
   ): Promise<EvCertificateAnswer> {
     const { routing, log } = this.#options
     try {
-      const request = await this.#toRequest(stationId, message, exiRequest, requestHash)
+      const request = await toStationRequest(this.#options, { stationId, message, exiRequest, requestHash })
       const kept = await this.#keptAnswer(stationId, request)
       if (kept) return kept
       const outcome = await routing.answer(request, () => this.#locally(stationId, request))
@@ -105,48 +81,8 @@ export class ContractProvisioning {
     }
   }
 
-  async #toRequest(
-    stationId: string,
-    message: EvCertificateRequest,
-    exiRequest: Uint8Array,
-    bytesHash: string,
-  ): Promise<RoutedRequest> {
-    const { store, clock, routing } = this.#options
-    const {
-      action,
-      iso15118SchemaVersion: schemaVersion,
-      maximumContractCertificateChains: maximum,
-    } = message
-    const isOcpp21 = maximum !== undefined
-    // A local -2 request is read once, by the core.
-    const needed = routing.asksOthers || protocolOf(schemaVersion) === '15118-20'
-    const read = needed ? readRequest(exiRequest, action, schemaVersion) : undefined
-    const understood = read?.ok ? read.request : undefined
-    const sessionKey = understood ? sessionKeyOf(understood) : ''
-    const { prioritizedEMAIDs } = message
-    const wish = {
-      ...(maximum === undefined ? {} : { maximumContracts: maximum }),
-      ...(prioritizedEMAIDs === undefined ? {} : { prioritizedEmaids: prioritizedEMAIDs }),
-    }
-    // OCPP 2.1 repeats the same bytes for the next contract, so there the place in the walk is part of the request.
-    const place =
-      isOcpp21 && sessionKey !== ''
-        ? `/${await store.contracts.answersInSession(sessionKey, new Date(clock.now()).toISOString())}`
-        : ''
-    return {
-      action,
-      schemaVersion,
-      exiRequest,
-      requestHash: bytesHash + place,
-      maxResponseCharacters: await this.#fieldLength(stationId, isOcpp21),
-      read: understood && withWish(understood, wish),
-      sessionKey,
-      wish,
-    }
-  }
-
   /** The same request again, or the next one of a car whose answers of a hosted pool are waiting. */
-  async #keptAnswer(stationId: string, request: RoutedRequest): Promise<EvCertificateAnswer | undefined> {
+  async #keptAnswer(stationId: string, request: StationRequest): Promise<EvCertificateAnswer | undefined> {
     const { store, clock } = this.#options
     const { requestHash, sessionKey, maxResponseCharacters } = request
     const at = new Date(clock.now()).toISOString()
@@ -173,7 +109,7 @@ export class ContractProvisioning {
     return accepted(next.answer.exiResponse, next.waiting)
   }
 
-  async #locally(stationId: string, request: RoutedRequest): Promise<RoutedOutcome> {
+  async #locally(stationId: string, request: StationRequest): Promise<RoutedOutcome> {
     const { requestHash } = request
     const { result, ...made } = await provisionLocally(this.#options, request, (outcome) =>
       this.#audit(stationId, subjectOf(outcome), { ...verdictOf(outcome), by: 'local', requestHash }),
@@ -201,7 +137,7 @@ export class ContractProvisioning {
     return { by, subject, verdict, isAudited: true, refusal: refusal.code, answer }
   }
 
-  async #noteStranger(request: RoutedRequest): Promise<void> {
+  async #noteStranger(request: StationRequest): Promise<void> {
     const { store, onStranger } = this.#options
     const pcid = pcidOf(request)
     if (onStranger && pcid !== undefined && (await store.contracts.vehicle(pcid))) onStranger(pcid)
@@ -209,7 +145,7 @@ export class ContractProvisioning {
 
   async #conclude(
     stationId: string,
-    request: RoutedRequest,
+    request: StationRequest,
     outcome: RoutedOutcome,
   ): Promise<EvCertificateAnswer> {
     const { answer, by, subject, verdict, isAudited = false } = outcome
@@ -236,7 +172,7 @@ export class ContractProvisioning {
   }
 
   /** What a hosted pool answered holds for the same time as what ours did. */
-  #keep(request: RoutedRequest, { by, answer, waiting = [] }: RoutedOutcome): Promise<void> {
+  #keep(request: StationRequest, { by, answer, waiting = [] }: RoutedOutcome): Promise<void> {
     const { store, clock, policy } = this.#options
     const { requestHash, sessionKey } = request
     const nowMs = clock.now()
@@ -253,19 +189,6 @@ export class ContractProvisioning {
       },
       waiting.map((exiResponse) => ({ provider: by, sessionKey, exiResponse, expiresAt })),
     )
-  }
-
-  /** What the station said that it takes; the limit of its OCPP where it said nothing. */
-  async #fieldLength(stationId: string, isOcpp21: boolean): Promise<number> {
-    const reported = await this.#options.store.stations.variables(stationId, FIELD_LENGTH)
-    const found = reported.find(
-      ({ variableInstance, attributeType }) =>
-        attributeType === 'Actual' && variableInstance?.toLowerCase() === FIELD,
-    )
-    const length = Number(found?.value ?? Number.NaN)
-    if (!Number.isInteger(length) || length <= 0)
-      return isOcpp21 ? OCPP_21_CHARACTERS : DEFAULT_MAX_RESPONSE_CHARACTERS
-    return Math.min(length, LARGEST_FIELD)
   }
 
   async #inTime(stationId: string, work: Promise<EvCertificateAnswer>): Promise<EvCertificateAnswer> {
@@ -312,10 +235,6 @@ function verdictOf({ result, contractId, fingerprint, unchecked }: LocalOutcome)
   }
 }
 
-function pcidOf({ read }: RoutedRequest): string | undefined {
-  return read && parsePcid(soleCommonName(read.leaf) ?? '')?.text
-}
-
 function accepted(exiResponse: Uint8Array, remainingContracts: number): EvCertificateAnswer {
   return {
     status: 'Accepted',
@@ -335,14 +254,6 @@ function reasonCode(code: string): string {
     .split('-')
     .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
     .join('')
-}
-
-const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
-
-function readBase64(text: string): Uint8Array | undefined {
-  // Hardly any has white space, and every look at it costs.
-  if (BASE64.test(text)) return text.length % 4 === 0 ? Buffer.from(text, 'base64') : undefined
-  return /\s/.test(text) ? readBase64(text.replace(/\s/g, '')) : undefined
 }
 
 function base64Length(bytes: Uint8Array): number {
