@@ -82,7 +82,7 @@ describe.skipIf(CHROMIUM === undefined)('changes from the dashboard', () => {
     })
     for (const station of world.fleet.stations) station.faults.set({ reject: ['InstallCertificate'] })
     await plan('V2G root for all')
-    await page.getByText('1 station: it is pending or blocked').waitFor()
+    await page.getByText('1 station: pending or blocked').waitFor()
     await page.locator('[data-wave="2"]').getByText('2 pending').waitFor()
     await page.getByRole('button', { name: 'Start' }).click()
     await page.getByText('Halted:').waitFor({ timeout: 20_000 })

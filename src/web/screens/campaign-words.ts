@@ -93,22 +93,22 @@ export const ACTIONS: readonly {
 
 /** Words of src/certificates/fleet/plan.ts. */
 const REASONS: Readonly<Record<string, string>> = {
-  'not-active': 'it is pending or blocked',
-  'registration-rejected': 'its registration was rejected',
-  offline: 'offline now; taken when it comes back',
-  'clock-skew': 'its clock is off by more than an hour',
-  'inventory-unknown': 'it has not said what it holds; it is asked first',
-  'no-tls': 'it connects without TLS',
+  'not-active': 'pending or blocked',
+  'registration-rejected': 'registration rejected',
+  offline: 'offline now; taken when back',
+  'clock-skew': 'clock off by more than an hour',
+  'inventory-unknown': 'installed certificates not known; asked first',
+  'no-tls': 'connected without TLS',
   'profile-too-low': 'security profile 1: roots are not sent over a plain connection',
-  'nothing-to-do': 'it is already as wanted',
-  'refused-before': 'it refused one of these roots before',
-  'store-full': 'its certificate store is full',
-  'not-vouched-for': 'it checks new roots, and no certificate vouches for this one',
-  'no-client-certificate': 'it does not use security profile 3',
-  'no-iso15118': 'it has no EVSE that speaks ISO 15118',
-  'uses-certificate': 'it proves itself with a certificate, not with a password',
-  'no-csms-root': 'it holds no CSMS root, so it could not come back over TLS',
-  'no-station-certificate': 'it has no client certificate yet',
+  'nothing-to-do': 'already as wanted',
+  'refused-before': 'refused one of these roots before',
+  'store-full': 'certificate store full',
+  'not-vouched-for': 'checks new roots, and no certificate vouches for this one',
+  'no-client-certificate': 'not on security profile 3',
+  'no-iso15118': 'no EVSE that speaks ISO 15118',
+  'uses-certificate': 'no password: a certificate is used instead',
+  'no-csms-root': 'no CSMS root installed: no way back over TLS',
+  'no-station-certificate': 'no client certificate yet',
 }
 
 export function reasonText(reason: string | null): string {

@@ -202,8 +202,12 @@ function Stations({ rows }: { readonly rows: readonly Row[] }) {
       matches(text, row.stationId, row.siteId, row.step, row.reason) && (!state || row.state === state),
   )
   const columns: Column<Row>[] = [
-    { name: 'Station', cell: ({ stationId }) => <a href={href(['stations', stationId])}>{stationId}</a> },
-    { name: 'Site', width: '14%', cell: ({ siteId }) => siteId },
+    {
+      name: 'Station',
+      width: '17%',
+      cell: ({ stationId }) => <a href={href(['stations', stationId])}>{stationId}</a>,
+    },
+    { name: 'Site', width: '11%', cell: ({ siteId }) => siteId },
     {
       name: 'Wave',
       width: '70px',
@@ -214,11 +218,10 @@ function Stations({ rows }: { readonly rows: readonly Row[] }) {
       width: '130px',
       cell: (row) => <Badge tone={STATION_TONE[row.state]}>{row.state}</Badge>,
     },
-    { name: 'Step', width: '14%', cell: ({ step }) => step },
+    { name: 'Step', width: '10%', cell: ({ step }) => step },
     { name: 'Tries', width: '70px', cell: ({ attempts }) => attempts },
     {
       name: 'Reason',
-      width: '24%',
       cell: ({ reason }) => <span title={reason ?? ''}>{reasonText(reason)}</span>,
     },
     { name: 'Updated', width: '120px', cell: ({ updatedAt }) => since(updatedAt, nowMs) },

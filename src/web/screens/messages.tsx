@@ -196,7 +196,11 @@ const KIND_TEXT: Readonly<Record<Message['kind'], string>> = {
 
 const COLUMNS: readonly Column<Message>[] = [
   { name: 'When', kind: 'fit', cell: ({ at }) => dateTime(at) },
-  { name: 'Station', cell: ({ stationId }) => <a href={href(['stations', stationId])}>{stationId}</a> },
+  {
+    name: 'Station',
+    kind: 'fit',
+    cell: ({ stationId }) => <a href={href(['stations', stationId])}>{stationId}</a>,
+  },
   {
     name: 'Direction',
     kind: 'fit',
