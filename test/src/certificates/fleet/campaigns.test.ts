@@ -44,7 +44,7 @@ const rounds = async (count = 4) => {
 
 const untilCutover = async (id: string) => {
   for (let round = 0; (await bench.pki.store.fleet.campaign(id))?.phase === 'install'; round++) {
-    if (round > 20) throw new Error(JSON.stringify(await bench.fleet.campaigns.report(id)))
+    if (round > 40) throw new Error(JSON.stringify(await bench.fleet.campaigns.report(id)))
     await rounds(1)
   }
 }
@@ -175,7 +175,7 @@ describe('A campaign', () => {
   it('takes a station that was given up back when it shows that it accepts the new chain after all', async () => {
     bench.station.held.push({ use: 'CSMSRootCertificate', certificate: bench.root('csms-root') })
     await bench.pki.service.operations.submit({ kind: 'new-generation', line: 'csms-root' }, 'test')
-    const limits = { ...LIMITS, maxFailures: 1, soakS: 3600 }
+    const limits = { ...LIMITS, maxFailures: 1, soakS: 1800 }
     const { id } = await create({ kind: 'csms-root-rollover', parameters: {}, limits })
     await act(id, 'start')
     await untilCutover(id)
