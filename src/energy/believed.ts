@@ -100,3 +100,41 @@ export function onGridA(evse: SiteEvse, limit: number, unit: 'A' | 'W'): number 
     return unit === 'W' ? limit / evse.supply.efficiency / evse.wattPerA : evse.maxA
   return unit === 'A' ? limit : limit / evse.wattPerA
 }
+
+export interface BelievedSlot {
+  readonly slot: ProfileSlot
+  readonly evseId: number
+  readonly limitA: number
+  readonly unit: 'A' | 'W'
+  readonly expiresAt: string | null
+  readonly transactionId: string | null
+  /** `unsure`: an answer was lost, so the station may hold something else. */
+  readonly state: 'accepted' | 'under-way' | 'unsure'
+}
+
+/** What a station holds, as operators see it: what it accepted, and what is under way to it. */
+export function believedSlots(live: LiveSite, stationId: string): BelievedSlot[] {
+  const evses = live.site.evses.filter((evse) => evse.stationId === stationId)
+  const targets = [
+    { evseKey: null, evseId: 0, slot: 'station-max' as const },
+    ...evses.flatMap(({ key, evseId }) =>
+      (['lease', 'safe', 'hold'] as const).map((slot) => ({ evseKey: key, evseId, slot })),
+    ),
+  ]
+  return targets.flatMap(({ evseKey, evseId, slot }) => {
+    const { acked, inFlight, uncertain } = live.slot({ stationId, evseKey, slot })
+    const seen = (belief: LimitBelief, state: BelievedSlot['state']): BelievedSlot => ({
+      slot,
+      evseId,
+      limitA: Math.round(belief.limitA * 100) / 100,
+      unit: belief.unit,
+      expiresAt: belief.expiresAtMs === null ? null : new Date(belief.expiresAtMs).toISOString(),
+      transactionId: belief.transactionId ?? null,
+      state,
+    })
+    return [
+      ...(acked ? [seen(acked, uncertain ? 'unsure' : 'accepted')] : []),
+      ...(inFlight ? [seen(inFlight, inFlight.lost ? 'unsure' : 'under-way')] : []),
+    ]
+  })
+}

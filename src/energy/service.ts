@@ -18,6 +18,7 @@ import type { ComplianceMinute, SessionCost } from '../store/energy.ts'
 import type { Store } from '../store/ports.ts'
 import type { LimitRecord, SiteRecord } from '../store/sites.ts'
 import type { MeterConfig } from './base-load.ts'
+import { believedSlots } from './believed.ts'
 import { DemandBook, deliveredWh, type SessionDemand } from './demand-book.ts'
 import { FreeCars } from './free-cars.ts'
 import type { LimitInForce, ScheduleRecord, SourceRecord } from './limit-sources.ts'
@@ -288,6 +289,29 @@ export class EnergyService implements GridSignalSink {
         one.minuteMs >= fromMs && one.minuteMs < toMs && (nodeId === undefined || one.nodeId === nodeId),
     )
     return [...kept, ...current].slice(0, limit)
+  }
+
+  /** What a station holds, as far as we know and as it last said; undefined where the site has no such station. */
+  heldProfiles(siteId: string, stationId: string) {
+    const loop = this.#loops.get(siteId)?.loop
+    if (!loop?.live.has(stationId)) return undefined
+    const visit = loop.visit(stationId)
+    return {
+      believed: believedSlots(loop.live, stationId),
+      trust: loop.live.trust(stationId),
+      readBack: visit
+        ? {
+            at: visit.at,
+            result: visit.result,
+            findings: [...visit.findings],
+            profiles: visit.profiles.map(({ evseId, profile }) => ({ evseId, profile: { ...profile } })),
+            computed: visit.computed.map(({ evseKey, ...computed }) => ({
+              evseId: loop.live.site.evseByKey.get(evseKey)?.evseId ?? 0,
+              ...computed,
+            })),
+          }
+        : null,
+    }
   }
 
   /** What sessions that ended in the span have cost; undefined where there is no such site. */

@@ -20,12 +20,13 @@ import { Compliance } from './compliance.ts'
 import type { DemandBook } from './demand-book.ts'
 import { LimitSources } from './limit-sources.ts'
 import { LiveSite } from './live-site.ts'
-import { Patrol } from './patrol.ts'
+import { Patrol, type Visit } from './patrol.ts'
 import type { Advice } from './planner.ts'
 import { type PriceSlot, priceAt } from './prices.ts'
 import { PushDesk } from './push-desk.ts'
 import { SessionCosts } from './session-costs.ts'
 import { type RecordedSnapshot, SnapshotRecorder } from './snapshots.ts'
+import { nodeStatuses } from './status.ts'
 
 export interface SiteLoopOptions {
   readonly site: Site
@@ -225,6 +226,11 @@ export class SiteLoop {
     return this.#alarms
   }
 
+  /** What a station was last found to hold; undefined where it has not been asked yet. */
+  visit(stationId: string): Visit | undefined {
+    return this.#patrol.latest(stationId)
+  }
+
   /** The minute that is not yet on disk. */
   get currentMinutes(): readonly ComplianceMinute[] {
     return this.#compliance.current()
@@ -326,7 +332,8 @@ export class SiteLoop {
     this.#publishedMs = decision.atMs
     const { hub, site } = this.#options
     const at = new Date(decision.atMs).toISOString()
-    const status = { nodes: decision.nodes, alarms: this.#alarms }
+    // EVSEs are read when they are wanted: a thousand of them with every event would cost more than deciding.
+    const status = { nodes: nodeStatuses(site, this), alarms: this.#alarms }
     hub.publish({ kind: 'site.updated', siteId: site.id, at, status })
   }
 }

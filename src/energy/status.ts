@@ -65,6 +65,14 @@ export function siteStatus(site: Site, loop: SiteLoop): SiteStatus | undefined {
   return statusOf({ site, decision, limits, states: byKey(evses), alarms })
 }
 
+/** Of the latest decision, the nodes alone. */
+export function nodeStatuses(site: Site, loop: SiteLoop): NodeStatus[] {
+  const { decision, alarms } = loop
+  if (!decision) return []
+  const limits = loop.limits.inputs(decision.atMs)
+  return nodesOf({ site, decision, limits, states: new Map(), alarms })
+}
+
 export function replayStatus({ site, decision, snapshot }: Replay): SiteStatus {
   const { limits, evses } = snapshot
   return statusOf({ site, decision, limits, states: byKey(evses), alarms: decision.alarms })
@@ -76,16 +84,21 @@ function byKey(evses: readonly EvseState[]): ReadonlyMap<string, EvseState> {
 
 function statusOf(view: View): SiteStatus {
   const { site, decision } = view
-  const reports = new Map<string, NodeReport[]>()
-  for (const report of decision.nodes)
-    reports.set(report.nodeId, [...(reports.get(report.nodeId) ?? []), report])
   return {
     siteId: site.id,
     at: new Date(decision.atMs).toISOString(),
-    nodes: site.nodes.map((node) => nodeStatus(view, node, reports.get(node.id) ?? [])),
+    nodes: nodesOf(view),
     evses: decision.grants.map((grant) => evseStatus(view, grant)),
     alarms: [...view.alarms],
   }
+}
+
+function nodesOf(view: View): NodeStatus[] {
+  const { site, decision } = view
+  const reports = new Map<string, NodeReport[]>()
+  for (const report of decision.nodes)
+    reports.set(report.nodeId, [...(reports.get(report.nodeId) ?? []), report])
+  return site.nodes.map((node) => nodeStatus(view, node, reports.get(node.id) ?? []))
 }
 
 function nodeStatus(view: View, node: SiteNode, reports: readonly NodeReport[]): NodeStatus {

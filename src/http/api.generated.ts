@@ -1357,6 +1357,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sites/{siteId}/stations/{stationId}/profiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        /** The charging profiles that a station holds, as far as we know and as it last said */
+        get: operations["getHeldProfiles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sites/{siteId}/session-costs": {
         parameters: {
             query?: never;
@@ -2965,6 +2986,60 @@ export interface components {
             unmetKwh: number;
             /** @description Of what was delivered; null without prices. */
             cost: number | null;
+        };
+        HeldProfiles: {
+            believed: {
+                /** @enum {string} */
+                slot: "lease" | "safe" | "hold" | "station-max";
+                evseId: number;
+                /** @description Per phase, on the grid's side. */
+                limitA: number;
+                /**
+                 * @description What it was written in.
+                 * @enum {string}
+                 */
+                unit: "A" | "W";
+                /** Format: date-time */
+                expiresAt: string | null;
+                transactionId: string | null;
+                /**
+                 * @description With `unsure` an answer was lost, so the station may hold something else.
+                 * @enum {string}
+                 */
+                state: "accepted" | "under-way" | "unsure";
+            }[];
+            trust: {
+                /**
+                 * @description The unit that the station was seen not to follow.
+                 * @enum {string|null}
+                 */
+                avoidUnit: "A" | "W" | null;
+                /** @description Counts at its worst whatever it accepts, until it is found to hold what it accepted. */
+                distrusted: boolean;
+            };
+            readBack: null | {
+                /** Format: date-time */
+                at: string;
+                /** @enum {string} */
+                result: "kept" | "differs" | "unanswered";
+                findings: string[];
+                /** @description As reported (GetChargingProfiles). */
+                profiles: {
+                    evseId: number;
+                    profile: {
+                        [key: string]: unknown;
+                    };
+                }[];
+                /** @description What the station computes (GetCompositeSchedule), and what it should. */
+                computed: {
+                    evseId: number;
+                    /** @enum {string} */
+                    unit: "A" | "W";
+                    limit: number;
+                    believed: number;
+                    exceeds: boolean;
+                }[];
+            };
         };
         SessionCost: {
             stationId: string;
@@ -5971,6 +6046,31 @@ export interface operations {
                 };
                 content: {
                     "text/csv": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getHeldProfiles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What it accepted or is being sent, and the latest answer when it was asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldProfiles"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -77,6 +77,8 @@ export interface EnergyApi {
     siteId: string,
     query: { fromMs: number; toMs: number; nodeId?: string; limit: number },
   ): Promise<readonly ComplianceMinute[] | undefined>
+  /** Undefined where the site has no such station. */
+  heldProfiles(siteId: string, stationId: string): components['schemas']['HeldProfiles'] | undefined
   costs(
     siteId: string,
     query: { fromMs: number; toMs: number; limit: number },

@@ -15,6 +15,7 @@ type EnergyOperations = Pick<
   | 'putSessionDemand'
   | 'getCompliance'
   | 'getComplianceCsv'
+  | 'getHeldProfiles'
   | 'listSessionCosts'
   | 'getSessionCostsCsv'
   | 'replaySite'
@@ -100,6 +101,17 @@ export function energyOperations(services: ApiServices): EnergyOperations {
       status: 200,
       body: csv(await minutes(path.siteId, query)),
     }),
+
+    getHeldProfiles: async ({ path }) => {
+      await requireSite(services, path.siteId)
+      const held = energy().heldProfiles(path.siteId, path.stationId)
+      if (!held)
+        throw new ApiProblem(
+          'station.unknown',
+          `The site has no station "${path.stationId}"; see GET /api/v1/sites/${path.siteId}.`,
+        )
+      return { status: 200, body: held }
+    },
 
     listSessionCosts: async ({ path, query }) => ({
       status: 200,

@@ -125,6 +125,14 @@ describe('what a session needs', () => {
   })
 })
 
+test('the profiles of a station are shown as believed, and as read back once it was asked', async () => {
+  const { json } = await call('GET', '/sites/depot/stations/CS-001/profiles')
+  expect(json).toMatchObject({ trust: { avoidUnit: null, distrusted: false }, readBack: null })
+  expect(json.believed).toBeInstanceOf(Array)
+  const nowhere = await call('GET', '/sites/depot/stations/CS-999/profiles')
+  expect(nowhere).toMatchObject({ status: 404, json: { code: 'station.unknown' } })
+})
+
 describe('what sessions have cost', () => {
   const range = `from=${encodeURIComponent(iso(-HOUR_MS))}&to=${encodeURIComponent(iso(HOUR_MS))}`
 

@@ -115,6 +115,7 @@ describe('every operation of the contract', () => {
       'putSessionDemand',
       'getCompliance',
       'getComplianceCsv',
+      'getHeldProfiles',
       'listSessionCosts',
       'getSessionCostsCsv',
       'replaySite',
