@@ -43,6 +43,19 @@ const UNUSUAL: Readonly<Record<string, KeyKind>> = {
 }
 
 /**
+ * Keys imported last: on its way from request to certificate the same key is read three times, and importing it costs
+ * as much as verifying a signature with it.
+ */
+const recent = new Map<string, KeyObject>()
+const MAX_RECENT = 256
+
+function remember(spki: string, key: KeyObject): void {
+  const [oldest] = recent.keys()
+  if (recent.size >= MAX_RECENT && oldest !== undefined) recent.delete(oldest)
+  recent.set(spki, key)
+}
+
+/**
  * A SubjectPublicKeyInfo, read without importing it. EC keys must name their curve: explicit parameters let an
  * attacker choose the generator (CVE-2020-0601), and node's ECDH accepts odd cofactors.
  */
@@ -128,15 +141,24 @@ export class PublicKey {
   /** The key for node:crypto, imported once. Fails when the point is not on its curve. */
   import(): KeyObject {
     if (this.#key !== undefined) return this.#key
+    const { buffer, byteOffset, byteLength } = this.spki
+    const text = Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
+    const known = recent.get(text)
+    this.#key = known ?? this.#importAnew()
+    if (known === undefined) remember(text, this.#key)
+    return this.#key
+  }
+
+  #importAnew(): KeyObject {
     try {
-      this.#key =
+      return (
         this.#importJwk() ?? createPublicKey({ key: Buffer.from(this.spki), format: 'der', type: 'spki' })
+      )
     } catch (cause) {
       throw new PkiError('key-malformed', 'The public key is not valid: its point or modulus was refused', {
         cause,
       })
     }
-    return this.#key
   }
 
   #importJwk(): KeyObject | undefined {
