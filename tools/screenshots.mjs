@@ -81,6 +81,7 @@ async function shoot(url, key) {
     for (const { name, hash, width = 1280, height = 860, scheme = 'light' } of SHOTS) {
       await page.emulateMedia({ colorScheme: scheme })
       await page.setViewportSize({ width, height })
+      if (name === 'site-sources') await page.evaluate(sourcesAndPrices)
       const found = { SESSION: runningSession, CAMPAIGN: runningCampaign }[hash]
       await page.goto(`${url}#/${found ? await found(page) : hash}`)
       await sleep(2_500)
@@ -90,6 +91,28 @@ async function shoot(url, key) {
   } finally {
     await browser.close()
   }
+}
+
+/** In the browser: what makes the screens of limits and plans worth a look. */
+async function sourcesAndPrices() {
+  const put = (path, body) =>
+    fetch(`/api/v1/sites/demo/${path}`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  const windows = [{ days: [1, 2, 3, 4, 5], from: '17:00', to: '20:00', value: 63 }]
+  await put('schedules/evening-peak', { nodeId: 'grid', unit: 'A', timeZone: 'Europe/Berlin', windows })
+  await put('sources/dso', { nodeId: 'grid', unit: 'A', failsafeValue: 80, heartbeatTimeoutS: 120 })
+  await put('sources/dso/signal', { value: 95 })
+  const hour = 3_600_000
+  const start = Math.floor(Date.now() / hour) * hour
+  const prices = Array.from({ length: 26 }, (_, index) => ({
+    from: new Date(start + index * hour).toISOString(),
+    to: new Date(start + (index + 1) * hour).toISOString(),
+    pricePerKwh: Math.round(28 + 9 * Math.sin(((start / hour + index) % 24) / 3.8)) / 100,
+  }))
+  await put('steering', { policy: 'fair', prices })
 }
 
 /** One that is held back, because there its screen has the most to say. */

@@ -1,155 +1,170 @@
-/** What we believe each EVSE was told, beside what the station computes from the profiles that it really holds. */
+/** The charging profiles that we believe the station holds, beside what it said when the service asked it. */
 
-import { useState } from 'preact/hooks'
-import { useSubmit } from '../act.ts'
-import { change, read } from '../api.ts'
-import { useLoaded } from '../data.ts'
-import { amperes, dateTime } from '../format.ts'
-import { useSiteStatuses } from '../live-sites.ts'
-import { Badge, Empty, Failure, Panel } from '../parts/basics.tsx'
+import { ApiError, read, type Schemas } from '../api.ts'
+import { useEvery, useLoaded } from '../data.ts'
+import { amperes, number, time } from '../format.ts'
+import { Badge, Empty, Panel, When } from '../parts/basics.tsx'
 import { Table } from '../parts/table.tsx'
 import type { Column } from '../parts/virtual-table.tsx'
 import { href } from '../router.ts'
-import { may } from '../signed-in.ts'
-import type { EvseStatus } from '../site-facts.ts'
+import type { Tone } from '../tone.ts'
 
-/** How far the station is asked to look ahead. */
-const AHEAD_S = 3600
-/** Stations round, and a push may be under way. */
-const TOLERANCE_A = 0.5
+type Held = Schemas['HeldProfiles']
+type Believed = Held['believed'][number]
+type ReadBack = NonNullable<Held['readBack']>
+type Computed = ReadBack['computed'][number]
 
-interface Period {
-  readonly startPeriod: number
-  readonly limit: number
-}
-interface ReadBack {
-  readonly at: string
-  /** EVSE -> periods in amperes, or why there are none. */
-  readonly found: ReadonlyMap<number, readonly Period[] | string>
+const EVERY_MS = 3_000
+
+/** A station belongs to one site at most: the one that knows what it holds. */
+async function readHeld(stationId: string): Promise<{ siteId: string; held: Held } | null> {
+  const { items } = await read('/sites')
+  for (const { id: siteId } of items) {
+    const path = { siteId, stationId }
+    const held = await read('/sites/{siteId}/stations/{stationId}/profiles', { path }).catch((error) => {
+      if (error instanceof ApiError && error.status === 404) return undefined
+      throw error
+    })
+    if (held) return { siteId, held }
+  }
+  return null
 }
 
 export function StationProfiles({ stationId }: { readonly stationId: string }) {
-  const sites = useLoaded('site ids', async () => (await read('/sites')).items.map(({ id }) => id))
-  const statuses = useSiteStatuses(sites.data ?? [])
-  const status = [...statuses.values()].find(({ evses }) =>
-    evses.some((evse) => evse.stationId === stationId),
+  const loaded = useLoaded(`profiles ${stationId}`, () => readHeld(stationId))
+  useEvery(loaded.reload, EVERY_MS)
+  return (
+    <When loaded={loaded}>
+      {(found) =>
+        found === null ? (
+          <Panel>
+            <Empty>This station belongs to no steered site.</Empty>
+          </Panel>
+        ) : (
+          <>
+            <Panel
+              title="What we believe it holds"
+              aside={<a href={href(['sites', found.siteId])}>steered by {found.siteId}</a>}
+              flush
+            >
+              <Trust trust={found.held.trust} />
+              {found.held.believed.length === 0 ? (
+                <Empty>Nothing was accepted yet.</Empty>
+              ) : (
+                <Table
+                  label="Believed profiles"
+                  columns={BELIEVED}
+                  rows={found.held.believed}
+                  keyOf={({ slot, evseId, state }) => `${slot} ${evseId} ${state}`}
+                />
+              )}
+            </Panel>
+            <ReadBackPanel readBack={found.held.readBack} />
+          </>
+        )
+      }
+    </When>
   )
-  const evses = status?.evses.filter((evse) => evse.stationId === stationId) ?? []
-  const [readBack, setReadBack] = useState<ReadBack>()
-  const { busy, error, run } = useSubmit()
-  if (!status)
+}
+
+const SLOT: Readonly<Record<Believed['slot'], string>> = {
+  lease: 'for this session, for minutes',
+  safe: 'safe default',
+  hold: 'held down until told otherwise',
+  'station-max': 'cap of the whole station',
+}
+const STATE: Readonly<Record<Believed['state'], Tone>> = {
+  accepted: 'ok',
+  'under-way': 'none',
+  unsure: 'warn',
+}
+
+const BELIEVED: readonly Column<Believed>[] = [
+  { name: 'Where', cell: ({ evseId }) => <strong>{evseName(evseId)}</strong> },
+  { name: 'What for', cell: ({ slot }) => SLOT[slot] },
+  { name: 'Limit', kind: 'number', cell: ({ limitA }) => amperes(limitA) },
+  { name: 'Written in', cell: ({ unit }) => unit },
+  {
+    name: 'Until',
+    kind: 'fit',
+    cell: ({ expiresAt }) => (expiresAt === null ? 'for good' : time(expiresAt)),
+  },
+  { name: 'State', cell: ({ state }) => <Badge tone={STATE[state]}>{state}</Badge> },
+]
+
+const evseName = (evseId: number): string => (evseId === 0 ? 'the station' : `EVSE ${evseId}`)
+
+function Trust({ trust: { avoidUnit, distrusted } }: { readonly trust: Held['trust'] }) {
+  if (!distrusted && avoidUnit === null) return null
+  return (
+    <div class="panel-body stack">
+      {distrusted && (
+        <p>
+          <Badge tone="bad">distrusted</Badge> It is counted at its worst until it is found to hold what it
+          accepted.
+        </p>
+      )}
+      {avoidUnit !== null && <p class="soft">It was seen not to follow limits in {avoidUnit}.</p>}
+    </div>
+  )
+}
+
+const RESULT: Readonly<Record<ReadBack['result'], { readonly tone: Tone; readonly text: string }>> = {
+  kept: { tone: 'ok', text: 'as believed' },
+  differs: { tone: 'bad', text: 'differs' },
+  unanswered: { tone: 'warn', text: 'no answer' },
+}
+
+const COMPUTED: readonly Column<Computed>[] = [
+  { name: 'Where', cell: ({ evseId }) => <strong>{evseName(evseId)}</strong> },
+  { name: 'It computes', kind: 'number', cell: ({ limit, unit }) => valueText(limit, unit) },
+  { name: 'It should', kind: 'number', cell: ({ believed, unit }) => valueText(believed, unit) },
+  {
+    name: 'Verdict',
+    cell: ({ exceeds }) =>
+      exceeds ? <Badge tone="bad">more than it may</Badge> : <Badge tone="ok">within</Badge>,
+  },
+]
+
+const valueText = (value: number | null, unit: string): string =>
+  value === null ? 'nothing' : `${number(value)} ${unit}`
+
+function ReadBackPanel({ readBack }: { readonly readBack: ReadBack | null }) {
+  if (readBack === null)
     return (
-      <Panel>
-        <Empty>
-          {sites.loading || (sites.data ?? []).length > 0
-            ? 'Waiting for the next decision of its site.'
-            : 'This station belongs to no steered site.'}
-        </Empty>
+      <Panel title="What it said">
+        <Empty>It was not asked yet. The service asks one station after the other.</Empty>
       </Panel>
     )
+  const { at, result, findings, profiles, computed } = readBack
   return (
-    <Panel
-      title="Charging profiles"
-      aside={<a href={href(['sites', status.siteId])}>steered by {status.siteId}</a>}
-      flush
-    >
-      <Table
-        label="Profiles"
-        columns={columnsOf(readBack)}
-        rows={evses}
-        keyOf={({ evseId }) => String(evseId)}
-      />
+    <Panel title="What it said" aside={`asked at ${time(at)}`} flush>
       <div class="panel-body stack">
-        {status.alarms
-          .filter(({ where }) => where === stationId || where.startsWith(`${stationId}#`))
-          .map(({ code, where, detail }) => (
-            <p key={code + where}>
-              <Badge tone="warn">{where}</Badge> {detail}
-            </p>
-          ))}
-        {error && <Failure error={error} />}
-        {may('operate') && (
-          <div class="row">
-            <button
-              type="button"
-              disabled={busy}
-              onClick={() => void run(async () => setReadBack(await ask(stationId, evses)))}
-            >
-              {busy ? 'Asking' : 'Ask the station'}
-            </button>
-            <span class="soft small">
-              {readBack
-                ? `Asked ${dateTime(readBack.at)}.`
-                : 'The service asks by itself as well, one station after the other, and clears what is not ours.'}
-            </span>
-          </div>
-        )}
+        <p>
+          <Badge tone={RESULT[result].tone}>{RESULT[result].text}</Badge>
+        </p>
+        {findings.map((finding) => (
+          <p key={finding}>{finding}</p>
+        ))}
+      </div>
+      {computed.length > 0 && (
+        <Table
+          label="Computed by the station"
+          columns={COMPUTED}
+          rows={computed}
+          keyOf={({ evseId, unit }) => `${evseId} ${unit}`}
+        />
+      )}
+      <div class="panel-body">
+        {profiles.map(({ evseId, profile }) => (
+          <details key={`${evseId} ${JSON.stringify(profile)}`} class="payload">
+            <summary class="mono small">
+              {evseName(evseId)}: {JSON.stringify(profile)}
+            </summary>
+            <pre>{JSON.stringify(profile, null, 2)}</pre>
+          </details>
+        ))}
       </div>
     </Panel>
   )
-}
-
-function columnsOf(readBack: ReadBack | undefined): Column<EvseStatus>[] {
-  const believed: Column<EvseStatus>[] = [
-    { name: 'EVSE', cell: ({ evseId }) => <strong>EVSE {evseId}</strong> },
-    { name: 'Decided', kind: 'number', cell: ({ grantedA }) => amperes(grantedA) },
-    {
-      name: 'Accepted by the station',
-      kind: 'number',
-      cell: ({ confirmedA }) => (confirmedA === null ? 'nothing yet' : amperes(confirmedA)),
-    },
-    { name: 'Why not more', cell: ({ reason }) => reason?.text },
-  ]
-  if (!readBack) return believed
-  return [
-    ...believed,
-    {
-      name: 'It says it will do',
-      cell: ({ evseId, confirmedA }) => <Answer answer={readBack.found.get(evseId)} believedA={confirmedA} />,
-    },
-  ]
-}
-
-function Answer(props: {
-  readonly answer: readonly Period[] | string | undefined
-  readonly believedA: number | null
-}) {
-  const { answer, believedA } = props
-  if (answer === undefined) return null
-  if (typeof answer === 'string') return <Badge tone="warn">{answer}</Badge>
-  const nowA = answer[0]?.limit
-  const asBelieved = nowA !== undefined && believedA !== null && Math.abs(nowA - believedA) <= TOLERANCE_A
-  return (
-    <>
-      <Badge tone={asBelieved ? 'ok' : 'warn'}>{asBelieved ? 'as believed' : 'differs'}</Badge>{' '}
-      {answer.map(({ startPeriod, limit }) => (
-        <span key={startPeriod}>
-          {startPeriod === 0 ? '' : `, from ${Math.round(startPeriod / 60)} min on `}
-          {amperes(limit)}
-        </span>
-      ))}
-    </>
-  )
-}
-
-async function ask(stationId: string, evses: readonly EvseStatus[]): Promise<ReadBack> {
-  const found = new Map<number, readonly Period[] | string>()
-  // One after the other: a station has one call at a time.
-  for (const { evseId } of evses) {
-    const answer = await change('POST', '/stations/{stationId}/calls/{action}', {
-      path: { stationId, action: 'GetCompositeSchedule' },
-      body: { evseId, duration: AHEAD_S, chargingRateUnit: 'A' },
-    })
-    found.set(evseId, periodsOf(answer))
-  }
-  return { at: new Date().toISOString(), found }
-}
-
-/** The service checks answers against the schema of OCPP: what is there has its type. */
-function periodsOf(answer: unknown): readonly Period[] | string {
-  const { status, schedule } = (answer ?? {}) as {
-    readonly status?: string
-    readonly schedule?: { readonly chargingSchedulePeriod?: readonly Period[] }
-  }
-  return schedule?.chargingSchedulePeriod ?? `answered ${status}`
 }
