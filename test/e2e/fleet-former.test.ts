@@ -60,15 +60,24 @@ describe('After a rollover of the CSMS root', () => {
       // They refuse the new root and paths with a bridge: what they dial decides.
       { id: 'BY-PORT', endpoint: limited(world.formerUrl) },
       { id: 'BY-NAME', endpoint: limited(world.wssUrl, FORMER_NAME) },
-      { id: 'CUT-OFF', endpoint: limited(world.wssUrl) },
+      { id: 'FALLS-BACK', endpoint: limited(world.wssUrl) },
+      // It takes no address either: nothing can be done for it from here.
+      { id: 'ALONE', endpoint: limited(world.wssUrl) },
     ])
-    for (const id of ['BY-PORT', 'BY-NAME', 'CUT-OFF'])
+    fleet.station('ALONE').faults.set({ reject: ['InstallCertificate', 'SetNetworkProfile'] })
+    for (const id of ['BY-PORT', 'BY-NAME', 'FALLS-BACK'])
       fleet.station(id).faults.set({ reject: ['InstallCertificate'] })
     fleet.start()
-    await until('all online', () => fleet.online() === 4)
+    await until('all online', () => fleet.online() === 5)
     await certificates.operations.submit({ kind: 'new-generation', line: 'csms-root' }, 'test')
     const { id } = await fleetService.campaigns.create(
-      { kind: 'csms-root-rollover', name: 'r', targets: { all: true }, limits: LIMITS },
+      {
+        kind: 'csms-root-rollover',
+        name: 'r',
+        targets: { all: true },
+        parameters: { fallback: { url: world.formerUrl, slot: 2 } },
+        limits: LIMITS,
+      },
       'test',
     )
     await fleetService.campaigns.act(id, 'start', 'test')
@@ -86,7 +95,7 @@ describe('After a rollover of the CSMS root', () => {
 
     // Everyone has to come back: those with an address of the former chain do.
     const cutAt = new Date().toISOString()
-    for (const stationId of ['FOLLOWS', 'BY-PORT', 'BY-NAME', 'CUT-OFF'])
+    for (const stationId of ['FOLLOWS', 'BY-PORT', 'BY-NAME', 'FALLS-BACK', 'ALONE'])
       world.ocpp.bus.disconnect(stationId, 'test')
     const linkOf = async (stationId: string) => {
       const trust = await store.fleet.trust(stationId)
@@ -96,10 +105,13 @@ describe('After a rollover of the CSMS root', () => {
     await until('FOLLOWS under the new chain', async () => (await linkOf('FOLLOWS')) === 'csms-ca-g2')
     for (const stationId of ['BY-PORT', 'BY-NAME'])
       await until(`${stationId} by the former one`, async () => (await linkOf(stationId)) === 'csms-ca')
-    expect(fleet.station('CUT-OFF').connected).toBe(false)
+    expect(fleet.station('ALONE').connected).toBe(false)
+    // It was told where to go before anything changed, and does so from its next start on.
+    fleet.station('FALLS-BACK').reboot('PowerUp')
+    await until('FALLS-BACK by the former one', async () => (await linkOf('FALLS-BACK')) === 'csms-ca')
     expect(await fleetService.chains.endpoints()).toMatchObject([
       { endpoint: 'main', authorityId: 'csms-ca-g2', bridges: 1, stations: 1 },
-      { endpoint: 'former', authorityId: 'csms-ca', bridges: 0, stations: 3 },
+      { endpoint: 'former', authorityId: 'csms-ca', bridges: 0, stations: 4 },
     ])
     const newRoot = certificates.authorities.current('csms-root')?.certificate
     const oldRoot = Certificate.parse(world.rootPem)
