@@ -8,6 +8,7 @@ import { Badge, Empty, Panel, When } from '../parts/basics.tsx'
 import { TextField } from '../parts/fields.tsx'
 import { setQuery } from '../router.ts'
 import { gridOf } from '../site-facts.ts'
+import { SiteCosts } from './site-costs.tsx'
 import { SiteDay } from './site-day.tsx'
 import { EvseTable } from './site-evses.tsx'
 import { NodeList } from './site-nodes.tsx'
@@ -22,6 +23,7 @@ export function SiteRecord({ site, at }: RecordProps) {
   return (
     <>
       <SiteDay siteId={site.id} nodeId={site.config.root.id} />
+      <SiteCosts siteId={site.id} />
       <MomentForm at={at} />
       {at !== undefined && <Replay key={at} site={site} at={at} />}
     </>
