@@ -2,9 +2,9 @@ import type { Alarm, Site } from '../../profiles/index.ts'
 import type { EventHub } from '../bus/ports.ts'
 import type { Store } from '../store/ports.ts'
 
-/** Alarms that are not a decision's own: found by asking a station what it holds. */
+/** Alarms, also those that are not a decision's own: found by asking a station what it holds, or a car that still waits. */
 export interface LoopAlarm {
-  readonly code: Alarm['code'] | 'read-back-differs'
+  readonly code: Alarm['code'] | 'read-back-differs' | 'ev-profile-late'
   readonly where: string
   readonly detail: string
 }

@@ -6,6 +6,7 @@ import type {
 } from '../ocpp/v201/messages.generated.ts'
 import type { Store } from '../store/ports.ts'
 import type { Session } from '../store/sessions.ts'
+import type { LoopAlarm } from './alarm-book.ts'
 import { type DemandBook, needsOf } from './demand-book.ts'
 import { judgeSchedule, renewedLease, withAlternative } from './iso15118.ts'
 import type { LiveSite } from './live-site.ts'
@@ -21,6 +22,8 @@ export interface CarPlansOptions {
 
 /** What a car said before its transaction was known waits this long for it. */
 const PENDING_MS = 120_000
+/** K15.FR.08: what ISO 15118 lets a car wait for its schedule. */
+const PROMISE_MS = 60_000
 
 /** Cars that speak ISO 15118 (K15-K17): what they need, what they were promised, and what they chose. */
 export class CarPlans {
@@ -28,6 +31,8 @@ export class CarPlans {
   readonly #tuples = new Map<string, number | null>()
   /** Cars that wait for a profile. `heard`: the needs are not in the sessions of a turn yet; a push: that one answers. */
   readonly #promised = new Map<string, 'heard' | 'open' | Push>()
+  /** Since when: until the station has accepted a profile that answers. */
+  readonly #promisedMs = new Map<string, number>()
   readonly #pending = new Map<string, { request: NotifyEVChargingNeedsRequest; atMs: number }>()
 
   constructor(options: CarPlansOptions) {
@@ -41,7 +46,9 @@ export class CarPlans {
   ): Promise<'Accepted' | 'Processing' | 'Rejected'> {
     const { site, clock } = this.#options
     const key = `${stationId}#${request.evseId}`
-    if (!site.evseByKey.has(key)) return 'Rejected'
+    const { acChargingParameters, dcChargingParameters } = request.chargingNeeds
+    // K15.FR.06: needs without either say nothing that a profile could be made of.
+    if (!site.evseByKey.has(key) || !(acChargingParameters || dcChargingParameters)) return 'Rejected'
     this.#tuples.set(key, request.maxScheduleTuples ?? null)
     const session = await this.#session(stationId, request.evseId)
     if (!session) {
@@ -67,7 +74,7 @@ export class CarPlans {
     const lease = inFlight && (!acked || inFlight.limitA > acked.limitA) ? inFlight : acked
     const judged = judgeSchedule({ evse, request, transactionId, lease, nowMs: clock.now() })
     live.setEvPlan(key, judged.accepted ? judged.plan : null)
-    if (!judged.accepted) this.#promised.set(key, 'heard')
+    if (!judged.accepted) this.#promise(key)
     live.demandChanged(stationId)
     return judged.accepted ? 'Accepted' : 'Rejected'
   }
@@ -92,7 +99,26 @@ export class CarPlans {
     // A car that asks anew has no plan until it has chosen again.
     live.setEvPlan(key, null)
     live.demandChanged(evse.stationId)
+    this.#promise(key)
+  }
+
+  #promise(key: string): void {
     this.#promised.set(key, 'heard')
+    this.#promisedMs.set(key, this.#promisedMs.get(key) ?? this.#options.clock.now())
+  }
+
+  #released(key: string): void {
+    this.#promised.delete(key)
+    this.#promisedMs.delete(key)
+  }
+
+  /** Cars that still wait for their profile when it should have been there (K15.FR.08). */
+  alarms(nowMs: number): LoopAlarm[] {
+    return [...this.#promisedMs].flatMap(([where, sinceMs]) => {
+      const waitedS = Math.floor((nowMs - sinceMs) / 1000)
+      const detail = `the car has waited ${waitedS} s for the charging profile that it was promised`
+      return nowMs - sinceMs > PROMISE_MS ? [{ code: 'ev-profile-late' as const, where, detail }] : []
+    })
   }
 
   /** What was heard until now is in what this turn reads: a profile that is sent from now on answers it. */
@@ -111,7 +137,7 @@ export class CarPlans {
       if (!evse || state === 'heard' || changing.has(key)) return []
       const { session, slots } = live.evse(key)
       if (!session) {
-        this.#promised.delete(key)
+        this.#released(key)
         return []
       }
       const held = slots.lease.acked
@@ -162,7 +188,7 @@ export class CarPlans {
   /** The promise is kept by the push that was sent after it, once the station has accepted that one. */
   settled(push: Push, accepted: boolean): void {
     if (push.evseKey === null || this.#promised.get(push.evseKey) !== push) return
-    if (accepted) this.#promised.delete(push.evseKey)
+    if (accepted) this.#released(push.evseKey)
     else this.#promised.set(push.evseKey, 'open')
   }
 

@@ -222,7 +222,7 @@ export class LiveSite {
     const next = evPlan.steps.find((one) => one.fromMs > nowMs && one.fromMs <= nowMs + PLAN_LOOKAHEAD_MS)
     if (!step) return {}
     const plannedA = Math.max(step.limitA, next?.limitA ?? 0)
-    if (plannedA > evPlan.allowedA - PLAN_HEADROOM_A) return {}
+    if (plannedA > evPlan.allowedA - PLAN_WORTH_A) return {}
     return { maxA: Math.max(evse.minA, plannedA + PLAN_HEADROOM_A) }
   }
 
@@ -331,3 +331,5 @@ export class LiveSite {
 const PLAN_LOOKAHEAD_MS = 60_000
 /** Cars regulate: a little above what they say they take. */
 const PLAN_HEADROOM_A = 1
+/** Taking back less than this is not worth another profile, with which the station bothers the car anew (K16.FR.02). */
+const PLAN_WORTH_A = 3

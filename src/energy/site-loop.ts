@@ -248,7 +248,7 @@ export class SiteLoop {
       this.#decision = decision
       this.#memory = decision.memory
       this.#send([...this.cars.renewals(decision, snapshot.nowMs), ...decision.pushes])
-      this.#alarms = [...decision.alarms, ...this.#patrol.alarms]
+      this.#alarms = [...decision.alarms, ...this.#patrol.alarms, ...this.cars.alarms(snapshot.nowMs)]
       this.#account(decision)
       this.#publish(decision)
       this.#patrol.walk(snapshot.nowMs)
