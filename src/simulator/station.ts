@@ -24,16 +24,13 @@ import type { Evse } from './evse.ts'
 import { endpointNow, leaveFactory } from './factory.ts'
 import { FaultPanel } from './faults.ts'
 import { assembleParts, type Parts } from './parts.ts'
+import { PowerCycle } from './power-cycle.ts'
 import { createRandom } from './random.ts'
 import { Registration, type RegistrationState } from './registration.ts'
 import { type Cancel, createRealScheduler, type Scheduler } from './scheduler.ts'
 import type { StoredProfile } from './smart-charging/profile-store.ts'
 import { STATION_DEFAULTS, type StationOptions } from './station-options.ts'
 import type { PhaseCurrents, Vehicle } from './vehicle.ts'
-
-const ORDERLY: ReadonlySet<BootReasonEnumType> = new Set(['RemoteReset', 'ScheduledReset', 'FirmwareUpdate'])
-const LAST_WORDS_STEP_MS = 100
-const LAST_WORDS_PATIENCE = 20
 
 let sharedScheduler: Scheduler | undefined
 
@@ -55,7 +52,7 @@ export class Station {
   #offlineSinceMs: number | undefined
   #cancelTicks: Cancel = () => {}
   #ticking = false
-  #cancelRestart: Cancel = () => {}
+  readonly #power: PowerCycle
   #stopped = true
   readonly #pinnedPems: readonly string[]
   readonly #aligned: AlignedReadings
@@ -122,6 +119,14 @@ export class Station {
       pingIntervalMs: () => this.device.number('OCPPCommCtrlr.WebSocketPingInterval') * 1000,
       checkPayloads: options.checkPayloads ?? true,
     })
+    this.#power = new PowerCycle(this.#context, {
+      parts: this.#parts,
+      client: this.#client,
+      registration: this.#registration,
+      bootDurationMs: options.bootDurationMs ?? STATION_DEFAULTS.bootDurationMs,
+      stopTicks: () => this.#stopTicks(),
+      isStopped: () => this.#stopped,
+    })
     const { certificates } = this.#parts
     const left = leaveFactory(options, this.device, certificates, this.#scheduler.now())
     this.#pinnedPems = left.pinnedPems
@@ -185,7 +190,7 @@ export class Station {
   /** Disconnects in good order; timers stop, cars stay where they are. */
   async stop(): Promise<void> {
     this.#stopped = true
-    this.#cancelRestart()
+    this.#power.stop()
     this.#aligned.stop()
     this.#stopTicks()
     this.#stopParts()
@@ -217,24 +222,12 @@ export class Station {
 
   /** No link for so long; charging goes on by the profiles that are there. */
   goOffline(durationMs: number): void {
-    this.#client.cut()
-    this.#startClientAfter(durationMs)
+    this.#power.goOffline(durationMs)
   }
 
   /** Restarts and ends what runs: in good order after a reset, in the middle of a sentence otherwise. */
   reboot(reason: BootReasonEnumType = 'Watchdog'): void {
-    if (ORDERLY.has(reason)) {
-      for (const evse of this.#parts.evses) evse.interrupt('ResetCommand', 'Reboot')
-      this.#afterLastWords(() => {
-        this.#client.hangUp()
-        this.#restart(reason)
-      })
-      return
-    }
-    this.#client.cut()
-    const stoppedReason = reason === 'PowerUp' ? 'PowerLoss' : 'Reboot'
-    for (const evse of this.#parts.evses) evse.interrupt('AbnormalCondition', stoppedReason)
-    this.#restart(reason)
+    this.#power.reboot(reason)
   }
 
   /** A defect of the EVSE (and its repair). */
@@ -273,29 +266,6 @@ export class Station {
 
   securityEvent(type: string, techInfo = ''): void {
     this.#talk.securityEvent(type, techInfo)
-  }
-
-  #restart(reason: BootReasonEnumType): void {
-    this.counters.reboots++
-    this.#context.events.emit('rebooted', { reason })
-    this.#registration.restart(reason)
-    this.#stopTicks()
-    this.#parts.ocsp.stop()
-    this.#parts.status.forget()
-    this.#parts.network.booted()
-    this.#startClientAfter(this.#options.bootDurationMs ?? STATION_DEFAULTS.bootDurationMs)
-  }
-
-  /** Gives the events of the ended transactions a moment to be answered. */
-  #afterLastWords(next: () => void, patience = LAST_WORDS_PATIENCE): void {
-    if (patience === 0 || this.#parts.outbox.size === 0 || !this.#context.online()) {
-      next()
-      return
-    }
-    this.#cancelRestart()
-    this.#cancelRestart = this.#scheduler.after(LAST_WORDS_STEP_MS, () => {
-      this.#afterLastWords(next, patience - 1)
-    })
   }
 
   #nameplate() {
@@ -420,13 +390,6 @@ export class Station {
     if (!profiles.includes(this.#parts.network.endpoint.securityProfile)) return
     // After the answer that carries the acceptance has left.
     this.#scheduler.after(100, () => this.#client.reconnect())
-  }
-
-  #startClientAfter(delayMs: number): void {
-    this.#cancelRestart()
-    this.#cancelRestart = this.#scheduler.after(delayMs, () => {
-      if (!this.#stopped) this.#client.start()
-    })
   }
 
   #stopParts(): void {
