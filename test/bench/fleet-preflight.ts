@@ -1,4 +1,4 @@
-/** Preflight of 10,000 stations, and the CPU of one campaign step: `npm run build`, then run the compiled file. */
+/** Preflight of 10,000 stations, and the CPU of one campaign step: `npm run bench -- fleet-preflight`. */
 
 import { randomBytes, randomUUID } from 'node:crypto'
 import { pino } from 'pino'
@@ -132,5 +132,10 @@ export async function benchFleet(stations: number, stepped: number): Promise<Fle
   }
 }
 
-if (process.argv[1]?.includes('fleet-preflight') === true)
-  process.stdout.write(`${JSON.stringify(await benchFleet(10_000, 1_000))}\n`)
+export async function run(print: (line: string) => void): Promise<void> {
+  const { stations, preflightMs, stationsDone, cpuMsPerStation } = await benchFleet(10_000, 1_000)
+  print(`preflight of ${stations} stations: ${preflightMs} ms (target < 10,000)`)
+  print(
+    `install one root and confirm it: ${cpuMsPerStation.toFixed(2)} ms CPU per station of ${stationsDone} (target < 5)`,
+  )
+}
