@@ -3064,8 +3064,10 @@ export interface components {
         SiteReplay: {
             /** Format: date-time */
             at: string;
-            /** @description Whether this version comes to the same grants as the one that recorded it. */
+            /** @description Whether this version comes to the same decision as the one that recorded it, in all its parts. */
             same: boolean;
+            /** @description The parts of the decision that would be another today. */
+            differs: ("grants" | "pushes" | "nodes" | "alarms" | "memory" | "nextChangeMs")[];
             policy: components["schemas"]["SteeringPolicy"];
             status: components["schemas"]["SiteStatus"];
         };
@@ -6729,6 +6731,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "until": "2026-03-08T00:00:00Z"
+                 *     }
+                 */
                 "application/json": {
                     /**
                      * Format: date-time

@@ -70,6 +70,29 @@ test('server chains are listed by endpoint, with what leads to them', async () =
   ])
 })
 
+describe('an expired certificate', () => {
+  const permit = `/stations/${ID}/expired-certificate-permit`
+  const inDays = (days: number) => new Date(api.clock.now() + days * 86_400_000).toISOString()
+  const trust = () => bench.pki.store.fleet.trust(ID)
+
+  test('is let in until a time of the next 31 days, for a station that is known', async () => {
+    const until = inDays(7)
+    expect((await call('PUT', permit, { until })).status).toBe(204)
+    expect(await trust()).toMatchObject({ expiredUntil: until })
+    for (const days of [-1, 32])
+      expect((await call('PUT', permit, { until: inDays(days) })).json.code).toBe('trust.invalid')
+    expect((await call('PUT', permit.replace(ID, 'CS-unknown'), { until })).status).toBe(404)
+    const viewer = await api.request('PUT', `/api/v1${permit}`, { role: 'viewer', body: { until } })
+    expect(viewer.status).toBe(403)
+    expect(await trust()).toMatchObject({ expiredUntil: until })
+  })
+
+  test('is refused again when that is taken back', async () => {
+    expect((await call('DELETE', permit)).status).toBe(204)
+    expect(await trust()).toMatchObject({ expiredUntil: null })
+  })
+})
+
 describe('trust policies', () => {
   const policies = '/trust/policies'
 
@@ -261,7 +284,9 @@ describe('at the end', () => {
 
   test('every operation about trust and campaigns was seen to succeed', () => {
     expect(
-      unseen(/^\/(trust|campaigns)(\/|$)|\/(installed-certificates|compromise|firmware-updates)$/),
+      unseen(
+        /^\/(trust|campaigns)(\/|$)|\/(installed-certificates|compromise|firmware-updates|expired-certificate-permit)$/,
+      ),
     ).toEqual([])
   })
 })
