@@ -10,7 +10,14 @@ export {
 } from './booking.ts'
 export * from './composite.ts'
 export * from './decide.ts'
-export type { Demand, PlanAdvice, PolicyName, Session, Turn } from './demand.ts'
+export {
+  bookedMask,
+  type Demand,
+  type PlanAdvice,
+  type PolicyName,
+  type Session,
+  type Turn,
+} from './demand.ts'
 export * from './device.ts'
 export type { Push, PushDirection } from './diff.ts'
 export * from './encode.ts'
@@ -30,6 +37,7 @@ export * from './profile.ts'
 export { parseTime, periodAt } from './profile-clock.ts'
 export * from './site.ts'
 export * from './site-check.ts'
+export { lessBase, networkOf } from './situation.ts'
 export * from './snapshot.ts'
 export * from './stages.ts'
 export * from './units.ts'

@@ -1,5 +1,26 @@
 import type { ScenarioPolicy } from './scenario-scheduler.ts'
 
+/**
+ * Worth of the next kWh by what a car has of its request, falling by a power of it (alpha-fairness) in steps of the
+ * same ratio: no level of scarcity is finer or coarser than another.
+ */
+function evenness(options: {
+  readonly from: number
+  readonly to: number
+  readonly ratio: number
+  readonly aversion: number
+}): { share: number; bonus: number }[] {
+  const { from, to, ratio, aversion } = options
+  const parts: { share: number; bonus: number }[] = []
+  let above = 0
+  for (let share = to; share >= from; share /= ratio) {
+    const worth = (share / to) ** -aversion
+    parts.unshift({ share, bonus: worth - above })
+    above = worth
+  }
+  return parts
+}
+
 /** The policies that scenarios are scored with. */
 export const SCENARIO_POLICIES = {
   /** As much energy as possible; the first 85 % of each request counts double, which costs almost none. */
@@ -11,18 +32,10 @@ export const SCENARIO_POLICIES = {
     turnPeriods: 3,
     laterShare: 1,
   },
-  /** Nobody left behind: the less a car has of its request, the more the next kWh counts. */
+  /** Nobody left behind: a car with half of another's share is given four times the weight, at any level. */
   fair: {
     objective: {
-      fairness: [
-        { share: 0.1, bonus: 6 },
-        { share: 0.15, bonus: 6 },
-        { share: 0.2, bonus: 6 },
-        { share: 0.3, bonus: 4 },
-        { share: 0.45, bonus: 4 },
-        { share: 0.6, bonus: 3 },
-        { share: 0.7, bonus: 3 },
-      ],
+      fairness: evenness({ from: 0.04, to: 0.75, ratio: 1.12, aversion: 2 }),
       urgency: 0.5,
     },
     keepForLater: false,

@@ -3,7 +3,14 @@ import type { PlanSolver } from '../../profiles/index.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { Store } from '../store/ports.ts'
 import type { DemandBook } from './demand-book.ts'
-import { ADVICE_LIFE_MS, Planner, USUAL_SESSION, type UsualSession } from './planner.ts'
+import {
+  ADVICE_LIFE_MS,
+  type Outlook,
+  Planner,
+  type PlannerInput,
+  USUAL_SESSION,
+  type UsualSession,
+} from './planner.ts'
 import type { SiteLoop } from './site-loop.ts'
 
 export interface PlanRoundsOptions {
@@ -72,25 +79,40 @@ export class PlanRounds {
   }
 
   async #plan(loop: SiteLoop): Promise<void> {
-    const { clock, solver } = this.#options
-    const { decision } = loop
-    if (!decision) return
-    const planner = this.#planners.get(loop) ?? new Planner(loop.live.site, solver)
+    const input = await this.#input(loop)
+    if (!input) return
+    const advice = await this.#planner(loop).advise(input)
+    // Where nothing came, the advice of before lives out its time.
+    if (advice) loop.advise(advice, this.#options.clock.now() + ADVICE_LIFE_MS)
+  }
+
+  /** The hours ahead of a site; undefined before its first decision. */
+  async outlook(loop: SiteLoop): Promise<{ input: PlannerInput; outlook: Outlook } | undefined> {
+    const input = await this.#input(loop)
+    return input && { input, outlook: this.#planner(loop).outlook(input) }
+  }
+
+  #planner(loop: SiteLoop): Planner {
+    const planner = this.#planners.get(loop) ?? new Planner(loop.live.site, this.#options.solver)
     this.#planners.set(loop, planner)
-    const nowMs = clock.now()
-    const snapshot = loop.snapshot(nowMs)
-    const advice = await planner.advise({
+    return planner
+  }
+
+  async #input(loop: SiteLoop): Promise<PlannerInput | undefined> {
+    const { decision } = loop
+    if (!decision) return undefined
+    const nowMs = this.#options.clock.now()
+    const { policy, limits, baseLoads } = loop.snapshot(nowMs)
+    return {
       nowMs,
-      policy: snapshot.policy,
-      limits: snapshot.limits,
-      baseLoads: snapshot.baseLoads,
+      policy,
+      limits,
+      baseLoads,
       sessions: await this.#sessions(loop),
       prices: loop.steering.prices,
       usual: await this.#usual(loop),
       decision,
-    })
-    // Where nothing came, the advice of before lives out its time.
-    if (advice) loop.advise(advice, clock.now() + ADVICE_LIFE_MS)
+    }
   }
 
   async #sessions(loop: SiteLoop) {

@@ -1,26 +1,23 @@
 import {
   type BaseLoadInput,
   baseLoads,
+  bookedMask,
   type Decision,
-  type LearnedDraw,
   type LimitInput,
-  loadMask,
+  lessBase,
   mergeLimits,
   type Network,
-  type NodeBaseLoad,
+  networkOf,
   type PlanAdvice,
   type PlanObjective,
   type PlanSession,
+  type PlanSlot,
   type PlanSolver,
   type PolicyName,
-  phaseRow,
   plan,
   planSlots,
-  powerRow,
   type Session,
   type Site,
-  type SiteEvse,
-  siteNetwork,
   usableA,
 } from '../../profiles/index.ts'
 import { meanPrice, type PriceSlot } from './prices.ts'
@@ -49,10 +46,20 @@ export interface PlannerInput {
 
 export type Advice = Readonly<Record<string, PlanAdvice>>
 
+/** The hours ahead: what is expected of the limits, and what the plan gives. */
+export interface Outlook {
+  readonly fromMs: number
+  readonly slots: readonly PlanSlot[]
+  /** Amperes per phase by slot and EVSE index; null where nothing is planned. */
+  readonly slotsA: readonly Float64Array[] | null
+}
+
 const STEP_S = 900
 const HORIZON_S = 24 * 3600
 /** Advice outlives one missed plan, and no more. */
 export const ADVICE_LIFE_MS = 10 * 60_000
+/** With more cars their minimums are left to the allocator: whole-or-nothing choices cost the solver its time. */
+const MAX_WHOLE = 60
 
 /**
  * Plans the hours ahead and turns the plan into advice for the allocator: caps where the policy wants to wait for
@@ -63,26 +70,29 @@ export class Planner {
   readonly #site: Site
   readonly #network: Network
   readonly #solve: PlanSolver
+  #latest: Outlook | undefined
 
   constructor(site: Site, solve: PlanSolver) {
     this.#site = site
-    this.#network = siteNetwork(site)
+    this.#network = networkOf(site)
     this.#solve = solve
   }
 
   async advise(input: PlannerInput): Promise<Advice | undefined> {
     const objective = objectiveOf(input.policy)
     if (!objective || input.sessions.length === 0) return undefined
+    const slots = this.#slots(input)
     const made = await plan(
       {
         network: this.#network,
-        slots: this.#slots(input),
+        slots,
         sessions: input.sessions.flatMap((one) => this.#session(one, input)),
         objective,
       },
       this.#solve,
     )
     if (!made) return undefined
+    this.#latest = { fromMs: input.nowMs, slots, slotsA: made.slotsA }
     const advice: Record<string, PlanAdvice> = {}
     for (const { key } of input.sessions) {
       const evse = this.#site.evseByKey.get(key)
@@ -93,7 +103,14 @@ export class Planner {
     return advice
   }
 
-  #slots(input: PlannerInput) {
+  /** The plan in force; where there is none, only what is expected of the limits. */
+  outlook(input: PlannerInput): Outlook {
+    const latest = this.#latest
+    if (latest && objectiveOf(input.policy) && input.nowMs - latest.fromMs < ADVICE_LIFE_MS) return latest
+    return { fromMs: input.nowMs, slots: this.#slots(input), slotsA: null }
+  }
+
+  #slots(input: PlannerInput): PlanSlot[] {
     const { nowMs } = input
     const evseA = this.#site.evses.map(() => [0, 0, 0] as const)
     // The base load of now is the forecast: nobody knows better.
@@ -109,7 +126,7 @@ export class Planner {
           nowMs: nowMs + startS * 1000,
           lookaheadMs: durationS * 1000,
         })
-        return lessBaseOf(this.#site, rowLimits, base)
+        return lessBase(this.#site, rowLimits, base)
       },
       ...(input.prices.length > 0
         ? {
@@ -132,7 +149,8 @@ export class Planner {
     return [
       {
         load: evse.index,
-        mask: maskOf(evse, learned),
+        mask: bookedMask(evse, learned),
+        ...(input.sessions.length <= MAX_WHOLE ? { minA: evse.minA } : {}),
         capA: usableA(learned, Math.min(evse.maxA, session.maxA ?? evse.maxA)),
         wattPerA: evse.wattPerA,
         remainingWh,
@@ -156,30 +174,4 @@ function objectiveOf(policy: PolicyName): PlanObjective | undefined {
       urgency: 0.1,
     }
   return undefined
-}
-
-/** The terminals that a plan counts: those that were measured, all until then. */
-function maskOf(evse: SiteEvse, learned: LearnedDraw | null): number {
-  if (evse.supply.kind !== 'ac') return loadMask(7, evse.supply.kind === 'dc')
-  const all = (1 << evse.terminals.length) - 1
-  const terminals = learned?.terminals ?? null
-  return terminals === null ? loadMask(all, false) : loadMask(terminals & all, learned?.balanced === true)
-}
-
-function lessBaseOf(site: Site, rowLimits: Float64Array, base: readonly NodeBaseLoad[]): Float64Array {
-  const available = rowLimits.slice()
-  for (const node of site.nodes) {
-    const [one, two, three] = base[node.index]?.currentA ?? [0, 0, 0]
-    for (const [phase, currentA] of [
-      [1, one],
-      [2, two],
-      [3, three],
-    ] as const) {
-      const row = phaseRow(node.index, phase)
-      available[row] = (available[row] ?? 0) - currentA
-    }
-    const row = powerRow(node.index)
-    available[row] = (available[row] ?? 0) - (one + two + three) * site.voltageV
-  }
-  return available
 }
