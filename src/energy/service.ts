@@ -24,7 +24,7 @@ import { FreeCars } from './free-cars.ts'
 import type { LimitInForce, ScheduleRecord, SourceRecord } from './limit-sources.ts'
 import { PlanRounds } from './plan-rounds.ts'
 import { SiteLoop, type Steering } from './site-loop.ts'
-import { replay } from './snapshots.ts'
+import { type DecisionPart, replay } from './snapshots.ts'
 import { replayStatus, type SiteStatus, siteStatus } from './status.ts'
 import { isTimeZone } from './weekly-schedule.ts'
 
@@ -327,11 +327,14 @@ export class EnergyService implements GridSignalSink {
   async replay(
     siteId: string,
     atMs: number,
-  ): Promise<{ at: string; same: boolean; policy: PolicyName; status: SiteStatus } | undefined> {
+  ): Promise<
+    { at: string; same: boolean; differs: DecisionPart[]; policy: PolicyName; status: SiteStatus } | undefined
+  > {
     const played = await replay(this.#options.store, siteId, atMs)
     if (!played) return undefined
-    const { at, same, snapshot } = played
-    return { at, same, policy: snapshot.policy, status: replayStatus(played) }
+    const { at, differs, snapshot } = played
+    const same = differs.length === 0
+    return { at, same, differs: [...differs], policy: snapshot.policy, status: replayStatus(played) }
   }
 
   /** Load against limit of every node that has been decided on: for metrics. */

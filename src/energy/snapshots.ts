@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import {
@@ -13,11 +15,15 @@ import type { Store } from '../store/ports.ts'
 /** Everything a decision came from, but for the site itself, which is the same for all. */
 export type RecordedSnapshot = Omit<Snapshot, 'site'>
 
+/** What a decision consists of, but for its time, which is the snapshot's. */
+const PARTS = ['grants', 'pushes', 'nodes', 'alarms', 'memory', 'nextChangeMs'] as const
+export type DecisionPart = (typeof PARTS)[number]
+
 interface Recorded {
   readonly spec: SiteSpec
   readonly snapshot: RecordedSnapshot
-  /** What was decided then, by EVSE key: a replay must come to the same. */
-  readonly grantedA: Readonly<Record<string, number>>
+  /** Digests of what was decided then: a replay must come to the same. */
+  readonly decided: Readonly<Record<DecisionPart, string>>
 }
 
 export interface Replay {
@@ -25,8 +31,8 @@ export interface Replay {
   readonly site: Site
   readonly snapshot: RecordedSnapshot
   readonly decision: Decision
-  /** Whether this version decides as the one that recorded it did. */
-  readonly same: boolean
+  /** The parts in which this version decides otherwise than the one that recorded it; none where it decides the same. */
+  readonly differs: readonly DecisionPart[]
 }
 
 const EVERY_MS = 10_000
@@ -63,8 +69,7 @@ export class SnapshotRecorder {
     this.#lastAlarms = alarms
     this.#writing = true
     try {
-      const grantedA = grantsOf(decision)
-      const data = await pack(writeJson({ spec: this.#spec, snapshot, grantedA } satisfies Recorded))
+      const data = await pack(await this.#write(snapshot, decision))
       await this.#store.energy.keepSnapshot(
         this.#spec.id,
         { atMs: snapshot.nowMs, data },
@@ -74,24 +79,49 @@ export class SnapshotRecorder {
       this.#writing = false
     }
   }
+
+  async #write(snapshot: RecordedSnapshot, decision: Decision): Promise<string> {
+    const { evses, ...rest } = snapshot
+    const decided: Record<string, string> = {}
+    for (const part of PARTS) {
+      decided[part] = digestOf(decision, part)
+      await yieldToOthers()
+    }
+    const [spec, most, states] = [writeJson(this.#spec), writeJson(rest), await writeSlices(evses)]
+    return `{"spec":${spec},"decided":${writeJson(decided)},"snapshot":${most.slice(0, -1)},"evses":${states}}}`
+  }
 }
+
+/** The text of arrays, a slice at a time: a thousand EVSEs at once would hold up the answers of stations. */
+async function writeSlices(items: readonly object[]): Promise<string> {
+  const slices: string[] = []
+  for (let from = 0; from < items.length; from += SLICE) {
+    slices.push(writeJson(items.slice(from, from + SLICE)).slice(1, -1))
+    await yieldToOthers()
+  }
+  return `[${slices.join(',')}]`
+}
+
+const SLICE = 50
 
 /** Decides again what was decided at or last before `atMs`; undefined where nothing is kept from then. */
 export async function replay(store: Store, siteId: string, atMs: number): Promise<Replay | undefined> {
   const blob = await store.energy.snapshotAt(siteId, atMs)
   if (!blob) return undefined
   // Written by `observe` above.
-  const { spec, snapshot, grantedA } = readJson((await unpack(blob.data)).toString()) as Recorded
+  const { spec, snapshot, decided } = readJson((await unpack(blob.data)).toString()) as Recorded
   const opened = openSite(spec)
   if (!opened.ok) return undefined
   const decision = decide({ ...snapshot, site: opened.site })
-  const again = grantsOf(decision)
-  const same = Object.entries(again).every(([key, valueA]) => grantedA[key] === valueA)
-  return { at: new Date(blob.atMs).toISOString(), site: opened.site, snapshot, decision, same }
+  const differs = PARTS.filter((part) => decided?.[part] !== digestOf(decision, part))
+  return { at: new Date(blob.atMs).toISOString(), site: opened.site, snapshot, decision, differs }
 }
 
-function grantsOf(decision: Decision): Record<string, number> {
-  return Object.fromEntries(decision.grants.map((grant) => [grant.key, grant.limitA]))
+function digestOf(decision: Decision, part: DecisionPart): string {
+  // What nobody says anything of is left out of the text, as it is left out of a recorded snapshot.
+  return createHash('sha256')
+    .update(writeJson({ part: decision[part] }))
+    .digest('base64')
 }
 
 const INFINITE = '\u221e'

@@ -23,7 +23,7 @@ const iso = (afterS = 0) => new Date(nowMs + afterS * 1000).toISOString()
 const leases = () =>
   sent.filter(({ chargingProfile }) => chargingProfile.chargingProfilePurpose === 'TxProfile')
 const schedules = (request: SetChargingProfileRequest | undefined) =>
-  request?.chargingProfile.chargingSchedule.map((one) => one.chargingSchedulePeriod[0].limit)
+  request?.chargingProfile.chargingSchedule.map((one) => one.chargingSchedulePeriod[0]?.limit)
 
 async function turns(count = 8): Promise<void> {
   for (let index = 0; index < count; index++) {
@@ -81,7 +81,7 @@ beforeEach(async () => {
   sent = []
   answers = 'Accepted'
   store = createSqliteStore(':memory:')
-  hub = createEventHub()
+  hub = createEventHub(pino({ level: 'silent' }))
   const bus: StationBus = {
     call: async (_, action, payload) => {
       if (action !== 'SetChargingProfile')

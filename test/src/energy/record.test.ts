@@ -56,10 +56,35 @@ describe('the record for replays', () => {
     }
     const played = await replay(store, 'depot', T0 + 19_000)
     expect(played?.at).toBe('2026-11-22T10:00:10.000Z')
-    expect(played?.same).toBe(true)
+    expect(played?.differs).toEqual([])
     expect(played?.decision.nodes[0]).toMatchObject({ nodeId: 'grid', limitA: 15 })
     expect(await replay(store, 'depot', T0 - 1)).toBeUndefined()
     expect(await replay(store, 'elsewhere', T0 + 19_000)).toBeUndefined()
+    await store.close()
+  })
+
+  test('compares everything that was decided, and names what is another today', async () => {
+    const store = createSqliteStore(':memory:')
+    const snapshot = snapshotAt(T0, 18)
+    const decision = decide({ ...snapshot, site })
+    const differsFor = async (recorded: typeof decision) => {
+      await new SnapshotRecorder({ store, spec }).observe(snapshot, recorded)
+      return (await replay(store, 'depot', T0))?.differs
+    }
+    const [grant] = decision.grants
+    if (!grant) throw new Error('The site of this test has EVSEs')
+    const other = { ...grant, explanation: { ...grant.explanation, otherwiseA: 1 } }
+    expect(await differsFor({ ...decision, grants: [other, ...decision.grants.slice(1)] })).toEqual([
+      'grants',
+    ])
+    expect(await differsFor({ ...decision, pushes: [], nodes: [] })).toEqual(
+      decision.pushes.length > 0 ? ['pushes', 'nodes'] : ['nodes'],
+    )
+    expect(await differsFor({ ...decision, memory: { ...decision.memory, safeRoomSinceMs: 1 } })).toEqual([
+      'memory',
+    ])
+    expect(await differsFor({ ...decision, nextChangeMs: 1 })).toEqual(['nextChangeMs'])
+    expect(await differsFor(decision)).toEqual([])
     await store.close()
   })
 
