@@ -2,8 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { constructed } from '../../../pki/der.ts'
+import { sequence, tlv } from '../../../pki/der-write.ts'
+import { extension } from '../../../pki/extension-write.ts'
+import { OID } from '../../../pki/index.ts'
 import { type PathOutcome, runPaths } from '../../../src/conformance/paths.ts'
-import { CA, MINT_AT_MS, mint } from '../../pki/mint.ts'
+import { CA, dnsName, MINT_AT_MS, mint } from '../../pki/mint.ts'
 
 const root = mint({ name: 'Root', extensions: CA })
 const leaf = mint({ name: 'Leaf', issuer: root })
@@ -54,6 +58,21 @@ describe('conformance of paths', () => {
     expect(passed).toBe(false)
     expect(lines.slice(0, broken.length).map(({ pass }) => pass)).toEqual(broken.map(() => false))
     expect(lines.at(-1)).toMatchObject({ total: broken.length + 1, passed: 1 })
+  })
+
+  it('holds the cases of x509-limbo to the rules for issuers, those of others to path validation', async () => {
+    const quiet = extension(OID.nameConstraints, false, sequence(tlv(constructed(0), sequence(dnsName('')))))
+    const ca = mint({ name: 'Not critical', issuer: root, extensions: [...CA, quiet] })
+    const below = {
+      ...valid,
+      untrusted_intermediates: [ca.certificate.toPem()],
+      peer_certificate: mint({ name: 'Below', issuer: ca }).certificate.toPem(),
+    }
+    const { lines } = await run([
+      { ...below, id: 'suite::4.13.1' },
+      { ...below, id: 'rfc5280::nc::not-critical', expected_result: 'FAILURE' },
+    ])
+    expect(lines.slice(0, 2)).toMatchObject([{ pass: true }, { pass: true }])
   })
 
   it('takes what cannot be read for absent, which is a refusal where it was needed', async () => {
