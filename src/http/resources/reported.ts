@@ -103,11 +103,17 @@ function stationsIn(node: unknown): string[] {
 }
 
 /** Events whose details may name a driver or a car: viewers see that they came. */
-const PERSONAL = new Set(['DataTransfer', 'NotifyCustomerInformation', 'contract', 'monitoring'])
+const PERSONAL = new Set(['DataTransfer', 'NotifyCustomerInformation', 'contract'])
+/** Components of the device model that know who charges. */
+const PERSONAL_COMPONENT = /"name":"(ConnectedEV|TokenReader|AuthCtrlr|ISO15118Ctrlr)"/i
 
 function toEventBody({ role }: Principal, event: StationEvent): components['schemas']['StationEvent'] {
-  const isPersonal = PERSONAL.has(event.kind) || event.type.startsWith('Contract')
-  return { ...event, detail: role === 'viewer' && isPersonal ? {} : { ...event.detail } }
+  const isWithheld =
+    role === 'viewer' &&
+    (PERSONAL.has(event.kind) ||
+      event.type.startsWith('Contract') ||
+      PERSONAL_COMPONENT.test(JSON.stringify(event.detail)))
+  return { ...event, detail: isWithheld ? {} : { ...event.detail } }
 }
 
 function toConnectorBody(connector: Connector): components['schemas']['Connector'] {

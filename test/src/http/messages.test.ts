@@ -23,6 +23,30 @@ afterAll(() => api.close())
 const ids = (answer: { json: Readonly<Record<string, unknown>> }) =>
   [answer.json.items].flat().map((item) => (item as { messageId: string }).messageId)
 
+describe('events of a station', () => {
+  it('have no detail for viewers where it may name a driver or a car', async () => {
+    const record = (kind: string, detail: object) =>
+      api.store.events.record({
+        stationId: 'CS-001',
+        kind,
+        type: 'x',
+        at: '2026-03-01T08:00:00Z',
+        receivedAt: '2026-03-01T08:00:00Z',
+        critical: false,
+        detail,
+      })
+    await record('NotifyCustomerInformation', { data: 'SECRET' })
+    await record('monitoring', { component: { name: 'ConnectedEV' }, actualValue: 'SECRET' })
+    await record('monitoring', { component: { name: 'FanSystem' }, actualValue: 'hot' })
+    const path = '/api/v1/stations/CS-001/events?order=newest&limit=3'
+    const seen = await api.request('GET', path, { role: 'viewer' })
+    expect(seen.text).not.toContain('SECRET')
+    expect(seen.text).toContain('hot')
+    const operator = await api.request('GET', path, { role: 'operator' })
+    expect(operator.text.match(/SECRET/g)).toHaveLength(2)
+  })
+})
+
 describe('the message log of the API', () => {
   it('lists the last messages of a station', async () => {
     expect(ids(await api.request('GET', '/api/v1/stations/CS-001/messages'))).toEqual(['2', '1'])
