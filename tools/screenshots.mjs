@@ -101,7 +101,7 @@ async function sourcesAndPrices() {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
     })
-  const windows = [{ days: [1, 2, 3, 4, 5], from: '17:00', to: '20:00', value: 63 }]
+  const windows = [{ days: [1, 2, 3, 4, 5, 6, 7], from: '17:00', to: '20:00', value: 63 }]
   await put('schedules/evening-peak', { nodeId: 'grid', unit: 'A', timeZone: 'Europe/Berlin', windows })
   await put('sources/dso', { nodeId: 'grid', unit: 'A', failsafeValue: 80, heartbeatTimeoutS: 120 })
   await put('sources/dso/signal', { value: 95 })

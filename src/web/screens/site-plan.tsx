@@ -17,6 +17,8 @@ interface PlanProps {
   readonly limits: readonly Schemas['Limit'][]
 }
 
+type Signal = Pick<Schemas['Limit'], 'id' | 'nodeId' | 'value' | 'unit' | 'validFrom' | 'validTo'>
+
 interface Wish {
   readonly evse: EvseStatus
   readonly demand: Schemas['SessionDemand'] | null
@@ -28,12 +30,18 @@ const MOST_CARS = 60
 async function readPlan(siteId: string, status: SiteStatus) {
   const path = { siteId }
   const cars = status.evses.filter(({ transactionId }) => transactionId !== null).slice(0, MOST_CARS)
-  const [schedules, steering, wishes] = await Promise.all([
+  const [schedules, steering, inForce, wishes] = await Promise.all([
     read('/sites/{siteId}/schedules', { path }),
     read('/sites/{siteId}/steering', { path }),
+    read('/sites/{siteId}/limits-in-force', { path }),
     Promise.all(cars.map(readWish)),
   ])
-  return { schedules: schedules.items, steering, wishes }
+  return { schedules: schedules.items, steering, signals: inForce.items.flatMap(signalOf), wishes }
+}
+
+/** What the grid or a station says now stands until it says something else. */
+function signalOf({ kind, sourceId, value, ...rest }: Schemas['LimitInForce']): Signal[] {
+  return (kind === 'grid' || kind === 'station') && value !== null ? [{ ...rest, id: sourceId, value }] : []
 }
 
 /** What was told through the API goes before what the car says itself. */
@@ -52,10 +60,16 @@ export function SitePlan({ site, status, limits }: PlanProps) {
   )
   return (
     <When loaded={loaded}>
-      {({ schedules, steering, wishes }) => {
+      {({ schedules, steering, signals, wishes }) => {
         const { root, voltageV } = site.config
         const slots = horizonOf(
-          { nodeId: root.id, configuredA: lowestOf(root.limitA), voltageV, limits, schedules },
+          {
+            nodeId: root.id,
+            configuredA: lowestOf(root.limitA),
+            voltageV,
+            limits: [...limits, ...signals],
+            schedules,
+          },
           nowMs,
         )
         return (
