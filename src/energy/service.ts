@@ -24,6 +24,7 @@ import { FreeCars } from './free-cars.ts'
 import type { LimitInForce, ScheduleRecord, SourceRecord } from './limit-sources.ts'
 import { PlanRounds } from './plan-rounds.ts'
 import { SiteLoop, type Steering } from './site-loop.ts'
+import { type SiteOutlook, siteOutlook } from './site-outlook.ts'
 import { type DecisionPart, replay } from './snapshots.ts'
 import { replayStatus, type SiteStatus, siteStatus } from './status.ts'
 import { isTimeZone } from './weekly-schedule.ts'
@@ -67,7 +68,7 @@ export class EnergyService implements GridSignalSink {
   readonly #loops = new Map<string, { site: Site; loop: SiteLoop }>()
   readonly #demands: DemandBook
   readonly #freeCars: FreeCars
-  readonly #plans: PlanRounds | undefined
+  readonly #plans: PlanRounds
   #timer: NodeJS.Timeout | undefined
   #unsubscribe: () => void = () => undefined
 
@@ -75,8 +76,11 @@ export class EnergyService implements GridSignalSink {
     this.#options = options
     this.#demands = new DemandBook(options.store)
     this.#freeCars = new FreeCars(options)
-    this.#plans =
-      options.solver && new PlanRounds({ ...options, solver: options.solver, demands: this.#demands })
+    this.#plans = new PlanRounds({
+      ...options,
+      solver: options.solver ?? (async () => null),
+      demands: this.#demands,
+    })
   }
 
   async start(): Promise<void> {
@@ -94,12 +98,12 @@ export class EnergyService implements GridSignalSink {
     }
     this.#unsubscribe = hub.subscribe((event) => {
       for (const { loop } of this.#loops.values()) loop.observe(event)
-      if (event.kind === 'session.updated' && event.eventType === 'Started') this.#plans?.hurry()
+      if (event.kind === 'session.updated' && event.eventType === 'Started') this.#plans.hurry()
     })
     this.#timer = setInterval(() => {
       for (const { loop } of this.#loops.values()) loop.poke()
     }, intervalMs)
-    this.#plans?.start(() => this.loops())
+    if (this.#options.solver) this.#plans.start(() => this.loops())
     this.#freeCars.start()
   }
 
@@ -107,7 +111,7 @@ export class EnergyService implements GridSignalSink {
     clearInterval(this.#timer)
     this.#unsubscribe()
     this.#freeCars.stop()
-    await this.#plans?.stop()
+    await this.#plans.stop()
     await Promise.all([...this.#loops.values()].map(({ loop }) => loop.stop()))
   }
 
@@ -233,7 +237,7 @@ export class EnergyService implements GridSignalSink {
     const loop = this.#loops.get(siteId)?.loop
     if (!loop) return undefined
     await loop.steer({ ...loop.steering, ...change })
-    this.#plans?.hurry()
+    this.#plans.hurry()
     return loop.steering
   }
 
@@ -255,7 +259,7 @@ export class EnergyService implements GridSignalSink {
       loop.live.demandChanged(stationId)
       loop.poke()
     }
-    this.#plans?.hurry()
+    this.#plans.hurry()
     return true
   }
 
@@ -335,6 +339,13 @@ export class EnergyService implements GridSignalSink {
     const { at, differs, snapshot } = played
     const same = differs.length === 0
     return { at, same, differs: [...differs], policy: snapshot.policy, status: replayStatus(played) }
+  }
+
+  /** The hours ahead; undefined where there is no such site, or no decision of it yet. */
+  async outlook(siteId: string): Promise<SiteOutlook | undefined> {
+    const running = this.#loops.get(siteId)
+    const found = running && (await this.#plans.outlook(running.loop))
+    return running && found && siteOutlook(running.site, found.input, found.outlook)
   }
 
   /** Load against limit of every node that has been decided on: for metrics. */

@@ -1438,6 +1438,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sites/{siteId}/outlook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        /** The hours ahead of a site: what is free for cars, prices, and what the plan gives to whom */
+        get: operations["getSiteOutlook"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{stationId}/{transactionId}/demand": {
         parameters: {
             query?: never;
@@ -3060,6 +3079,39 @@ export interface components {
              * @enum {string|null}
              */
             unknown: "energy" | "maximum" | "prices" | null;
+        };
+        SiteOutlook: {
+            siteId: string;
+            /** Format: date-time */
+            at: string;
+            policy: components["schemas"]["SteeringPolicy"];
+            /**
+             * Format: date-time
+             * @description Null where nothing is planned.
+             */
+            plannedAt: string | null;
+            /** @description Near slots are short, far ones long. */
+            slots: {
+                /** Format: date-time */
+                from: string;
+                /** Format: date-time */
+                to: string;
+                /** @description At the grid connection per phase, less the base load of now; null is no limit. */
+                availableA: (number | null)[];
+                pricePerKwh: number | null;
+                plannedA: components["schemas"]["SignedPhaseAmperes"] | null;
+                plannedW: number | null;
+            }[];
+            evses: {
+                stationId: string;
+                evseId: number;
+                transactionId: string;
+                /** Format: date-time */
+                departure: string | null;
+                remainingWh: number | null;
+                /** @description Amperes per phase, slot by slot. */
+                plannedA: number[] | null;
+            }[];
         };
         SiteReplay: {
             /** Format: date-time */
@@ -6154,6 +6206,29 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SiteReplay"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSiteOutlook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The plan in force; without one (policies that do not look ahead, no cars) the forecast alone. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteOutlook"];
                 };
             };
             default: components["responses"]["Problem"];

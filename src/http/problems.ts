@@ -30,6 +30,7 @@ const PROBLEMS = {
   'meter.unknown': [404, 'No such meter'],
   'schedule.unknown': [404, 'No such schedule'],
   'source.unknown': [404, 'No such grid source'],
+  'outlook.unknown': [404, 'The site has decided nothing yet'],
   'replay.unknown': [404, 'Nothing is recorded of that time'],
   'api-key.unknown': [404, 'No such API key'],
   'station.offline': [409, 'The station is offline'],

@@ -83,6 +83,8 @@ export interface EnergyApi {
     siteId: string,
     query: { fromMs: number; toMs: number; limit: number },
   ): Promise<readonly SessionCost[] | undefined>
+  /** Undefined before the first decision. */
+  outlook(siteId: string): Promise<components['schemas']['SiteOutlook'] | undefined>
   /** Undefined where nothing is kept from then. */
   replay(siteId: string, atMs: number): Promise<components['schemas']['SiteReplay'] | undefined>
 }

@@ -162,6 +162,19 @@ describe('a site of real stations', () => {
     }, 40_000)
   }, 90_000)
 
+  test('the hours ahead can be read', async () => {
+    const [station] = stations
+    const outlook = await get<Schemas['SiteOutlook']>(`/sites/${SITE_ID}/outlook`)
+    expect(outlook.policy).toBe('cost')
+    expect(outlook.plannedAt).not.toBeNull()
+    expect(outlook.slots[0]?.pricePerKwh).toBeCloseTo(0.6)
+    expect(outlook.slots.at(-1)?.to).toBe(
+      new Date(Date.parse(outlook.slots[0]?.from ?? '') + 24 * 3_600_000).toISOString(),
+    )
+    const mine = outlook.evses.find((one) => one.stationId === station.id)
+    expect(mine?.plannedA).toHaveLength(outlook.slots.length)
+  }, 30_000)
+
   test('any moment can be decided again, and the minutes are on record, as JSON and as a table', async () => {
     const at = encodeURIComponent(new Date().toISOString())
     const replay = await get<Schemas['SiteReplay']>(`/sites/${SITE_ID}/replay?at=${at}`)

@@ -19,6 +19,7 @@ type EnergyOperations = Pick<
   | 'listSessionCosts'
   | 'getSessionCostsCsv'
   | 'replaySite'
+  | 'getSiteOutlook'
 >
 const DEFAULT_ROWS = 1000
 type CostBody = components['schemas']['SessionCost']
@@ -90,6 +91,14 @@ export function energyOperations(services: ApiServices): EnergyOperations {
         throw new ApiProblem('session.unknown', `${stationId} has no running transaction "${transactionId}".`)
       const subject = `${stationId}/${transactionId}`
       return { status: 204, audit: { action: 'demand.put', subject, detail: body } }
+    },
+
+    getSiteOutlook: async ({ path }) => {
+      await requireSite(services, path.siteId)
+      const outlook = await energy().outlook(path.siteId)
+      if (!outlook)
+        throw new ApiProblem('outlook.unknown', 'The site has decided nothing yet; try again in a second.')
+      return { status: 200, body: outlook }
     },
 
     getCompliance: async ({ path, query }) => ({

@@ -218,6 +218,20 @@ describe('the record of a site', () => {
   })
 })
 
+describe('the hours ahead', () => {
+  test('without a plan the outlook is what is free for cars, slot by slot', async () => {
+    await vi.waitFor(
+      async () => expect((await call('GET', '/sites/depot/outlook')).status).toBe(200),
+      PATIENCE,
+    )
+    const { json } = await call('GET', '/sites/depot/outlook')
+    expect(json).toMatchObject({ siteId: 'depot', plannedAt: null })
+    const free = [expect.any(Number), expect.any(Number), expect.any(Number)]
+    const first = expect.objectContaining({ availableA: free, plannedA: null, plannedW: null })
+    expect(json.slots).toEqual(expect.arrayContaining([first]))
+  })
+})
+
 describe('a site that is not there', () => {
   test.each([
     ['GET', 'limits-in-force'],
@@ -232,12 +246,14 @@ describe('a site that is not there', () => {
     ['GET', `compliance?from=${iso(0)}&to=${iso(1)}`],
     ['GET', `compliance.csv?from=${iso(0)}&to=${iso(1)}`],
     ['GET', `replay?at=${iso(0)}`],
+    ['GET', 'outlook'],
   ] as const)('is named as the reason: %s %s', async (method, path, body?: unknown) => {
     expect((await call(method, `/sites/none/${path}`, body)).json.code).toBe('site.unknown')
   })
 })
 
 test('every operation about the energy of a site and a session was seen to succeed', () => {
-  const mine = /\/(limits-in-force|schedules|sources|steering|demand|compliance|compliance\.csv|replay)(\/|$)/
+  const mine =
+    /\/(limits-in-force|schedules|sources|steering|demand|compliance|compliance\.csv|replay|outlook)(\/|$)/
   expect(unseen(mine)).toEqual([])
 })

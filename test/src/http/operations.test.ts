@@ -119,6 +119,7 @@ describe('every operation of the contract', () => {
       'listSessionCosts',
       'getSessionCostsCsv',
       'replaySite',
+      'getSiteOutlook',
       // In fleet.test.ts, against the fleet's certificates and a scripted station.
       'listTrustAnchors',
       'createTrustAnchor',
