@@ -60,6 +60,7 @@ export async function meetStations(foundation: Foundation, trust: Trust) {
     intervalMs: config.energy.intervalMs,
     leaseMs: config.energy.leaseS * 1000,
     meterMaxAgeMs: config.energy.meterStaleS * 1000,
+    readBackEveryMs: config.energy.readBackS * 1000,
     solver: solver.solve,
     pushDeadlineMs: PUSH_DEADLINE_MS,
   })

@@ -151,8 +151,14 @@ export class LiveSite {
   #measure(event: DomainEvent & { kind: 'meter.read' }, nowMs: number): boolean {
     const live = this.#evses.get(`${event.stationId}#${event.evseId}`)
     if (!live) return false
-    const terminals = live.evse.supply.kind === 'ac' ? live.evse.terminals.length : 3
-    const measured = measuredCurrent(event.values, { terminals, wattPerA: live.evse.wattPerA })
+    const { supply, terminals, wattPerA } = live.evse
+    const measured = measuredCurrent(event.values, {
+      kind: supply.kind === 'dc' ? 'dc' : 'ac',
+      terminals: supply.kind === 'ac' ? terminals.length : 3,
+      wattPerA,
+      voltageV: supply.kind === 'ac-line' ? wattPerA : this.site.voltageV,
+      efficiency: supply.kind === 'dc' ? supply.efficiency : 1,
+    })
     if (!measured) return false
     // The age of a value is counted from its arrival: the station's clock may be wrong.
     live.measured = { ...measured, atMs: nowMs }

@@ -26,5 +26,13 @@ export const energySettings = {
       default: 60,
       description: 'A reading older than this counts as unknown.',
     },
+    readBackS: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 86400,
+      default: 900,
+      description:
+        'How often every station is asked which charging profiles it holds and what it computes from them.',
+    },
   },
 } as const

@@ -81,7 +81,9 @@ beforeEach(async () => {
   sent = []
   answers = 'Accepted'
   store = createSqliteStore(':memory:')
-  hub = createEventHub(pino({ level: 'silent' }))
+  hub = createEventHub((error) => {
+    throw error
+  })
   const bus: StationBus = {
     call: async (_, action, payload) => {
       if (action !== 'SetChargingProfile')
