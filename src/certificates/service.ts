@@ -16,6 +16,7 @@ import { release, revoke } from './revoking.ts'
 import { type ServerAlgorithm, type ServerIdentity, serverIdentity } from './server-identity.ts'
 import { SigningOrders } from './signing-orders.ts'
 import { verifyStationCertificate } from './station-identity.ts'
+import { StationVouchers } from './station-vouchers.ts'
 
 export interface CertificateServiceOptions {
   readonly store: Store
@@ -82,7 +83,8 @@ export async function createCertificateService(
   const ocsp = new OcspStatus({ ...options, authorities, issuance })
   const crls = new CrlPublisher({ store, clock, log, authorities })
   const issuing = new OrderIssuing({ ...options, authorities, issuance })
-  const orders = new SigningOrders({ ...options, bus: late.bus, authorities, issuing })
+  const vouchers = new StationVouchers({ ...options, issuance }, authorities)
+  const orders = new SigningOrders({ ...options, bus: late.bus, authorities, issuing, vouchers })
   const revoking = { store, clock, log, bus: late.bus, ocsp, crls, external: options.v2gAuthority }
 
   const operations = new AuthorityOperations(
@@ -91,6 +93,7 @@ export async function createCertificateService(
       issuance,
       fourEyes: options.fourEyes ?? [],
       onChanged: async () => {
+        await vouchers.refresh()
         await ocsp.refreshDelegates()
         await crls.refresh()
       },
@@ -101,11 +104,13 @@ export async function createCertificateService(
   const upkeep = async (): Promise<void> => {
     await refreshAuthorities(options, authorities)
     await completeHierarchy({ ...options, issuance }, authorities)
+    await vouchers.refresh()
     await ocsp.refreshDelegates()
     await crls.refresh()
     await ocsp.presign()
     await forgetOrphans(options)
   }
+  await vouchers.refresh()
   // Nobody gets an answer from a responder without a delegate, so the first round is part of the start.
   await ocsp.refreshDelegates()
   await crls.refresh()

@@ -8,6 +8,7 @@ import type { Station } from '../store/stations.ts'
 import type { Authorities } from './authorities.ts'
 import type { Issued, OrderIssuing } from './order-issuing.ts'
 import { namesOf } from './station-names.ts'
+import type { StationVouchers } from './station-vouchers.ts'
 
 /** Deliveries of one certificate that may stay without an answer before an operator has to look. */
 const MAX_DELIVERIES = 5
@@ -24,6 +25,7 @@ export interface SigningOrderOptions {
   readonly newId: () => string
   readonly authorities: Authorities
   readonly issuing: OrderIssuing
+  readonly vouchers: Pick<StationVouchers, 'pemFor'>
   /** O of the stations that have no organisation of their own. */
   readonly organisation: string
 }
@@ -197,9 +199,11 @@ export class SigningOrders {
     return undefined
   }
 
-  async #deliver(order: SigningOrder, { certificate, chainPem: certificateChain }: Issued): Promise<void> {
+  async #deliver(order: SigningOrder, { certificate, chainPem }: Issued): Promise<void> {
     const { bus } = this.#options
     const limit = Math.min(MAX_CHAIN_CHARACTERS, await this.#maxChainSize(order.stationId))
+    const vouched = chainPem + (await this.#voucherFor(order))
+    const certificateChain = vouched.length > limit ? chainPem : vouched
     if (certificateChain.length > limit) {
       await this.#update(order, {
         state: 'failed',
@@ -217,6 +221,14 @@ export class SigningOrders {
     if (outcome.kind === 'offline' || outcome.kind === 'busy' || outcome.kind === 'withheld')
       await this.#update(order, { attempts: order.attempts })
     else await this.#settle(order, attempts, certificate, outcome)
+  }
+
+  async #voucherFor({ certificateType, stationId, fingerprint, id }: SigningOrder): Promise<string> {
+    const { store, vouchers } = this.#options
+    if (certificateType !== 'ChargingStationCertificate') return ''
+    const issued = fingerprint ?? (await store.certificates.order(id))?.fingerprint ?? ''
+    const record = await store.certificates.byFingerprint(issued)
+    return vouchers.pemFor(stationId, record?.authorityId ?? '')
   }
 
   async #settle(

@@ -15,6 +15,8 @@ const UNABLE: Readonly<Record<'rollover' | 'leaves', readonly FaultName[]>> = {
 const STATIONS = Number(process.env.FLEET_STATIONS ?? 12)
 const SEED = Number(process.env.FLEET_SEED ?? 11)
 
+const BROKEN: readonly FaultName[] = ['silent', 'drops', 'crashes']
+
 describe(`A fleet of ${STATIONS} with faults (seed ${SEED}), the service killed in every phase`, () => {
   let dataDir = ''
   afterAll(() => rm(dataDir, { recursive: true, force: true }))
@@ -42,13 +44,18 @@ describe(`A fleet of ${STATIONS} with faults (seed ${SEED}), the service killed 
       expect(report.ordersIssued).toBe(report.certificates)
       // At no moment either.
       expect(report.everWithoutRoot).toEqual([])
-      // The rest is exactly those that refuse, have no room, live in another time or never came: each by name, once.
+      // The rest are those that refuse, have no room, live in another time or never came, each by name, once. Of those
+      // whose link or answers break at every turn a few run out of tries; of all others nobody.
       for (const campaign of ['rollover', 'leaves'] as const) {
         const rest = report.rest.filter((one) => one.campaign === campaign)
-        expect(rest.filter(({ fault }) => !UNABLE[campaign].includes(fault))).toEqual([])
-        const unable = UNABLE[campaign].reduce((sum, name) => sum + (report.faults[name] ?? 0), 0)
-        expect(new Set(rest.map(({ stationId }) => stationId)).size).toBe(unable)
-        expect(report[campaign].done).toBe(STATIONS - unable)
+        const names = (faults: readonly FaultName[]) =>
+          rest.filter(({ fault }) => faults.includes(fault)).map(({ stationId }) => stationId)
+        const count = (faults: readonly FaultName[]) =>
+          faults.reduce((sum, name) => sum + (report.faults[name] ?? 0), 0)
+        expect(rest.filter(({ fault }) => ![...UNABLE[campaign], ...BROKEN].includes(fault))).toEqual([])
+        expect(names(UNABLE[campaign])).toHaveLength(count(UNABLE[campaign]))
+        expect(names(BROKEN).length).toBeLessThanOrEqual(count(BROKEN) * 0.1)
+        expect(report[campaign].done).toBe(STATIONS - new Set(rest.map(({ stationId }) => stationId)).size)
       }
       expect(report.onNewRoot).toBe(report.rollover.done)
     },

@@ -47,10 +47,11 @@ export class Leaves {
     )
     // Each SECC has a name of its own: two certificates for one of them are not one for each.
     if (new Set(good.map(nameOf)).size < wanted.length) {
-      if (bad !== undefined)
-        return { kind: 'fail', step: 'sign', why: bad.detail ?? `the order is ${bad.state}` }
+      // A station that was triggered twice has thrown its first key away, and is right to refuse the first certificate.
       if (orders.some(({ state }) => state === 'requested' || state === 'issued'))
         return { kind: 'wait', step: 'sign', why: 'the certificate is on its way', forMs: WAIT_MS }
+      if (bad !== undefined)
+        return { kind: 'fail', step: 'sign', why: bad.detail ?? `the order is ${bad.state}` }
       return this.#triggerAgain(station, memory, wanted)
     }
     if (use === 'V2GCertificate' || station.securityProfile !== 3) return { kind: 'done' }
