@@ -49,7 +49,7 @@ function coverage() {
 
 function row({ id, about, useCase }, covered) {
   const tests = covered.get(id) ?? []
-  const files = [...new Set(tests.map((test) => test.file))]
+  const files = [...new Set(tests.map((test) => test.file))].sort()
   if (files.length > 0)
     return `| ${id} | ${about} | ${useCase} | covered: ${files.map((file) => `\`${file}\``).join(', ')} |`
   return `| ${id} | ${about} | ${useCase} | open: ${OPEN[id]} |`
