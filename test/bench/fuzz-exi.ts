@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { resolve as resolvePath } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { decodeToMirror, ExiError, encodeFromMirror, type StreamKind } from '../../pki/exi/index.ts'
 
@@ -33,9 +34,10 @@ function randomNumbers(seed: number): (below: number) => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) % below
   }
 }
+/** From the root of the repository, where npm runs tests and scripts; both may run this file from different depths. */
 
 function readSeeds(): Seed[] {
-  const file = new URL('../fixtures/exi-pnc.json', import.meta.url)
+  const file = resolvePath('test/fixtures/exi-pnc.json')
   const { vectors }: { vectors: { kind: StreamKind; schema: string; exi_hex: string }[] } = JSON.parse(
     readFileSync(file, 'utf8'),
   )
