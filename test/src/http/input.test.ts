@@ -114,7 +114,7 @@ describe('a request that breaks the contract changes nothing', () => {
       const url = `/api/v1${path}`
         .replace('{fingerprint}', 'ab'.repeat(32))
         .replace('{type}', 'Local')
-        .replace('{usage}', '')
+        .replace('{usage}', 'OEM')
         .replace('{pcid}', 'WGKTESTCAR1234567X')
         .replaceAll(/\{\w+\}/g, 'x')
       const body = Object.assign({}, content.example, { unknown: 1 })
