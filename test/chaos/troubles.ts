@@ -65,7 +65,7 @@ export const stationTroubles: readonly Trouble[] = [
     name: 'car leaves and another comes',
     run: async (scene) => {
       const station = anyStation(scene)
-      if (station.evse(1).vehicle) station.unplug(1)
+      for (const { id, vehicle } of station.evses) if (vehicle) station.unplug(id)
       await scene.pause(1_500)
       scene.world.plug(station, scene.random)
       await scene.pause(2_000)

@@ -22,16 +22,32 @@ const ROTATIONS = [
   ['TRS', [3, 1, 2]],
 ] as const
 
+const ac = {
+  simulated: { kind: 'AC' as const, phases: 3 as const, maxCurrentA: 32 },
+  supply: (rotation: readonly number[]): object => ({ kind: 'ac', rotation, maxA: 32 }),
+}
+/** The simulated charger loses nothing; what it is configured to lose must not matter. */
+const dc = {
+  simulated: { kind: 'DC' as const, maxDcPowerW: 22_000 },
+  supply: (): object => ({ kind: 'dc', maxW: 22_000, minW: 2_000, efficiency: 0.95 }),
+}
+const KINDS = { socket: { evses: [ac] }, pair: { evses: [ac, ac] }, dc: { evses: [dc] } } as const
+const MIX = ['socket', 'dc', 'pair'] as const
+
 export const SITE_ID = 'depot'
 export const GRID_LIMIT_A = 80
 export const CIRCUIT_LIMIT_A = 50
 /** What each meter shows besides the EVSEs, and what to assume while it is silent. */
 export const STALE_A = 20
 
+/** What kinds of stations there are; the default is single sockets on three phases alone. */
+export type Mix = 'sockets' | 'mixed'
+
 export interface WorldOptions {
   readonly dataDir: string
   readonly stations: number
   readonly seed: number
+  readonly mix?: Mix
   /** Settings of the service, as for `--set`. */
   readonly settings?: Readonly<Record<string, string>>
 }
@@ -64,8 +80,9 @@ export class World {
     this.fleet = createFleet({
       seed: options.seed,
       connectsPerS: 20,
-      stations: this.#places().map(({ id }) => ({
+      stations: this.#places().map(({ id, kind }) => ({
         id,
+        evses: KINDS[kind].evses.map(({ simulated }) => simulated),
         endpoint: { url: service.wsUrl, securityProfile: 1, password: PASSWORD },
         variables: { 'SampledDataCtrlr.TxUpdatedInterval': '1' },
         backOff: { minimumMs: 500, randomRangeMs: 500, repeatTimes: 1 },
@@ -79,12 +96,14 @@ export class World {
           { id: 'garage', parent: 'grid', limitA: CIRCUIT_LIMIT_A },
           { id: 'yard', parent: 'grid', limitA: CIRCUIT_LIMIT_A },
         ],
-        feeders: this.#places().map(({ id, circuit, rotation }) => ({
-          stationId: id,
-          evseId: 1,
-          node: circuit,
-          rotation: rotation[0] satisfies PhaseRotation,
-        })),
+        feeders: this.#places().flatMap(({ id, circuit, rotation, kind }) =>
+          KINDS[kind].evses.map((_, index) => ({
+            stationId: id,
+            evseId: index + 1,
+            node: circuit,
+            rotation: rotation[0] satisfies PhaseRotation,
+          })),
+        ),
       },
     })
     if (!this.fleet.site) throw new Error('The fleet was given a site')
@@ -109,9 +128,11 @@ export class World {
   }
 
   plug(station: Station, random: Random, vehicle: VehicleOptions = {}): void {
-    if (station.evse(1).vehicle) return
-    const car = { ...typicalVehicle(random), soc: 0.1, targetSoc: 1, batteryWh: 90_000, ...vehicle }
-    station.plugIn(1, createVehicle({ ...car, token: TOKEN }))
+    for (const { id } of station.evses) {
+      if (station.evse(id).vehicle) continue
+      const car = { ...typicalVehicle(random), soc: 0.1, targetSoc: 1, batteryWh: 90_000, ...vehicle }
+      station.plugIn(id, createVehicle({ ...car, token: TOKEN }))
+    }
   }
 
   silenceMeter(nodeId: string, silent: boolean): void {
@@ -169,6 +190,7 @@ export class World {
       id: `CS-${String(index + 1).padStart(2, '0')}`,
       circuit: index % 2 === 0 ? 'garage' : 'yard',
       rotation: ROTATIONS[index % 3] ?? ROTATIONS[0],
+      kind: this.#options.mix === 'mixed' ? (MIX[index % MIX.length] ?? 'socket') : ('socket' as const),
     }))
   }
 
@@ -182,7 +204,10 @@ export class World {
         .map((place) => ({
           kind: 'station',
           id: place.id,
-          evses: [{ evseId: 1, supply: { kind: 'ac', rotation: place.rotation[1], maxA: 32 } }],
+          evses: KINDS[place.kind].evses.map(({ supply }, index) => ({
+            evseId: index + 1,
+            supply: supply(place.rotation[1]),
+          })),
         })),
     })
     const meter = (nodeId: string) => ({
