@@ -1,14 +1,14 @@
-/** The next 24 hours: which limit holds when and who sets it, what energy costs, and what the cars that are here still want. */
+/** The hours ahead: which limit holds when and who sets it, what energy costs, what is planned, and what the cars still want. */
 
 import { read, type Schemas } from '../api.ts'
 import { useLoaded, useNow } from '../data.ts'
-import { amperes, dateTime, duration, kilowattHours, number, time } from '../format.ts'
+import { amperes, dateTime, duration, HOUR_MS, kilowattHours, time } from '../format.ts'
 import { Badge, Empty, Panel, When } from '../parts/basics.tsx'
 import { Chart } from '../parts/chart.tsx'
 import { Table } from '../parts/table.tsx'
 import type { Column } from '../parts/virtual-table.tsx'
 import { href } from '../router.ts'
-import type { EvseStatus, SiteStatus } from '../site-facts.ts'
+import type { SiteStatus } from '../site-facts.ts'
 import { HORIZON_MS, horizonOf, type Slot } from '../site-horizon.ts'
 
 interface PlanProps {
@@ -19,24 +19,18 @@ interface PlanProps {
 
 type Signal = Pick<Schemas['Limit'], 'id' | 'nodeId' | 'value' | 'unit' | 'validFrom' | 'validTo'>
 
-interface Wish {
-  readonly evse: EvseStatus
-  readonly demand: Schemas['SessionDemand'] | null
-}
+type Outlook = Schemas['SiteOutlook']
+type Car = Outlook['evses'][number]
 
-/** Wishes are read one by one: of more cars than this only the first ones. */
-const MOST_CARS = 60
-
-async function readPlan(siteId: string, status: SiteStatus) {
+async function readPlan(siteId: string) {
   const path = { siteId }
-  const cars = status.evses.filter(({ transactionId }) => transactionId !== null).slice(0, MOST_CARS)
-  const [schedules, steering, inForce, wishes] = await Promise.all([
+  const [schedules, steering, inForce, outlook] = await Promise.all([
     read('/sites/{siteId}/schedules', { path }),
     read('/sites/{siteId}/steering', { path }),
     read('/sites/{siteId}/limits-in-force', { path }),
-    Promise.all(cars.map(readWish)),
+    read('/sites/{siteId}/outlook', { path }),
   ])
-  return { schedules: schedules.items, steering, signals: inForce.items.flatMap(signalOf), wishes }
+  return { schedules: schedules.items, steering, signals: inForce.items.flatMap(signalOf), outlook }
 }
 
 /** What the grid or a station says now stands until it says something else. */
@@ -44,23 +38,16 @@ function signalOf({ kind, sourceId, value, ...rest }: Schemas['LimitInForce']): 
   return (kind === 'grid' || kind === 'station') && value !== null ? [{ ...rest, id: sourceId, value }] : []
 }
 
-/** What was told through the API goes before what the car says itself. */
-async function readWish(evse: EvseStatus): Promise<Wish> {
-  const path = { stationId: evse.stationId, transactionId: evse.transactionId ?? '' }
-  const { told, needs } = await read('/sessions/{stationId}/{transactionId}/demand', { path })
-  return { evse, demand: told ?? needs }
-}
-
 export function SitePlan({ site, status, limits }: PlanProps) {
   const nowMs = useNow(60_000)
   const loaded = useLoaded(
     `plan ${site.id}`,
-    () => readPlan(site.id, status),
+    () => readPlan(site.id),
     (event) => event.kind === 'limit.changed' && event.siteId === site.id,
   )
   return (
     <When loaded={loaded}>
-      {({ schedules, steering, signals, wishes }) => {
+      {({ schedules, steering, signals, outlook }) => {
         const { root, voltageV } = site.config
         const slots = horizonOf(
           {
@@ -76,7 +63,8 @@ export function SitePlan({ site, status, limits }: PlanProps) {
           <>
             <LimitAhead slots={slots} />
             <PricesAhead prices={steering.prices} policy={steering.policy} nowMs={nowMs} />
-            <Wishes wishes={wishes} voltageV={voltageV} nowMs={nowMs} />
+            <Planned outlook={outlook} />
+            <Cars cars={outlook.evses} status={status} voltageV={voltageV} nowMs={nowMs} />
           </>
         )
       }}
@@ -152,73 +140,122 @@ function PricesAhead({ prices, policy, nowMs }: PricesProps) {
   )
 }
 
-interface WishesProps {
-  readonly wishes: readonly Wish[]
-  readonly voltageV: number
-  readonly nowMs: number
-}
+const PLANNED_LINES = [
+  { name: 'Free for cars', color: '--text', stepped: true, dashed: true },
+  { name: 'Planned', color: '--accent', stepped: true },
+]
 
-function Wishes({ wishes, voltageV, nowMs }: WishesProps) {
-  const columns: Column<Wish>[] = [
-    {
-      name: 'Car at',
-      cell: ({ evse }) => (
-        <a href={href(['sessions', evse.stationId, evse.transactionId ?? ''])}>
-          {evse.stationId} · {evse.evseId}
-        </a>
-      ),
-    },
-    {
-      name: 'Leaves',
-      kind: 'fit',
-      cell: ({ demand }) =>
-        demand?.departure ? (
-          `${dateTime(demand.departure)}, in ${duration(Date.parse(demand.departure) - nowMs)}`
-        ) : (
-          <span class="soft">not said</span>
-        ),
-    },
-    {
-      name: 'Still wants',
-      kind: 'number',
-      cell: ({ demand }) =>
-        demand?.energyWh ? kilowattHours(demand.energyWh) : <span class="soft">not said</span>,
-    },
-    { name: 'Granted now', kind: 'number', cell: ({ evse }) => amperes(evse.grantedA) },
-    {
-      name: 'Needs on average',
-      kind: 'number',
-      cell: (wish) => <Needed wish={wish} {...{ voltageV, nowMs }} />,
-    },
-    { name: 'Class', kind: 'number', cell: ({ demand }) => demand?.priorityClass },
-  ]
+/** The tightest phase of what is free, and the fullest one of what is planned. */
+function Planned({ outlook: { slots, plannedAt } }: { readonly outlook: Outlook }) {
+  const points = slots.flatMap(({ from, to, availableA, plannedA }) => {
+    const known = availableA.filter((value): value is number => value !== null)
+    const freeA = known.length === 0 ? null : Math.min(...known)
+    const givenA = plannedA === null ? null : Math.max(...plannedA)
+    return [Date.parse(from) / 1000, Date.parse(to) / 1000 - 1].map((second) => ({ second, freeA, givenA }))
+  })
   return (
-    <Panel title="What the cars still want" aside="said by the car or through the API" flush>
-      {wishes.length === 0 ? (
-        <Empty>No car is here.</Empty>
+    <Panel
+      title="Free for cars, and planned"
+      aside={
+        plannedAt === null
+          ? 'nothing is planned: this policy does not look ahead'
+          : `planned ${dateTime(plannedAt)}`
+      }
+    >
+      {points.length === 0 ? (
+        <Empty>The site loop has not looked ahead yet.</Empty>
       ) : (
-        <Table
-          label="Wishes"
-          columns={columns}
-          rows={wishes}
-          keyOf={({ evse }) => `${evse.stationId}#${evse.evseId}`}
+        <Chart
+          label="What is free for cars at the grid connection, and what the plan gives"
+          unit="A"
+          lines={PLANNED_LINES}
+          data={[
+            points.map(({ second }) => second),
+            points.map(({ freeA }) => freeA),
+            points.map(({ givenA }) => givenA),
+          ]}
+          height={180}
         />
       )}
     </Panel>
   )
 }
 
-/** Amperes on three phases that would bring it there in time, beside what it has now. */
-function Needed(props: { readonly wish: Wish; readonly voltageV: number; readonly nowMs: number }) {
-  const { wish, voltageV, nowMs } = props
-  const { departure, energyWh } = wish.demand ?? {}
-  if (!departure || !energyWh) return null
-  const hours = (Date.parse(departure) - nowMs) / 3_600_000
-  if (hours <= 0) return <Badge tone="bad">overdue</Badge>
-  const needA = energyWh / hours / (3 * voltageV)
-  return needA > wish.evse.grantedA + 0.5 ? (
-    <Badge tone="warn">{number(needA)} A</Badge>
-  ) : (
-    <>{number(needA)} A</>
+interface CarsProps {
+  readonly cars: readonly Car[]
+  readonly status: SiteStatus
+  readonly voltageV: number
+  readonly nowMs: number
+}
+
+function Cars({ cars, status, voltageV, nowMs }: CarsProps) {
+  const grantedA = ({ stationId, evseId }: Car): number =>
+    status.evses.find((evse) => evse.stationId === stationId && evse.evseId === evseId)?.grantedA ?? 0
+  const columns: Column<Car>[] = [
+    {
+      name: 'Car at',
+      cell: ({ stationId, evseId, transactionId }) => (
+        <a href={href(['sessions', stationId, transactionId])}>
+          {stationId} · {evseId}
+        </a>
+      ),
+    },
+    {
+      name: 'Leaves',
+      kind: 'fit',
+      cell: ({ departure }) =>
+        departure === null ? (
+          <span class="soft">not said</span>
+        ) : (
+          `${dateTime(departure)}, in ${duration(Date.parse(departure) - nowMs)}`
+        ),
+    },
+    {
+      name: 'Still wants',
+      kind: 'number',
+      cell: ({ remainingWh }) =>
+        remainingWh === null ? <span class="soft">not said</span> : kilowattHours(remainingWh),
+    },
+    { name: 'Granted now', kind: 'number', cell: (car) => amperes(grantedA(car)) },
+    {
+      name: 'Needs on average',
+      kind: 'number',
+      cell: (car) => <Needed car={car} grantedA={grantedA(car)} voltageV={voltageV} nowMs={nowMs} />,
+    },
+    {
+      name: 'Planned at most',
+      kind: 'number',
+      cell: ({ plannedA }) => (plannedA === null ? '' : amperes(Math.max(0, ...plannedA))),
+    },
+  ]
+  return (
+    <Panel title="What the cars still want" aside="said by the car or through the API" flush>
+      {cars.length === 0 ? (
+        <Empty>No car is here.</Empty>
+      ) : (
+        <Table
+          label="Cars"
+          columns={columns}
+          rows={cars}
+          keyOf={({ stationId, evseId }) => `${stationId}#${evseId}`}
+        />
+      )}
+    </Panel>
   )
+}
+
+interface NeededProps {
+  readonly car: Car
+  readonly grantedA: number
+  readonly voltageV: number
+  readonly nowMs: number
+}
+
+/** Amperes on three phases that would bring it there in time; marked where it has less now. */
+function Needed({ car: { departure, remainingWh }, grantedA, voltageV, nowMs }: NeededProps) {
+  if (departure === null || remainingWh === null || remainingWh <= 0) return null
+  const hours = (Date.parse(departure) - nowMs) / HOUR_MS
+  if (hours <= 0) return <Badge tone="bad">overdue</Badge>
+  const needA = remainingWh / hours / (3 * voltageV)
+  return needA > grantedA + 0.5 ? <Badge tone="warn">{amperes(needA)}</Badge> : <>{amperes(needA)}</>
 }

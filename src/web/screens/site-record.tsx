@@ -63,7 +63,7 @@ function Replay({ site, at }: { readonly site: Schemas['Site']; readonly at: str
   )
   return (
     <When loaded={loaded}>
-      {({ at: decidedAt, same, policy, status }) => (
+      {({ at: decidedAt, same, differs, policy, status }) => (
         <Panel
           title={`Decision of ${dateTime(decidedAt)}`}
           aside={
@@ -72,7 +72,7 @@ function Replay({ site, at }: { readonly site: Schemas['Site']; readonly at: str
               {same ? (
                 <Badge tone="ok">decided the same way today</Badge>
               ) : (
-                <Badge tone="warn">this version decides otherwise</Badge>
+                <Badge tone="warn">this version decides otherwise: {differs.join(', ')}</Badge>
               )}
             </>
           }
