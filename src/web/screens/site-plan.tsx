@@ -257,5 +257,5 @@ function Needed({ car: { departure, remainingWh }, grantedA, voltageV, nowMs }: 
   const hours = (Date.parse(departure) - nowMs) / HOUR_MS
   if (hours <= 0) return <Badge tone="bad">overdue</Badge>
   const needA = remainingWh / hours / (3 * voltageV)
-  return needA > grantedA + 0.5 ? <Badge tone="warn">{amperes(needA)}</Badge> : <>{amperes(needA)}</>
+  return needA > grantedA + 0.5 ? <Badge tone="warn">{amperes(needA)}</Badge> : <span>{amperes(needA)}</span>
 }
