@@ -41,6 +41,27 @@ export interface PlanObjective {
   readonly valuePerKwh?: number
 }
 
+/**
+ * Worth of the next kWh by what a car has of its request, falling by a power of it (alpha-fairness) in steps of the
+ * same ratio: no level of scarcity is finer or coarser than another.
+ */
+export function evenness(options: {
+  readonly from: number
+  readonly to: number
+  readonly ratio: number
+  readonly aversion: number
+}): PlanObjective['fairness'] {
+  const { from, to, ratio, aversion } = options
+  const parts: { share: number; bonus: number }[] = []
+  let above = 0
+  for (let share = to; share >= from; share /= ratio) {
+    const worth = (share / to) ** -aversion
+    parts.unshift({ share, bonus: worth - above })
+    above = worth
+  }
+  return parts
+}
+
 export interface PlanRequest {
   readonly network: Network
   readonly slots: readonly PlanSlot[]

@@ -1,25 +1,5 @@
+import { evenness } from '../../profiles/index.ts'
 import type { ScenarioPolicy } from './scenario-scheduler.ts'
-
-/**
- * Worth of the next kWh by what a car has of its request, falling by a power of it (alpha-fairness) in steps of the
- * same ratio: no level of scarcity is finer or coarser than another.
- */
-function evenness(options: {
-  readonly from: number
-  readonly to: number
-  readonly ratio: number
-  readonly aversion: number
-}): { share: number; bonus: number }[] {
-  const { from, to, ratio, aversion } = options
-  const parts: { share: number; bonus: number }[] = []
-  let above = 0
-  for (let share = to; share >= from; share /= ratio) {
-    const worth = (share / to) ** -aversion
-    parts.unshift({ share, bonus: worth - above })
-    above = worth
-  }
-  return parts
-}
 
 /** The policies that scenarios are scored with. */
 export const SCENARIO_POLICIES = {

@@ -3,6 +3,7 @@ import {
   baseLoads,
   bookedMask,
   type Decision,
+  evenness,
   type LimitInput,
   lessBase,
   mergeLimits,
@@ -166,12 +167,6 @@ export class Planner {
 function objectiveOf(policy: PolicyName): PlanObjective | undefined {
   if (policy === 'cost') return { fairness: [], urgency: 0.01, valuePerKwh: 10 }
   if (policy === 'fair')
-    return {
-      fairness: [
-        { share: 0.5, bonus: 2 },
-        { share: 0.8, bonus: 1 },
-      ],
-      urgency: 0.1,
-    }
+    return { fairness: evenness({ from: 0.1, to: 0.8, ratio: 1.5, aversion: 2 }), urgency: 0.1 }
   return undefined
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import {
   adviceOf,
   buildNetwork,
+  evenness,
   openSite,
   type PlanObjective,
   type PlanOptions,
@@ -78,6 +79,15 @@ describe('a plan', () => {
     for (const slotA of made?.slotsA ?? [])
       expect((slotA[0] ?? 0) + (slotA[1] ?? 0)).toBeLessThanOrEqual(20.001)
     expect(made?.slotsA.at(-1)?.[1]).toBe(0)
+  })
+
+  it('weighs a share by the power of what a car has, at any level the same', () => {
+    const parts = evenness({ from: 0.05, to: 0.8, ratio: 2, aversion: 2 })
+    expect(parts.map((part) => part.share)).toEqual([0.05, 0.1, 0.2, 0.4, 0.8])
+    const worthBelow = (share: number) =>
+      parts.filter((part) => part.share >= share).reduce((sum, part) => sum + part.bonus, 0)
+    expect(worthBelow(0.1) / worthBelow(0.2)).toBeCloseTo(4)
+    expect(worthBelow(0.4) / worthBelow(0.8)).toBeCloseTo(4)
   })
 
   it('waits for a cheaper hour where everything still fits', async () => {
