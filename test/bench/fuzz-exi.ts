@@ -34,8 +34,8 @@ function randomNumbers(seed: number): (below: number) => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) % below
   }
 }
-/** From the root of the repository, where npm runs tests and scripts; both may run this file from different depths. */
 
+/** From the root of the repository, where npm runs tests and scripts; both may run this file from different depths. */
 function readSeeds(): Seed[] {
   const file = resolvePath('test/fixtures/exi-pnc.json')
   const { vectors }: { vectors: { kind: StreamKind; schema: string; exi_hex: string }[] } = JSON.parse(
@@ -89,7 +89,11 @@ function feed(bytes: Uint8Array, { kind, schema }: Seed): string {
 }
 
 /** Feeds `count` mutated inputs and prints one JSON line of what happened. */
-export async function run(print: (line: string) => void, count: number, seed = 15118): Promise<FuzzReport> {
+export async function run(
+  print: (line: string) => void,
+  count = 1_000_000,
+  seed = 15118,
+): Promise<FuzzReport> {
   const seeds = readSeeds()
   const random = randomNumbers(seed)
   const refused: Record<string, number> = {}
