@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { CHROMIUM, DashboardWorld, GRID_LIMIT_A, SITE_ID } from './support/dashboard.ts'
+import { allLoaded, CHROMIUM, DashboardWorld, GRID_LIMIT_A, SITE_ID } from './support/dashboard.ts'
 
 const STATIONS = 3
 
@@ -32,9 +32,7 @@ describe.skipIf(CHROMIUM === undefined)('changes from the dashboard', () => {
   const open = async (screen: string, on: Page = page): Promise<void> => {
     await on.goto(`${world.url}#/${screen}`)
     await on.getByRole('heading', { level: 1 }).waitFor()
-    await on.waitForFunction(() =>
-      [...document.querySelectorAll('p.empty')].every((one) => one.textContent !== 'Loading'),
-    )
+    await allLoaded(on)
   }
 
   test('a root is added, a policy wants it, and the drift names who does not hold it', async () => {

@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { AXE, CHROMIUM, DashboardWorld, GRID_LIMIT_A, SITE_ID } from './support/dashboard.ts'
+import { AXE, allLoaded, CHROMIUM, DashboardWorld, GRID_LIMIT_A, SITE_ID } from './support/dashboard.ts'
 
 const STATIONS = 3
 const SCREENS = [
@@ -136,7 +136,7 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
     for (const screen of SCREENS) {
       await page.setViewportSize({ width: 1280, height: 800 })
       await open(screen)
-      await page.getByText('Loading', { exact: true }).waitFor({ state: 'detached' })
+      await allLoaded(page)
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.emulateMedia({ colorScheme })
         found.push(...(await seriousFindings(page)).map((finding) => `${screen} ${colorScheme}: ${finding}`))

@@ -32,6 +32,13 @@ const FLAGS = [
 const PASSWORD = 'a-password-of-the-station'
 const TOKEN = { idToken: '04A1B2C3', type: 'ISO14443' } as const
 
+/** Every panel of the screen shows what it has read. */
+export async function allLoaded(page: Page): Promise<void> {
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll('p.empty')].every((one) => one.textContent !== 'Loading'),
+  )
+}
+
 export const SITE_ID = 'depot'
 export const GRID_LIMIT_A = 63
 
