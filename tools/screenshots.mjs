@@ -104,7 +104,7 @@ async function sourcesAndPrices() {
   const windows = [{ days: [1, 2, 3, 4, 5, 6, 7], from: '17:00', to: '20:00', value: 63 }]
   await put('schedules/evening-peak', { nodeId: 'grid', unit: 'A', timeZone: 'Europe/Berlin', windows })
   await put('sources/dso', { nodeId: 'grid', unit: 'A', failsafeValue: 80, heartbeatTimeoutS: 120 })
-  await put('sources/dso/signal', { value: 95 })
+  await put('sources/dso/signal', { active: true, value: 95 })
   const hour = 3_600_000
   const start = Math.floor(Date.now() / hour) * hour
   const prices = Array.from({ length: 26 }, (_, index) => ({
