@@ -151,7 +151,12 @@ describe('SignCertificate', () => {
     expect(sent).toHaveLength(1)
     expect(sent[0]?.certificateType).toBe('ChargingStationCertificate')
     const chain = Certificate.parseChain(sent[0]?.certificateChain ?? '')
-    expect(chain.map((certificate) => certificate.commonName)).toEqual(['SN-1', 'Example CPO Station CA'])
+    // The last one is the root of station certificates as the CSMS root signed it.
+    expect(chain.map((certificate) => certificate.commonName)).toEqual([
+      'SN-1',
+      'Example CPO Station CA',
+      'Example CPO Station Root CA',
+    ])
     expect(chain.some((certificate) => certificate.isSelfSigned)).toBe(false)
     expect(await store.certificates.orders()).toMatchObject([
       { state: 'delivered', fingerprint: chain[0]?.fingerprint },
