@@ -314,7 +314,7 @@ export function planSlots(options: {
   let startS = 0
   for (const count of steps) {
     if (startS >= options.horizonS) break
-    const durationS = count * options.stepS
+    const durationS = Math.min(count * options.stepS, options.horizonS - startS)
     const limits = options.limitsAt(startS, durationS)
     slots.push({
       startS,
