@@ -1,4 +1,4 @@
-/** `npm run chaos -- [--minutes 10] [--seed 1] [--stations 12]`: the site's invariant under lasting trouble. */
+/** `npm run chaos -- [--minutes 10] [--seed 1] [--stations 12] [--mix sockets|mixed]`: the site's invariant under lasting trouble. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '10' },
     seed: { type: 'string', default: '1' },
     stations: { type: 'string', default: '12' },
+    mix: { type: 'string', default: 'mixed' },
     verbose: { type: 'boolean', default: false },
   },
 })
@@ -22,7 +23,14 @@ const seed = Number(values.seed)
 const print = (line: string): void => void process.stdout.write(`${new Date().toISOString()} ${line}\n`)
 
 const dataDir = await mkdtemp(join(tmpdir(), 'gridkeep-chaos-'))
-const world = await World.start({ dataDir, stations: Number(values.stations), seed })
+const world = await World.start({
+  dataDir,
+  stations: Number(values.stations),
+  seed,
+  mix: values.mix === 'sockets' ? 'sockets' : 'mixed',
+  // Often enough that stations in trouble are asked what they hold, too.
+  settings: { 'energy.readBackS': '20' },
+})
 try {
   await world.open()
   const judge = new Judge(world.site)
