@@ -168,9 +168,8 @@ describe('a site of real stations', () => {
     expect(outlook.policy).toBe('cost')
     expect(outlook.plannedAt).not.toBeNull()
     expect(outlook.slots[0]?.pricePerKwh).toBeCloseTo(0.6)
-    expect(outlook.slots.at(-1)?.to).toBe(
-      new Date(Date.parse(outlook.slots[0]?.from ?? '') + 24 * 3_600_000).toISOString(),
-    )
+    const spanMs = Date.parse(outlook.slots.at(-1)?.to ?? '') - Date.parse(outlook.slots[0]?.from ?? '')
+    expect(spanMs).toBeGreaterThanOrEqual(24 * 3_600_000)
     const mine = outlook.evses.find((one) => one.stationId === station.id)
     expect(mine?.plannedA).toHaveLength(outlook.slots.length)
   }, 30_000)
