@@ -123,7 +123,7 @@ export class Patrol {
    * its worst whatever it accepts, is capped as a whole and reported. A visit without findings ends the last step.
    */
   async #judge(stationId: string, disobeys: boolean): Promise<void> {
-    const { live, clock, onFinding } = this.#options
+    const { live, site, clock, onFinding } = this.#options
     const trust = live.trust(stationId)
     if (!disobeys) {
       this.#strikes.delete(stationId)
@@ -136,7 +136,10 @@ export class Patrol {
     this.#strikes.set(stationId, strikes)
     this.#dueMs.set(stationId, clock.now() + RECHECK_MS)
     const [unit, other] = live.device(stationId).rateUnits
-    if (strikes >= STRIKES.distrust || (strikes >= STRIKES.otherUnit && other === undefined))
+    // Amperes at a DC outlet are no second way to say the same, and what it computes of them cannot be judged.
+    const isDc = site.evses.some((evse) => evse.stationId === stationId && evse.supply.kind === 'dc')
+    const hasOther = other !== undefined && !isDc
+    if (strikes >= STRIKES.distrust || (strikes >= STRIKES.otherUnit && !hasOther))
       await live.setTrust(stationId, { ...trust, distrusted: true })
     else if (strikes >= STRIKES.otherUnit && unit !== undefined)
       await live.setTrust(stationId, { ...trust, avoidUnit: unitInUse(live, stationId) ?? unit })
