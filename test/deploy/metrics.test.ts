@@ -10,10 +10,12 @@ import { type RunningService, spawnService } from '../e2e/support/service.ts'
 
 const RULES = 'deploy/prometheus-alerts.yaml'
 const PROMTOOL = [process.env.PROMTOOL ?? '', '/usr/bin/promtool', '/usr/local/bin/promtool'].find(existsSync)
-if (PROMTOOL === undefined)
-  console.warn(
-    'Prometheus does not read the alert rules here: promtool is missing (apt-get install prometheus)',
-  )
+if (PROMTOOL === undefined) {
+  const reason =
+    'Prometheus does not read the alert rules here: promtool is missing (apt-get install prometheus)'
+  if (process.env.GRIDKEEP_REQUIRE_ALL === '1') throw new Error(`${reason}, and GRIDKEEP_REQUIRE_ALL is set`)
+  console.warn(reason)
+}
 
 interface Rule {
   readonly alert: string
