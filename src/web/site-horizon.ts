@@ -1,7 +1,7 @@
 /** What is known today of the limits of the next hours: configuration, limits set by hand, weekly schedules. Pure. */
 
 import type { Schemas } from './api.ts'
-import { HOUR_MS, MINUTE_MS } from './format.ts'
+import { amperes, HOUR_MS, MINUTE_MS } from './format.ts'
 
 type Schedule = Pick<Schemas['LimitSchedule'], 'id' | 'nodeId' | 'unit' | 'timeZone' | 'windows'>
 type Limit = Pick<Schemas['Limit'], 'id' | 'nodeId' | 'value' | 'unit' | 'validFrom' | 'validTo'>
@@ -33,6 +33,34 @@ export function horizonOf(horizon: Horizon, nowMs: number): Slot[] {
     const atMs = firstMs + index * SLOT_MS
     return { atMs, ...lowest(horizon, Math.max(atMs, nowMs)) }
   })
+}
+
+export interface Change {
+  readonly atMs: number
+  readonly text: string
+}
+
+/** Limits by hand that begin or end, and schedules that change what they ask for, within the horizon, in order of time. */
+export function changesAhead(
+  { limits, schedules, voltageV }: Pick<Horizon, 'limits' | 'schedules' | 'voltageV'>,
+  nowMs: number,
+): Change[] {
+  const byHand = limits.flatMap(({ id, nodeId, value, unit, validFrom, validTo }) => [
+    { atMs: msOf(validFrom, 0), text: `"${id}" begins: ${value} ${unit} on ${nodeId}` },
+    { atMs: msOf(validTo, 0), text: `"${id}" ends on ${nodeId}` },
+  ])
+  const bySchedule = schedules.flatMap((schedule) => {
+    const { id, nodeId } = schedule
+    const slots = horizonOf({ nodeId, configuredA: null, voltageV, limits: [], schedules: [schedule] }, nowMs)
+    return slots.flatMap(({ atMs, limitA }, index) => {
+      if (index === 0 || slots[index - 1]?.limitA === limitA) return []
+      const what = limitA === null ? 'ends' : `asks for ${amperes(limitA)} per phase`
+      return [{ atMs, text: `The schedule "${id}" ${what} on ${nodeId}` }]
+    })
+  })
+  return [...byHand, ...bySchedule]
+    .filter(({ atMs }) => atMs > nowMs && atMs < nowMs + HORIZON_MS)
+    .sort((a, b) => a.atMs - b.atMs)
 }
 
 function lowest(horizon: Horizon, atMs: number): Omit<Slot, 'atMs'> {

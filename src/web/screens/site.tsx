@@ -20,6 +20,7 @@ import {
   troubled,
 } from '../site-facts.ts'
 import { historyOf, remember } from '../site-history.ts'
+import { changesAhead } from '../site-horizon.ts'
 import { EvseTable } from './site-evses.tsx'
 import { Limits } from './site-limits.tsx'
 import { NodeList } from './site-nodes.tsx'
@@ -31,16 +32,18 @@ interface SiteData {
   readonly status: SiteStatus
   readonly site: Schemas['Site']
   readonly limits: readonly Schemas['Limit'][]
+  readonly schedules: readonly Schemas['LimitSchedule'][]
 }
 
 async function readSite(siteId: string): Promise<SiteData> {
   const path = { siteId }
-  const [status, site, limits] = await Promise.all([
+  const [status, site, limits, schedules] = await Promise.all([
     read('/sites/{siteId}/status', { path }),
     read('/sites/{siteId}', { path }),
     read('/sites/{siteId}/limits', { path }),
+    read('/sites/{siteId}/schedules', { path }),
   ])
-  return { status, site, limits: limits.items }
+  return { status, site, limits: limits.items, schedules: schedules.items }
 }
 
 const TABS = [
@@ -78,11 +81,11 @@ export function SiteDetail({ siteId }: { readonly siteId: string }) {
       </Heading>
       <Tabs items={tabs} current={tab} />
       <When loaded={loaded}>
-        {({ status, site, limits }) => {
+        {({ status, site, limits, schedules }) => {
           if (tab === 'plan') return <SitePlan site={site} status={live ?? status} limits={limits} />
           if (tab === 'sources') return <SiteSources siteId={siteId} nodeIds={nodeIdsOf(site.config.root)} />
           if (tab === 'record') return <SiteRecord site={site} at={query.at} />
-          return <Live status={live ?? status} site={site} limits={limits} reload={loaded.reload} />
+          return <Live {...{ status: live ?? status, site, limits, schedules }} reload={loaded.reload} />
         }}
       </When>
     </div>
@@ -100,7 +103,8 @@ interface LiveProps extends SiteData {
   reload(): void
 }
 
-function Live({ status, site, limits, reload }: LiveProps) {
+function Live({ reload, ...data }: LiveProps) {
+  const { status, site, limits } = data
   useEffect(() => remember(status), [status])
   const grid = gridOf(status)
   if (!grid)
@@ -127,7 +131,7 @@ function Live({ status, site, limits, reload }: LiveProps) {
             <Now grid={grid} status={status} />
           </Panel>
           <Panel title="What happens next">
-            <Next limits={limits} />
+            <Next {...data} />
           </Panel>
           <Limits siteId={status.siteId} nodes={status.nodes} limits={limits} onChanged={reload} />
         </div>
@@ -165,20 +169,16 @@ function Now({ grid, status }: { readonly grid: NodeStatus; readonly status: Sit
   )
 }
 
-/** The limits that begin or end, in the order of time. */
-function Next({ limits }: { readonly limits: readonly Schemas['Limit'][] }) {
+/** Limits and schedules that begin or end, in the order of time. */
+function Next({ limits, schedules, site }: SiteData) {
   const nowMs = useNow(5_000)
-  const changes = limits
-    .flatMap((limit) => [
-      { at: limit.validFrom, text: `"${limit.id}" begins: ${limit.value} ${limit.unit} on ${limit.nodeId}` },
-      { at: limit.validTo, text: `"${limit.id}" ends on ${limit.nodeId}` },
-    ])
-    .flatMap(({ at, text }) =>
-      at === null || Date.parse(at) <= nowMs ? [] : [{ atMs: Date.parse(at), text }],
-    )
-    .sort((a, b) => a.atMs - b.atMs)
+  const changes = changesAhead({ limits, schedules, voltageV: site.config.voltageV }, nowMs)
   if (changes.length === 0)
-    return <p class="soft">No limit begins or ends. Grants follow the cars as they come and go.</p>
+    return (
+      <p class="soft">
+        No limit or schedule begins or ends in the next 24 hours. Grants follow the cars as they come and go.
+      </p>
+    )
   return (
     <ul class="stack">
       {changes.slice(0, 6).map((change) => (

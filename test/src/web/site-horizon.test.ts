@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Horizon, horizonOf } from '../../../src/web/site-horizon.ts'
+import { changesAhead, type Horizon, horizonOf } from '../../../src/web/site-horizon.ts'
 
 /** A Sunday morning in Berlin, one hour ahead of UTC. */
 const NOW = Date.parse('2026-03-01T08:07:00Z')
@@ -57,5 +57,25 @@ describe('the limit of the next hours', () => {
       by: 'the limit works',
     })
     expect(at({ ...base, limits }, '2026-03-01T09:00:00Z')?.limitA).toBe(63)
+  })
+})
+
+describe('what happens next', () => {
+  const limit = { id: 'works', nodeId: 'roof', value: 20, unit: 'A' as const }
+
+  test('is what begins and ends in the next day, by hand and by schedule, in order', () => {
+    const limits = [
+      { ...limit, validFrom: '2026-03-01T09:30:00Z', validTo: null },
+      { ...limit, id: 'past', validFrom: '2026-02-28T09:30:00Z', validTo: '2026-03-03T00:00:00Z' },
+    ]
+    expect(changesAhead({ limits, schedules: [schedule], voltageV: 230 }, NOW)).toEqual([
+      { atMs: Date.parse('2026-03-01T09:00:00Z'), text: expect.stringContaining('"peak" asks for 32') },
+      { atMs: Date.parse('2026-03-01T09:30:00Z'), text: '"works" begins: 20 A on roof' },
+      { atMs: Date.parse('2026-03-01T10:00:00Z'), text: 'The schedule "peak" ends on grid' },
+    ])
+  })
+
+  test('is nothing where nothing changes', () => {
+    expect(changesAhead({ limits: [], schedules: [], voltageV: 230 }, NOW)).toEqual([])
   })
 })
