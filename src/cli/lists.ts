@@ -20,6 +20,9 @@ const FILTERS = {
   actor: ['--actor <name>', 'actor', 'only by this API key, or cli, system, station:ID'],
   action: ['--action <name>', 'action', 'only this action, e.g. station.put or BootNotification'],
   subject: ['--subject <text>', 'subject', 'only on this subject'],
+  kind: ['--kind <kind>', 'kind', 'security, csms-security, monitoring or the name of a message'],
+  type: ['--type <type>', 'type', 'only of this type, e.g. TamperDetectionActivated'],
+  critical: ['--critical', 'critical', 'only what is critical'],
   text: ['--text <text>', 'text', 'only with this in the payload'],
   direction: ['--direction <which>', 'direction', 'from-station or to-station'],
 } as const
@@ -92,6 +95,12 @@ const LISTS: readonly ListDescription[] = [
     'what was said between stations and the service | OCPP messages, newest first',
     'messages?before station action direction text',
     'at stationId direction kind action errorCode=ERROR payload',
+  ),
+  list(
+    'event list',
+    'what stations reported | security and other events of all stations, oldest first',
+    'station-events?after station kind type critical',
+    'id at=TIME stationId kind type critical',
   ),
   list(
     'audit list',

@@ -108,6 +108,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/station-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What all stations reported that is not state, and the security log of this service
+         * @description Security events of stations (`kind=security`), of this service about them (`kind=csms-security`), monitoring events and the like. A key of role viewer sees no details that may name a driver or a car.
+         */
+        get: operations["listEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/stations/{stationId}/meter-values": {
         parameters: {
             query?: never;
@@ -3683,6 +3703,41 @@ export interface operations {
                      *       "next": null
                      *     }
                      */
+                    "application/json": components["schemas"]["StationEventPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listEvents: {
+        parameters: {
+            query?: {
+                stationId?: string;
+                kind?: string;
+                /** @description The type within the kind, e.g. FailedToAuthenticateAtCsms. */
+                type?: string;
+                critical?: boolean;
+                /** @description Which entries come first. `next` of a page is the `after` of the next one where the oldest do, and its `before` where the newest do. */
+                order?: components["parameters"]["Order"];
+                /** @description Only entries with an id greater than this one. */
+                after?: components["parameters"]["AfterNumber"];
+                /** @description Only entries with an id smaller than this one; the value of `next` of the page before. */
+                before?: components["parameters"]["BeforeNumber"];
+                /** @description Most entries of the page. */
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
                     "application/json": components["schemas"]["StationEventPage"];
                 };
             };

@@ -18,6 +18,7 @@ export interface StationEventStore {
   list(filter?: {
     stationId?: string
     kind?: string
+    type?: string
     critical?: boolean
     /** Only events with an id greater than this one. */
     after?: number

@@ -2,17 +2,20 @@
 
 import type { StationEvent } from '../../store/events.ts'
 import type { Connector } from '../../store/stations.ts'
-import type { components } from '../api.generated.ts'
+import type { components, operations } from '../api.generated.ts'
 import type { Operations, Principal } from '../operation.ts'
 import { DEFAULT_PAGE, defined, pageOf, pick } from '../pages.ts'
 import type { ApiServices } from '../services.ts'
 import { requireSite } from './sites.ts'
 import { requireStation } from './stations.ts'
 
+type EventQuery = NonNullable<operations['listEvents']['parameters']['query']>
+
 export type ReportedOperations = Pick<
   Operations,
   | 'listConnectors'
   | 'listVariables'
+  | 'listEvents'
   | 'listStationEvents'
   | 'listStationMeterValues'
   | 'listStationMeterQuarters'
@@ -21,6 +24,14 @@ export type ReportedOperations = Pick<
 
 export function reportedOperations(services: ApiServices): ReportedOperations {
   const { store } = services
+  const eventsOf = async ({ limit, ...filter }: EventQuery, principal: Principal) => {
+    const page = await pageOf(
+      limit,
+      (size) => store.events.list({ ...defined(filter), limit: size }),
+      (last) => last.id,
+    )
+    return { ...page, items: page.items.map((item) => toEventBody(principal, item)) }
+  }
   return {
     listConnectors: async ({ path }) => {
       await requireStation(services, path.stationId)
@@ -44,18 +55,11 @@ export function reportedOperations(services: ApiServices): ReportedOperations {
       }
     },
 
+    listEvents: async ({ query, principal }) => ({ status: 200, body: await eventsOf(query, principal) }),
+
     listStationEvents: async ({ path, query, principal }) => {
       await requireStation(services, path.stationId)
-      const { limit, ...filter } = query
-      const page = await pageOf(
-        limit,
-        (size) => store.events.list({ stationId: path.stationId, ...defined(filter), limit: size }),
-        (last) => last.id,
-      )
-      return {
-        status: 200,
-        body: { ...page, items: page.items.map((item) => toEventBody(principal, item)) },
-      }
+      return { status: 200, body: await eventsOf({ ...query, ...path }, principal) }
     },
 
     listStationMeterValues: async ({ path, query }) => {

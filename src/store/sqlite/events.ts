@@ -22,6 +22,7 @@ export function createStationEventStore(db: Database): StationEventStore {
       const { clause, args } = where([
         ['station_id = ?', filter.stationId],
         ['kind = ?', filter.kind],
+        ['type = ?', filter.type],
         ['critical = ?', filter.critical === undefined ? undefined : Number(filter.critical)],
         ['id > ?', filter.after],
         ['id < ?', filter.before],

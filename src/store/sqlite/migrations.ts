@@ -293,4 +293,8 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (site_id, ended_ms, station_id, transaction_id)
   ) WITHOUT ROWID;
   `,
+  `
+  -- The security log of all stations, newest first.
+  CREATE INDEX station_events_by_kind ON station_events (kind, id);
+  `,
 ]

@@ -167,6 +167,7 @@ describe('lists', () => {
     for (const line of [
       'issuance list --station CS-001',
       'message list --station CS-001 --direction to-station',
+      'event list --kind security --critical',
     ])
       expect(await run(line, { env }), line).toMatchObject({ code: 0, err: '' })
   })

@@ -43,6 +43,7 @@ const COMMANDS = [
   'trust drift',
   'key list',
   'message list',
+  'event list',
 ]
 
 describe('help', () => {

@@ -45,6 +45,33 @@ describe('events of a station', () => {
     const operator = await api.request('GET', path, { role: 'operator' })
     expect(operator.text.match(/SECRET/g)).toHaveLength(2)
   })
+
+  it('are found among those of all stations, by kind and type, newest first', async () => {
+    for (const [stationId, type] of [
+      ['CS-001', 'SettingSystemTime'],
+      ['CS-2', 'AttemptedReplayAttacks'],
+      ['CS-3', 'AttemptedReplayAttacks'],
+    ] as const)
+      await api.store.events.record({
+        stationId,
+        kind: 'security',
+        type,
+        at: '2026-03-01T09:00:00Z',
+        receivedAt: '2026-03-01T09:00:00Z',
+        critical: type.startsWith('Attempted'),
+        detail: {},
+      })
+    const found = await api.request(
+      'GET',
+      '/api/v1/station-events?kind=security&type=AttemptedReplayAttacks&critical=true&order=newest',
+      { role: 'viewer' },
+    )
+    expect(found.json.items).toMatchObject([{ stationId: 'CS-3' }, { stationId: 'CS-2' }])
+    const unread = await api.request('GET', '/api/v1/station-events?order=newest&limit=50', {
+      role: 'viewer',
+    })
+    expect(unread.text).not.toContain('SECRET')
+  })
 })
 
 describe('the message log of the API', () => {

@@ -18,6 +18,7 @@ const requests: readonly [
   ['putStation', 'PUT', '/stations/CS-002', 201, { securityProfile: 1, password: PASSWORD }],
   ['listConnectors', 'GET', '/stations/CS-001/connectors', 200],
   ['listVariables', 'GET', '/stations/CS-001/variables?component=SmartChargingCtrlr', 200],
+  ['listEvents', 'GET', '/station-events?kind=security&order=newest', 200],
   ['listStationEvents', 'GET', '/stations/CS-001/events?critical=true', 200],
   ['listStationMeterValues', 'GET', '/stations/CS-001/meter-values?evseId=1', 200],
   [
