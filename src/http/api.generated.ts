@@ -3714,7 +3714,7 @@ export interface operations {
             query?: {
                 stationId?: string;
                 kind?: string;
-                /** @description The type within the kind, e.g. FailedToAuthenticateAtCsms. */
+                /** @description The type within the kind, e.g. WrongPassword. */
                 type?: string;
                 critical?: boolean;
                 /** @description Which entries come first. `next` of a page is the `after` of the next one where the oldest do, and its `before` where the newest do. */

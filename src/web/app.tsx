@@ -50,7 +50,7 @@ const PLACES: readonly { readonly name: string; readonly places: readonly Place[
     name: 'Record',
     places: [
       { path: 'audit', name: 'Audit trail', icon: 'audit' },
-      { path: 'events', name: 'Live events', icon: 'events' },
+      { path: 'events', name: 'Events', icon: 'events' },
       { path: 'keys', name: 'API keys', icon: 'keys' },
     ],
   },

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import WebSocket from 'ws'
 import { AXE, allLoaded, CHROMIUM, DashboardWorld, GRID_LIMIT_A, SITE_ID } from './support/dashboard.ts'
 
 const STATIONS = 3
@@ -32,6 +33,7 @@ const SCREENS = [
   'contracts',
   'audit',
   'events',
+  'events?tab=kept',
 ]
 
 describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
@@ -73,6 +75,20 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
     expect(await page.evaluate(() => document.cookie + JSON.stringify(localStorage))).not.toContain('gk_')
     await page.reload()
     await page.getByRole('heading', { name: 'Overview' }).waitFor()
+  })
+
+  test('finds what this service noticed about a station among the events that are kept', async () => {
+    const authorization = `Basic ${Buffer.from('CS-02:not-the-password').toString('base64')}`
+    const intruder = new WebSocket(`${world.service.wsUrl}/CS-02`, ['ocpp2.0.1'], {
+      headers: { authorization },
+    })
+    await new Promise((resolve) => intruder.once('error', resolve))
+    await open('events?tab=kept')
+    await page.getByLabel('Kind').selectOption('csms-security')
+    const row = page.getByRole('row').filter({ hasText: 'CS-02' })
+    await row.first().waitFor()
+    expect(await row.first().textContent()).toContain('WrongPassword')
+    await open('')
   })
 
   test('shows live that a station goes and comes back', async () => {

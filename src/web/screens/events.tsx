@@ -1,16 +1,41 @@
-/** What happens, as it happens. */
+/** What happens, as it happens; and what was kept of it. */
 
 import { useState } from 'preact/hooks'
 import { dateTime } from '../format.ts'
 import { type LiveEvent, recentEvents } from '../live.ts'
-import { Badge, Empty, Heading, Panel, Scroll } from '../parts/basics.tsx'
+import { Badge, Empty, Heading, Panel, Scroll, Tabs } from '../parts/basics.tsx'
 import { Choice, download, matches, Search, Toolbar, useFilters } from '../parts/filters.tsx'
-import { href } from '../router.ts'
+import { href, route } from '../router.ts'
 import { useSignal } from '../signal.ts'
+import { KeptEvents } from './kept-events.tsx'
 
 const SHOWN = 200
 
+const TABS = [
+  { id: 'live', name: 'Live', href: href(['events']) },
+  { id: 'kept', name: 'Kept', href: href(['events'], { tab: 'kept' }) },
+]
+
 export function view() {
+  const { query } = useSignal(route)
+  const isKept = query.tab === 'kept'
+  return (
+    <div class="screen">
+      <Heading
+        title="Events"
+        note={
+          isKept
+            ? 'What stations reported and what this service noticed about them, newest first.'
+            : 'Since this page was opened, newest first. Meter readings and decisions of sites are left out.'
+        }
+      />
+      <Tabs items={TABS} current={isKept ? 'kept' : 'live'} />
+      {isKept ? <KeptEvents /> : <Live />}
+    </div>
+  )
+}
+
+function Live() {
   const live = useSignal(recentEvents)
   const [held, setHeld] = useState<readonly LiveEvent[]>()
   const filters = useFilters()
@@ -19,11 +44,10 @@ export function view() {
   const kinds = [...new Set(live.map((one) => one.kind))].sort()
   const shown = events.filter((one) => matches(text, JSON.stringify(one)) && (!kind || one.kind === kind))
   return (
-    <div class="screen">
-      <Heading
-        title="Live events"
-        note="Since this page was opened, newest first. Meter readings and decisions of sites are left out."
-      >
+    <>
+      <Toolbar>
+        <Search filters={filters} name="text" label="Search" hint="station, type, anything in an event" />
+        <Choice filters={filters} name="kind" label="Kind" options={kinds.map((one) => [one, one])} />
         <button
           type="button"
           aria-pressed={held !== undefined}
@@ -34,10 +58,6 @@ export function view() {
         <button type="button" onClick={() => download('events.json', JSON.stringify(shown, null, 2))}>
           Export
         </button>
-      </Heading>
-      <Toolbar>
-        <Search filters={filters} name="text" label="Search" hint="station, type, anything in an event" />
-        <Choice filters={filters} name="kind" label="Kind" options={kinds.map((one) => [one, one])} />
       </Toolbar>
       <Panel flush>
         {shown.length === 0 ? (
@@ -46,7 +66,7 @@ export function view() {
           <Table events={shown.slice(0, SHOWN)} />
         )}
       </Panel>
-    </div>
+    </>
   )
 }
 

@@ -10,10 +10,10 @@ import { href, route } from '../router.ts'
 import { useSignal } from '../signal.ts'
 import { may } from '../signed-in.ts'
 import { pathToGrid } from '../site-facts.ts'
+import { KeptEvents } from './kept-events.tsx'
 import { MessageLog } from './messages.tsx'
 import { StationCall } from './station-call.tsx'
 import { StationCertificates } from './station-certificates.tsx'
-import { StationEvents } from './station-events.tsx'
 import { StationModel } from './station-model.tsx'
 import { StationOrders } from './station-orders.tsx'
 import { StationProfiles } from './station-profiles.tsx'
@@ -55,7 +55,7 @@ export function StationDetail({ stationId }: { readonly stationId: string }) {
       {tab === 'certificates' && <StationCertificates stationId={stationId} />}
       {tab === 'profiles' && <StationProfiles stationId={stationId} />}
       {tab === 'messages' && <MessageLog stationId={stationId} />}
-      {tab === 'events' && <StationEvents stationId={stationId} />}
+      {tab === 'events' && <KeptEvents stationId={stationId} />}
       {tab === 'orders' && <StationOrders stationId={stationId} />}
       {tab === 'call' && <StationCall stationId={stationId} />}
       {tab === 'state' && <When loaded={loaded}>{(station) => <State station={station} />}</When>}
