@@ -100,7 +100,7 @@ const LISTS: readonly ListDescription[] = [
     'event list',
     'what stations reported | security and other events of all stations, oldest first',
     'station-events?after station kind type critical',
-    'id at=TIME stationId kind type critical',
+    'id at=TIME stationId kind type critical detail',
   ),
   list(
     'audit list',
