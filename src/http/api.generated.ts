@@ -285,7 +285,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Orders to stations, newest first */
+        /**
+         * Orders to stations, newest first
+         * @description A key of role viewer sees no request, response or result that may name a driver or carry an address with a password.
+         */
         get: operations["listOrders"];
         put?: never;
         post?: never;
@@ -384,7 +387,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Charging sessions (OCPP transactions) */
+        /**
+         * Charging sessions (OCPP transactions)
+         * @description A key of role viewer sees the type of an id token, not the token.
+         */
         get: operations["listSessions"];
         put?: never;
         post?: never;
@@ -426,7 +432,10 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** The session's TransactionEvents, by sequence number */
+        /**
+         * The session's TransactionEvents, by sequence number
+         * @description A key of role viewer sees the type of an id token, not the token.
+         */
         get: operations["listSessionEvents"];
         put?: never;
         post?: never;

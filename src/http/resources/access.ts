@@ -7,6 +7,7 @@ import type { Operations, Principal } from '../operation.ts'
 import { defined, pageOf, pick } from '../pages.ts'
 import { ApiProblem } from '../problems.ts'
 import type { ApiServices } from '../services.ts'
+import { seesDrivers, WITHHELD } from '../withheld.ts'
 
 export type AccessOperations = Pick<
   Operations,
@@ -76,18 +77,17 @@ const IMPERSONAL =
   /^(api-key|authority|authority-operation|campaign|ceremony|certificate|crl|key-store|limit|schedule|server-chain|sign-in|site|source|station|steering|trust)\./
 /** Their details hold what was sent to a station. */
 const CARRIES_PAYLOAD = /^station\.(call|order)$/
-const WITHHELD = '[withheld]'
 
 function auditFor(
-  { role }: Principal,
+  principal: Principal,
   entry: AuditEntry,
   wantedSubject: string | undefined,
 ): components['schemas']['AuditEntry'][] {
   const detail: object =
-    CARRIES_PAYLOAD.test(entry.action) && role === 'viewer'
+    CARRIES_PAYLOAD.test(entry.action) && !seesDrivers(principal)
       ? { ...entry.detail, payload: WITHHELD }
       : entry.detail
-  if (role !== 'viewer') return [{ ...entry, detail: { ...detail } }]
+  if (seesDrivers(principal)) return [{ ...entry, detail: { ...detail } }]
   if (IMPERSONAL.test(entry.action)) return [{ ...entry, detail: { ...detail } }]
   // Asking for a subject by name must not tell whether there is one.
   return wantedSubject === undefined ? [{ ...entry, subject: WITHHELD, detail: {} }] : []

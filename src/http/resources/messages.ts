@@ -5,6 +5,7 @@ import type { components } from '../api.generated.ts'
 import type { Operations, Principal, QueryOf } from '../operation.ts'
 import { DEFAULT_PAGE, defined } from '../pages.ts'
 import type { ApiServices } from '../services.ts'
+import { IMPERSONAL_ACTIONS, seesDrivers } from '../withheld.ts'
 import { requireStation } from './stations.ts'
 
 export type MessageOperations = Pick<Operations, 'listStationMessages' | 'listMessages' | 'exportMessages'>
@@ -13,37 +14,6 @@ const EXPORT_LINES = 10_000
 /** Lines are read in pages of this size, so that other requests get their turn. */
 const EXPORT_PAGE = 1_000
 
-/** Messages that name no driver and no car, and carry no address with a password: what a viewer may read. */
-const IMPERSONAL: readonly string[] = [
-  'BootNotification',
-  'ChangeAvailability',
-  'ClearCache',
-  'ClearChargingProfile',
-  'ClearVariableMonitoring',
-  'ClearedChargingLimit',
-  'DeleteCertificate',
-  'FirmwareStatusNotification',
-  'GetBaseReport',
-  'GetCertificateStatus',
-  'GetChargingProfiles',
-  'GetCompositeSchedule',
-  'GetInstalledCertificateIds',
-  'GetLocalListVersion',
-  'Heartbeat',
-  'InstallCertificate',
-  'LogStatusNotification',
-  'MeterValues',
-  'NotifyChargingLimit',
-  'PublishFirmwareStatusNotification',
-  'Reset',
-  'SetMonitoringBase',
-  'SetMonitoringLevel',
-  'SignCertificate',
-  'StatusNotification',
-  'TriggerMessage',
-  'UnlockConnector',
-]
-
 type MessageBody = components['schemas']['StationMessage']
 type Filter = Omit<QueryOf<'listMessages'>, 'limit'>
 
@@ -51,10 +21,10 @@ export function messageOperations(services: ApiServices): MessageOperations {
   const { messages } = services.store
 
   async function page(principal: Principal, filter: Filter, limit: number) {
-    const mayReadAll = principal.role !== 'viewer'
+    const mayReadAll = seesDrivers(principal)
     const { items, next } = await messages.list({
       ...defined(filter),
-      ...(mayReadAll ? {} : { textActions: IMPERSONAL }),
+      ...(mayReadAll ? {} : { textActions: IMPERSONAL_ACTIONS }),
       limit,
     })
     return { items: items.map((message) => toBody(message, mayReadAll)), next }
@@ -93,7 +63,7 @@ export function messageOperations(services: ApiServices): MessageOperations {
 
 function toBody(message: StationMessage, mayReadAll: boolean): MessageBody {
   const { payload, ...envelope } = message
-  const isVisible = mayReadAll || (message.action !== null && IMPERSONAL.includes(message.action))
+  const isVisible = mayReadAll || (message.action !== null && IMPERSONAL_ACTIONS.includes(message.action))
   if (!isVisible) return { ...envelope, payload: null, omitted: 'role' }
   return { ...envelope, payload: payload && { ...payload }, omitted: payload === null ? 'size' : null }
 }

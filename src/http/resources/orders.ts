@@ -1,10 +1,11 @@
 import type { StationOrder } from '../../store/orders.ts'
 import type { components } from '../api.generated.ts'
 import { BASE_PATH } from '../base-path.ts'
-import type { Operations } from '../operation.ts'
+import type { Operations, Principal } from '../operation.ts'
 import { defined, pageOf, pick } from '../pages.ts'
 import { ApiProblem } from '../problems.ts'
 import type { ApiServices } from '../services.ts'
+import { IMPERSONAL_ACTIONS, seesDrivers } from '../withheld.ts'
 import { callProblem, requireCallRole, unchecked } from './calls.ts'
 import { requireStation } from './stations.ts'
 
@@ -30,16 +31,16 @@ export function orderOperations(services: ApiServices): OrderOperations {
       if (outcome.kind !== 'answered')
         return { problem: callProblem(stationId, action, outcome, { orderId: order.id }), audit }
       if (order.state === 'done' || order.state === 'failed')
-        return { status: 200, body: toBody(order), audit }
+        return { status: 200, body: toBody(order, principal), audit }
       return {
         status: 202,
-        body: toBody(order),
+        body: toBody(order, principal),
         headers: { location: `${BASE_PATH}/orders/${order.id}` },
         audit,
       }
     },
 
-    listOrders: async ({ query }) => {
+    listOrders: async ({ query, principal }) => {
       const { after, state, limit, ...filter } = query
       const page = await pageOf(
         limit,
@@ -50,19 +51,19 @@ export function orderOperations(services: ApiServices): OrderOperations {
           }),
         (last) => last.id,
       )
-      return { status: 200, body: { ...page, items: page.items.map(toBody) } }
+      return { status: 200, body: { ...page, items: page.items.map((item) => toBody(item, principal)) } }
     },
 
-    getOrder: async ({ path }) => {
+    getOrder: async ({ path, principal }) => {
       const order = await store.orders.get(path.orderId)
       if (!order)
         throw new ApiProblem('order.unknown', `There is no order "${path.orderId}"; see GET /api/v1/orders.`)
-      return { status: 200, body: toBody(order) }
+      return { status: 200, body: toBody(order, principal) }
     },
   }
 }
 
-function toBody(order: StationOrder): components['schemas']['StationOrder'] {
+function toBody(order: StationOrder, principal: Principal): components['schemas']['StationOrder'] {
   const { request, response, result } = order
   const plain = pick(order, [
     'id',
@@ -76,6 +77,8 @@ function toBody(order: StationOrder): components['schemas']['StationOrder'] {
     'updatedAt',
     'expiresAt',
   ])
+  if (!seesDrivers(principal) && !IMPERSONAL_ACTIONS.includes(order.action))
+    return { ...plain, request: {}, response: null, result: null }
   return {
     ...plain,
     request: { ...request },

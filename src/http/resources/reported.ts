@@ -6,6 +6,7 @@ import type { components, operations } from '../api.generated.ts'
 import type { Operations, Principal } from '../operation.ts'
 import { DEFAULT_PAGE, defined, pageOf, pick } from '../pages.ts'
 import type { ApiServices } from '../services.ts'
+import { seesDrivers } from '../withheld.ts'
 import { requireSite } from './sites.ts'
 import { requireStation } from './stations.ts'
 
@@ -111,9 +112,9 @@ const PERSONAL = new Set(['DataTransfer', 'NotifyCustomerInformation', 'contract
 /** Components of the device model that know who charges. */
 const PERSONAL_COMPONENT = /"name":"(ConnectedEV|TokenReader|AuthCtrlr|ISO15118Ctrlr)"/i
 
-function toEventBody({ role }: Principal, event: StationEvent): components['schemas']['StationEvent'] {
+function toEventBody(principal: Principal, event: StationEvent): components['schemas']['StationEvent'] {
   const isWithheld =
-    role === 'viewer' &&
+    !seesDrivers(principal) &&
     (PERSONAL.has(event.kind) ||
       event.type.startsWith('Contract') ||
       PERSONAL_COMPONENT.test(JSON.stringify(event.detail)))

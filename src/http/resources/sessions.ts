@@ -1,9 +1,11 @@
+import type { TransactionEventRequest } from '../../ocpp/v201/messages.generated.ts'
 import type { Session } from '../../store/sessions.ts'
 import type { components } from '../api.generated.ts'
-import type { Operations } from '../operation.ts'
+import type { Operations, Principal } from '../operation.ts'
 import { DEFAULT_PAGE, defined, pageOf } from '../pages.ts'
 import { ApiProblem } from '../problems.ts'
 import type { ApiServices } from '../services.ts'
+import { seesDrivers, withheldToken } from '../withheld.ts'
 
 export type SessionOperations = Pick<
   Operations,
@@ -21,7 +23,7 @@ export function sessionOperations({ store }: ApiServices): SessionOperations {
   }
 
   return {
-    listSessions: async ({ query }) => {
+    listSessions: async ({ query, principal }) => {
       const { after, limit, ...filter } = query
       const cursor = after === undefined ? undefined : parseCursor(after)
       const page = await pageOf(
@@ -29,18 +31,21 @@ export function sessionOperations({ store }: ApiServices): SessionOperations {
         (size) => store.sessions.list({ ...defined({ ...filter, after: cursor }), limit: size }),
         (last) => `${last.stationId}/${last.transactionId}`,
       )
-      return { status: 200, body: { ...page, items: page.items.map(toBody) } }
+      return { status: 200, body: { ...page, items: page.items.map((item) => toBody(item, principal)) } }
     },
 
-    getSession: async ({ path }) => ({
+    getSession: async ({ path, principal }) => ({
       status: 200,
-      body: toBody(await known(path.stationId, path.transactionId)),
+      body: toBody(await known(path.stationId, path.transactionId), principal),
     }),
 
-    listSessionEvents: async ({ path }) => {
+    listSessionEvents: async ({ path, principal }) => {
       await known(path.stationId, path.transactionId)
       const items = await store.sessions.events(path.stationId, path.transactionId)
-      return { status: 200, body: { items: items.map((item) => ({ ...item, event: { ...item.event } })) } }
+      return {
+        status: 200,
+        body: { items: items.map((item) => ({ ...item, event: eventFor(item.event, principal) })) },
+      }
     },
 
     listSessionMeterValues: async ({ path, query }) => {
@@ -61,6 +66,15 @@ function parseCursor(after: string): { stationId: string; transactionId: string 
   return { stationId: after.slice(0, slash), transactionId: after.slice(slash + 1) }
 }
 
-function toBody(session: Session): components['schemas']['Session'] {
-  return { ...session, idToken: session.idToken && { ...session.idToken } }
+function toBody(session: Session, principal: Principal): components['schemas']['Session'] {
+  const { idToken } = session
+  return {
+    ...session,
+    idToken: idToken && (seesDrivers(principal) ? { ...idToken } : withheldToken(idToken)),
+  }
+}
+
+function eventFor(event: TransactionEventRequest, principal: Principal): Record<string, unknown> {
+  if (seesDrivers(principal) || !event.idToken) return { ...event }
+  return { ...event, idToken: withheldToken(event.idToken) }
 }

@@ -15,7 +15,7 @@ type Key = Schemas['ApiKey']
 type Role = Schemas['Role']
 
 const ROLES: readonly (readonly [Role, string])[] = [
-  ['viewer', 'viewer: reads, but no contracts and no vehicles'],
+  ['viewer', 'viewer: reads, but nothing of drivers and cars'],
   ['operator', 'operator: stations, sites, limits, sessions'],
   ['security', 'security: certificates, contracts, campaigns, keys'],
   ['admin', 'admin: everything'],

@@ -14,14 +14,19 @@ beforeEach(async () => {
 afterEach(() => api.close())
 
 /** What is read by security and admin keys only, and why. */
-const NOT_FOR_VIEWERS: ReadonlyMap<string, string> = new Map([
-  ['listApiKeys', 'says who may do what'],
+const NOT_FOR_VIEWERS: ReadonlyMap<string, readonly Role[]> = new Map([
+  // Says who may do what.
+  ['listApiKeys', ['security']],
+  // Whoever reads a token can put it on a card.
+  ['listIdTokens', ['operator', 'security']],
+  ['getIdToken', ['operator', 'security']],
+  ['getLocalList', ['operator', 'security']],
   // An eMAID stands for a person with an account, a PCID for the car of one: who looks at stations needs neither.
-  ['listContracts', 'whose contract is in which car'],
-  ['getContract', 'whose contract is in which car'],
-  ['listContractCertificates', 'when the car of a customer was provisioned'],
-  ['listVehicles', 'the cars of customers'],
-  ['getVehicle', 'the cars of customers'],
+  ['listContracts', ['security']],
+  ['getContract', ['security']],
+  ['listContractCertificates', ['security']],
+  ['listVehicles', ['security']],
+  ['getVehicle', ['security']],
 ])
 
 /** Any path of the operation will do: who may not ask learns nothing about what exists. */
@@ -74,14 +79,14 @@ describe('a role', () => {
     }
   })
 
-  test('of a viewer reads everything but keys, contracts and vehicles, and changes nothing but its own sign-in', () => {
+  test('of a viewer reads everything but keys, tokens, contracts and vehicles, and changes nothing but its own sign-in', () => {
     for (const { operationId, method, roles } of contract.operations.values()) {
       const readable =
         (method === 'GET' && !NOT_FOR_VIEWERS.has(operationId)) || operationId.endsWith('SignIn')
       expect(mayActAs('viewer', roles), operationId).toBe(readable)
     }
-    for (const operationId of NOT_FOR_VIEWERS.keys())
-      expect(contract.operations.get(operationId)?.roles, operationId).toEqual(['security'])
+    for (const [operationId, roles] of NOT_FOR_VIEWERS)
+      expect(contract.operations.get(operationId)?.roles, operationId).toEqual(roles)
   })
 
   test('of security is no operator, and an operator no security', () => {
