@@ -1,21 +1,15 @@
 import type { Logger } from 'pino'
 import type { StationBus } from '../bus/ports.ts'
-import type { Clock } from '../observe/clock.ts'
 import type { IssuedCertificate } from '../store/certificates.ts'
-import type { Store } from '../store/ports.ts'
 import type { CrlPublisher } from './crl-publisher.ts'
-import type { ExternalAuthority } from './external/ports.ts'
 import type { OcspStatus } from './ocsp-status.ts'
+import { type ForwardingOptions, forwardRevocations, isForwarded } from './revocation-forwarding.ts'
 
-export interface RevokingOptions {
-  readonly store: Store
-  readonly clock: Clock
+export interface RevokingOptions extends ForwardingOptions {
   readonly log: Logger
   readonly bus: StationBus
   readonly ocsp: OcspStatus
   readonly crls: CrlPublisher
-  /** Told of the revocation of what it issued. */
-  readonly external?: ExternalAuthority | undefined
 }
 
 /**
@@ -33,31 +27,13 @@ export async function revoke(
   const record = await store.certificates.byFingerprint(fingerprint)
   if (!record) return 'unknown'
   const at = new Date(clock.now()).toISOString()
-  if (!(await store.certificates.revoke(fingerprint, reason, at))) return 'already-revoked'
+  const forward = record.authorityId === null && isForwarded(options, reason)
+  if (!(await store.certificates.revoke(fingerprint, reason, at, { forward }))) return 'already-revoked'
   await publish(options, record)
   if (record.stationId !== null && !keepConnection)
     bus.disconnect(record.stationId, 'Its certificate was revoked')
-  if (record.authorityId === null) await tellIssuer(options, record, reason)
+  if (forward) await forwardRevocations(options)
   return 'revoked'
-}
-
-/** We do not accept it any more, whatever its issuer answers; what it answered is on record for the operator. */
-async function tellIssuer(
-  { external, store, clock }: RevokingOptions,
-  { der, fingerprint }: IssuedCertificate,
-  reason: string,
-): Promise<void> {
-  // A hold may be released again, for which others have no words.
-  if (external?.revoke === undefined || reason === 'certificateHold') return
-  const answer = await external.revoke(der, reason)
-  await store.audit.append({
-    at: new Date(clock.now()).toISOString(),
-    actor: 'system',
-    action:
-      answer.kind === 'revoked' ? 'certificate.revocation-forwarded' : 'certificate.revocation-not-forwarded',
-    subject: fingerprint,
-    detail: { authority: external.name, ...answer },
-  })
 }
 
 /** Ends a hold: the certificate is good again. */

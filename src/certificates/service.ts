@@ -12,6 +12,7 @@ import { OcspStatus } from './ocsp-status.ts'
 import { AuthorityOperations } from './operations.ts'
 import { OrderIssuing } from './order-issuing.ts'
 import type { StationCertificates } from './ports.ts'
+import { forwardRevocations } from './revocation-forwarding.ts'
 import { release, revoke } from './revoking.ts'
 import { type ServerAlgorithm, type ServerIdentity, serverIdentity } from './server-identity.ts'
 import { SigningOrders } from './signing-orders.ts'
@@ -109,6 +110,8 @@ export async function createCertificateService(
     await crls.refresh()
     await ocsp.presign()
     await forgetOrphans(options)
+    // Last, because it waits for somebody else.
+    await forwardRevocations(revoking)
   }
   await vouchers.refresh()
   // Nobody gets an answer from a responder without a delegate, so the first round is part of the start.

@@ -69,6 +69,14 @@ export interface Revocation {
   readonly revocationReason: string | null
 }
 
+/** A revocation that the certificate's issuer, somebody else, has not answered yet. */
+export interface ForwardedRevocation {
+  readonly fingerprint: string
+  readonly reason: string
+  /** Times that it did not answer. */
+  readonly attempts: number
+}
+
 export interface CertificateFilter {
   readonly stationId?: string
   readonly profile?: string
@@ -145,8 +153,20 @@ export interface CertificateStore {
   ): Promise<Omit<Revocation, 'serialNumber'> | null | undefined>
   /** For a CRL: what is revoked and had not expired at `at`, by serial number, at most `limit`. */
   revocations(authorityId: string, at: string, limit: number): Promise<readonly Revocation[]>
-  /** False where it is revoked already; a hold may become a revocation for good. */
-  revoke(fingerprint: string, reason: string, at: string): Promise<boolean>
+  /**
+   * False where it is revoked already; a hold may become a revocation for good. `forward` writes down in the same
+   * transaction that its issuer is to be told.
+   */
+  revoke(
+    fingerprint: string,
+    reason: string,
+    at: string,
+    how?: { readonly forward: boolean },
+  ): Promise<boolean>
+  /** What is to be told to issuers now, oldest first. */
+  revocationsToForward(at: string, limit: number): Promise<readonly ForwardedRevocation[]>
+  forwarded(fingerprint: string): Promise<void>
+  forwardLater(fingerprint: string, notBefore: string): Promise<void>
   /** Ends a hold. False where the certificate is not on hold. */
   release(fingerprint: string): Promise<boolean>
   putCrls(records: readonly CrlRecord[]): Promise<void>

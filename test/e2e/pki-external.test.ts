@@ -338,13 +338,58 @@ describe('revocations', () => {
     expect(entry?.subject).toBe(fingerprint)
   })
 
+  const forwarded = async () =>
+    (await ours.store.audit.list({}))
+      .map(({ action }) => action)
+      .filter((action) => action.includes('forwarded'))
+
   test('hold here whatever the issuer answers, and what it answered is on record', async () => {
-    status = 503
+    status = 403
     const { fingerprint } = await issued()
     expect(await ours.certificates.revoke(fingerprint, 'cACompromise')).toBe('revoked')
     expect(told).toMatchObject([{ revocationReason: 'unspecified' }])
     const [entry] = await ours.store.audit.list({ action: 'certificate.revocation-not-forwarded' })
-    expect(entry?.detail).toMatchObject({ kind: 'unreachable' })
+    expect(entry?.detail).toMatchObject({ kind: 'refused' })
     expect((await issued()).revokedAt).not.toBeNull()
+    ours.advance(3_600_000)
+    await ours.certificates.upkeep()
+    expect(told).toHaveLength(1)
+  })
+
+  test('are passed on again, ever less often, until the issuer answers', async () => {
+    status = 503
+    const { fingerprint } = await issued()
+    await ours.certificates.revoke(fingerprint, 'keyCompromise')
+    await ours.certificates.upkeep()
+    expect(told).toHaveLength(1)
+    for (const [minutes, times] of [
+      [1, 2],
+      [1, 2],
+      [1, 3],
+    ] as const) {
+      ours.advance(minutes * 60_000)
+      await ours.certificates.upkeep()
+      expect(told).toHaveLength(times)
+    }
+    expect(await forwarded()).toEqual(['certificate.revocation-not-forwarded'])
+    status = 200
+    ours.advance(3_600_000)
+    await ours.certificates.upkeep()
+    await ours.certificates.upkeep()
+    expect(told).toHaveLength(4)
+    expect(await forwarded()).toEqual([
+      'certificate.revocation-not-forwarded',
+      'certificate.revocation-forwarded',
+    ])
+  })
+
+  test('are not passed on any more once the certificate has expired', async () => {
+    status = 503
+    const { fingerprint, notAfter } = await issued()
+    await ours.certificates.revoke(fingerprint, 'keyCompromise')
+    ours.advance(Date.parse(notAfter) - ours.now())
+    await ours.certificates.upkeep()
+    expect(told).toHaveLength(1)
+    expect(await ours.store.certificates.revocationsToForward('9999', 10)).toEqual([])
   })
 })

@@ -297,4 +297,13 @@ export const migrations: readonly string[] = [
   -- The security log of all stations, newest first.
   CREATE INDEX station_events_by_kind ON station_events (kind, id);
   `,
+  `
+  -- Revocations that the issuer of the certificate, somebody else, has not answered yet.
+  CREATE TABLE forwarded_revocations (
+    fingerprint TEXT PRIMARY KEY,
+    reason TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    not_before TEXT NOT NULL
+  ) WITHOUT ROWID;
+  `,
 ]

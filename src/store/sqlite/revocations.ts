@@ -4,7 +4,16 @@ import { bytes, int, oneOf, text, textOrNull } from './rows.ts'
 
 type RevocationQueries = Pick<
   CertificateStore,
-  'anyRevoked' | 'reserveSerial' | 'takeOrphanedSerials' | 'revocation' | 'revocations' | 'revoke' | 'release'
+  | 'anyRevoked'
+  | 'reserveSerial'
+  | 'takeOrphanedSerials'
+  | 'revocation'
+  | 'revocations'
+  | 'revoke'
+  | 'revocationsToForward'
+  | 'forwarded'
+  | 'forwardLater'
+  | 'release'
 >
 
 /** Serial numbers and what was taken back: what OCSP and CRLs are made of. */
@@ -69,17 +78,45 @@ export function revocationQueries(db: Database): RevocationQueries {
           revocationReason: textOrNull(row, 'revocation_reason'),
         })),
 
-    revoke: (fingerprint, reason, at) =>
+    revoke: (fingerprint, reason, at, { forward } = { forward: false }) =>
+      db.write(() => {
+        const { changes } = db.run(
+          `UPDATE certificates SET revoked_at = coalesce(revoked_at, ?), revocation_reason = ? WHERE fingerprint = ?
+             AND (revoked_at IS NULL OR (revocation_reason = 'certificateHold' AND ? <> 'certificateHold'))`,
+          at,
+          reason,
+          fingerprint,
+          reason,
+        )
+        if (changes > 0 && forward)
+          db.run('INSERT OR REPLACE INTO forwarded_revocations VALUES (?, ?, 0, ?)', fingerprint, reason, at)
+        return changes > 0
+      }),
+
+    revocationsToForward: async (at, limit) =>
+      db
+        .all(
+          'SELECT * FROM forwarded_revocations WHERE not_before <= ? ORDER BY not_before, fingerprint LIMIT ?',
+          at,
+          limit,
+        )
+        .map((row) => ({
+          fingerprint: text(row, 'fingerprint'),
+          reason: text(row, 'reason'),
+          attempts: int(row, 'attempts'),
+        })),
+
+    forwarded: (fingerprint) =>
+      db.write(() => void db.run('DELETE FROM forwarded_revocations WHERE fingerprint = ?', fingerprint)),
+
+    forwardLater: (fingerprint, notBefore) =>
       db.write(
         () =>
-          db.run(
-            `UPDATE certificates SET revoked_at = coalesce(revoked_at, ?), revocation_reason = ? WHERE fingerprint = ?
-               AND (revoked_at IS NULL OR (revocation_reason = 'certificateHold' AND ? <> 'certificateHold'))`,
-            at,
-            reason,
+          void db.run(
+            'UPDATE forwarded_revocations SET attempts = attempts + 1, not_before = ? WHERE fingerprint = ?',
+            notBefore,
             fingerprint,
-            reason,
-          ).changes > 0,
+          ),
       ),
 
     release: (fingerprint) =>
