@@ -4,36 +4,22 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Certificate, certificateHashData } from '../../pki/index.ts'
 import type { EvAuthorization, PlugAndChargeEv } from '../../src/simulator/ev/index.ts'
 import { createRoot, createSub, issue } from '../pki/contract/hierarchy.ts'
-import { type PncWorld, startPnc } from '../support/pnc.ts'
+import type { PncWorld, startPnc } from '../support/pnc.ts'
 import type { TestClient } from './support/ocpp-client.ts'
-import { startService, type TestService } from './support/ocpp-service.ts'
+import { DAY_MS, EMAID, PCID, type PncService, startPncService } from './support/pnc-service.ts'
 
-const PCID = 'WGKTESTCAR1234567X'
-const EMAID = 'DEGKP123456789'
-const DAY_MS = 86_400_000
-
+let pnc: PncService
 let world: PncWorld
-let service: TestService
 let station: TestClient
 let aheadMs = 0
 
 async function open(change: Parameters<typeof startPnc>[0] = {}): Promise<void> {
   aheadMs = 0
-  const clock = { now: () => Date.now() + aheadMs }
-  world = await startPnc({ clock, ...change })
-  service = await startService({
-    clock,
-    store: world.store,
-    certificates: { ...world.certificates, contracts: world.contracts },
-  })
-  station = await service.booted('CS-1')
+  pnc = await startPncService({ clock: { now: () => Date.now() + aheadMs }, ...change })
+  world = pnc.world
+  station = pnc.station
 }
-async function close(): Promise<void> {
-  await station.close()
-  await world.contracts.stop()
-  await world.certificates.stop()
-  await service.stop()
-}
+const close = () => pnc.close()
 beforeEach(() => open())
 afterEach(close)
 

@@ -4,35 +4,23 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { certificateHashData } from '../../pki/index.ts'
 import type { PlugAndChargeEv } from '../../src/simulator/ev/index.ts'
 import type { IdToken } from '../../src/store/tokens.ts'
-import { type PncWorld, startPnc } from '../support/pnc.ts'
+import type { PncWorld } from '../support/pnc.ts'
 import type { TestClient } from './support/ocpp-client.ts'
-import { startService, type TestService } from './support/ocpp-service.ts'
+import { DAY_MS, EMAID, PCID, type PncService, startPncService } from './support/pnc-service.ts'
 
-const PCID = 'WGKTESTCAR1234567X'
-const EMAID = 'DEGKP123456789'
-const YEAR_MS = 365 * 86_400_000
+const YEAR_MS = 365 * DAY_MS
 
+let pnc: PncService
 let world: PncWorld
-let service: TestService
 let station: TestClient
 let aheadMs = 0
 beforeEach(async () => {
   aheadMs = 0
-  const clock = { now: () => Date.now() + aheadMs }
-  world = await startPnc({ clock })
-  service = await startService({
-    clock,
-    store: world.store,
-    certificates: { ...world.certificates, contracts: world.contracts },
-  })
-  station = await service.booted('CS-1')
+  pnc = await startPncService({ clock: { now: () => Date.now() + aheadMs } })
+  world = pnc.world
+  station = pnc.station
 })
-afterEach(async () => {
-  await station.close()
-  await world.contracts.stop()
-  await world.certificates.stop()
-  await service.stop()
-})
+afterEach(() => pnc.close())
 
 const EVIDENCE = {
   chain: (ev: PlugAndChargeEv) => ({ certificate: ev.authorization()?.certificateChainPem }),

@@ -9,16 +9,12 @@ import {
 } from '../../pki/index.ts'
 import { createPlugAndChargeEv, type EvRequest, type PlugAndChargeEv } from '../../src/simulator/ev/index.ts'
 import { type IssueOptions, issue, newKey } from '../pki/contract/hierarchy.ts'
-import { createOem, type PncWorld, startPnc, toMessage } from '../support/pnc.ts'
+import { createOem, type PncWorld } from '../support/pnc.ts'
 import type { TestClient } from './support/ocpp-client.ts'
-import { startService, type TestService } from './support/ocpp-service.ts'
+import { DAY_MS, EMAID, PCID, type PncService, startPncService } from './support/pnc-service.ts'
 
-const PCID = 'WGKTESTCAR1234567X'
-const EMAID = 'DEGKP123456789'
-const DAY_MS = 86_400_000
-
+let pnc: PncService
 let world: PncWorld
-let service: TestService
 let station: TestClient
 let revoked: boolean
 let lines: { msg: string; code?: string }[]
@@ -27,19 +23,11 @@ beforeEach(async () => {
   const external = { status: async () => ({ kind: revoked ? 'revoked' : 'good' }) as const }
   lines = []
   const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
-  world = await startPnc({ external, log })
-  service = await startService({
-    store: world.store,
-    certificates: { ...world.certificates, contracts: world.contracts },
-  })
-  station = await service.booted('CS-1')
+  pnc = await startPncService({ external, log })
+  world = pnc.world
+  station = pnc.station
 })
-afterEach(async () => {
-  await station.close()
-  await world.contracts.stop()
-  await world.certificates.stop()
-  await service.stop()
-})
+afterEach(() => pnc.close())
 
 const announce = (value: string) =>
   station.ok('NotifyReport', {
@@ -54,22 +42,6 @@ const announce = (value: string) =>
       },
     ],
   })
-
-async function send(request: EvRequest, change: object = {}) {
-  const answer = await station.ok('Get15118EVCertificate', { ...toMessage(request), ...change })
-  const { status, exiResponse, statusInfo } = answer as {
-    status: string
-    exiResponse: string
-    statusInfo?: { reasonCode: string }
-  }
-  return { status, exiResponse: Buffer.from(exiResponse, 'base64'), reasonCode: statusInfo?.reasonCode }
-}
-
-async function told(ev: PlugAndChargeEv, request = ev.installationRequest(), change: object = {}) {
-  const { status, exiResponse } = await send(request, change)
-  const verdict = ev.receive(exiResponse)
-  return [status, verdict.ok ? 'OK' : verdict.responseCode]
-}
 
 /** A car whose provisioning certificate is special. */
 function carWith(options: IssueOptions & { pcid?: string } = {}, oem = world.oem['15118-20']) {
@@ -103,7 +75,7 @@ describe('a station that takes long answers', () => {
     await announce('12000')
     await world.contract(PCID, EMAID)
     const ev = world.car(PCID, '15118-20')
-    const { status, exiResponse } = await send(ev.installationRequest())
+    const { status, exiResponse } = await pnc.provision(ev.installationRequest())
     expect(status).toBe('Accepted')
     expect(exiResponse.length).toBeGreaterThan(4200)
     expect(ev.receive(exiResponse)).toMatchObject({ ok: true, remainingContracts: 0 })
@@ -113,9 +85,9 @@ describe('a station that takes long answers', () => {
     await world.contract(PCID, EMAID)
     const ev = world.car(PCID, '15118-20')
     const failed = { status: 'Failed', reasonCode: 'ResponseTooLarge' }
-    expect(await send(ev.installationRequest())).toMatchObject(failed)
+    expect(await pnc.provision(ev.installationRequest())).toMatchObject(failed)
     await announce('5000')
-    expect(await send(ev.installationRequest())).toMatchObject(failed)
+    expect(await pnc.provision(ev.installationRequest())).toMatchObject(failed)
     expect((await world.store.contracts.list())[0]?.state).toBe('offered')
     expect(lines.map(({ code }) => code)).toEqual(['response-too-large', 'response-too-large'])
   })
@@ -123,10 +95,10 @@ describe('a station that takes long answers', () => {
 
 describe('a car is told over the socket', () => {
   test('WARNING_NoContractMatchingPCIDFound without a contract, and when its contract ended', async () => {
-    expect(await told(carWith())).toEqual(['Accepted', 'WARNING_NoContractMatchingPCIDFound'])
+    expect(await pnc.told(carWith())).toEqual(['Accepted', 'WARNING_NoContractMatchingPCIDFound'])
     const { id } = await world.contract(PCID, EMAID)
     await world.contracts.pool.terminate(id)
-    expect(await told(carWith())).toEqual(['Accepted', 'WARNING_NoContractMatchingPCIDFound'])
+    expect(await pnc.told(carWith())).toEqual(['Accepted', 'WARNING_NoContractMatchingPCIDFound'])
   })
 
   test('WARNING_NoCertificateAvailable when it knows none of our V2G roots', async () => {
@@ -136,7 +108,7 @@ describe('a car is told over the socket', () => {
       ...message,
       ListOfRootCertificateIDs: { RootCertificateID: unknown },
     }))
-    expect(await told(ev, request)).toEqual(['Accepted', 'WARNING_NoCertificateAvailable'])
+    expect(await pnc.told(ev, request)).toEqual(['Accepted', 'WARNING_NoCertificateAvailable'])
   })
 
   test.each<[string, () => PlugAndChargeEv]>([
@@ -145,22 +117,22 @@ describe('a car is told over the socket', () => {
     ['its certificate is one for something else', () => carWith({ profile: { domainComponent: 'CPO' } })],
     ['its name is no PCID', () => carWith({ pcid: 'MY CAR' })],
   ])('WARNING_CertificateValidationError when %s', async (_, make) => {
-    expect(await told(make())).toEqual(['Accepted', 'WARNING_CertificateValidationError'])
+    expect(await pnc.told(make())).toEqual(['Accepted', 'WARNING_CertificateValidationError'])
   })
 
   test('WARNING_CertificateExpired and WARNING_CertificateNotYetValid by the dates of its certificate', async () => {
     const now = Date.now()
     const past = carWith({ notBeforeMs: now - DAY_MS, notAfterMs: now - 2_000 })
-    expect(await told(past)).toEqual(['Accepted', 'WARNING_CertificateExpired'])
+    expect(await pnc.told(past)).toEqual(['Accepted', 'WARNING_CertificateExpired'])
     const future = carWith({ atMs: now + 2 * DAY_MS, notBeforeMs: now + DAY_MS })
-    expect(await told(future)).toEqual(['Accepted', 'WARNING_CertificateNotYetValid'])
+    expect(await pnc.told(future)).toEqual(['Accepted', 'WARNING_CertificateNotYetValid'])
   })
 
   test('WARNING_CertificateRevoked when the responder of its maker says so', async () => {
     const maker = createOem('15118-20', 'Maker', { ocspUrl: 'http://ocsp.maker.example/' })
     await world.contracts.trust('OEM', maker.pem)
     revoked = true
-    expect(await told(carWith({}, maker))).toEqual(['Accepted', 'WARNING_CertificateRevoked'])
+    expect(await pnc.told(carWith({}, maker))).toEqual(['Accepted', 'WARNING_CertificateRevoked'])
   })
 
   test('FAILED_SignatureError when its chain is not what it signed', async () => {
@@ -177,7 +149,7 @@ describe('a car is told over the socket', () => {
         },
       },
     }))
-    expect(await told(ev, request)).toEqual(['Accepted', 'FAILED_SignatureError'])
+    expect(await pnc.told(ev, request)).toEqual(['Accepted', 'FAILED_SignatureError'])
   })
 
   test('FAILED when its key is of a kind that is not served', async () => {
@@ -189,12 +161,12 @@ describe('a car is told over the socket', () => {
       ...message,
       OEMProvisioningCertificateChain: { Id: 'id1', Certificate: certificate.der },
     }))
-    expect(await told(ev, request)).toEqual(['Accepted', 'FAILED'])
+    expect(await pnc.told(ev, request)).toEqual(['Accepted', 'FAILED'])
   })
 
   test('FAILED_SequenceError when its station calls an installation an update', async () => {
     const ev = carWith()
-    const answer = await told(ev, ev.installationRequest(), { action: 'Update' })
+    const answer = await pnc.told(ev, ev.installationRequest(), { action: 'Update' })
     expect(answer).toEqual(['Accepted', 'FAILED_SequenceError'])
   })
 })

@@ -5,68 +5,37 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { decodeV2gMessage, encodeV2gMessage } from '../../pki/index.ts'
-import type { EvRequest, PlugAndChargeEv } from '../../src/simulator/ev/index.ts'
 import { createStation, createVehicle } from '../../src/simulator/index.ts'
 import { chargeWithContract } from '../../src/simulator/plug-and-charge.ts'
 import { createSqliteStore } from '../../src/store/sqlite/index.ts'
-import { createOem, type PncWorld, startPnc, toMessage } from '../support/pnc.ts'
+import { createOem, type PncWorld, startPnc } from '../support/pnc.ts'
 import type { TestClient } from './support/ocpp-client.ts'
-import { PASSWORD, startService, type TestService } from './support/ocpp-service.ts'
+import { PASSWORD } from './support/ocpp-service.ts'
+import { DAY_MS, EMAID, PCID, type PncService, startPncService } from './support/pnc-service.ts'
 
-const PCID = 'WGKTESTCAR1234567X'
-const EMAID = 'DEGKP123456789'
-const DAY_MS = 86_400_000
-
+let pnc: PncService
 let world: PncWorld
-let service: TestService
 let station: TestClient
 let aheadMs = 0
 
 async function open(change: Parameters<typeof startPnc>[0] = {}): Promise<void> {
-  const clock = { now: () => Date.now() + aheadMs }
-  world = await startPnc({ clock, ...change })
-  service = await startService({
-    clock,
-    store: world.store,
-    certificates: { ...world.certificates, contracts: world.contracts },
-  })
-  station = await service.booted('CS-1')
-}
-async function close(): Promise<void> {
-  await station.close()
-  await world.contracts.stop()
-  await world.certificates.stop()
-  await service.stop()
+  pnc = await startPncService({ clock: { now: () => Date.now() + aheadMs }, ...change })
+  world = pnc.world
+  station = pnc.station
 }
 beforeEach(async () => {
   aheadMs = 0
   await open()
 })
-afterEach(close)
-
-async function send(request: EvRequest, change: object = {}) {
-  const answer = await station.ok('Get15118EVCertificate', { ...toMessage(request), ...change })
-  const { status, exiResponse, statusInfo } = answer as {
-    status: string
-    exiResponse: string
-    statusInfo?: { reasonCode: string }
-  }
-  return { status, exiResponse: Buffer.from(exiResponse, 'base64'), reasonCode: statusInfo?.reasonCode }
-}
-
-async function told(ev: PlugAndChargeEv, request = ev.installationRequest()): Promise<unknown> {
-  const { status, exiResponse } = await send(request)
-  const verdict = ev.receive(exiResponse)
-  return [status, verdict.ok ? 'OK' : verdict.responseCode]
-}
+afterEach(() => pnc.close())
 
 describe('a simulated station with a Plug & Charge car', () => {
   test('installs a contract, authorizes with it and charges; later it updates the contract', async () => {
     await world.contract(PCID, EMAID)
-    await service.register('CS-SIM')
+    await pnc.service.register('CS-SIM')
     const simulated = createStation({
       id: 'CS-SIM',
-      endpoint: { url: service.url, securityProfile: 1, password: PASSWORD },
+      endpoint: { url: pnc.service.url, securityProfile: 1, password: PASSWORD },
       variables: { 'ISO15118Ctrlr.CentralContractValidationAllowed': 'true' },
       bootDurationMs: 10,
     })
@@ -98,27 +67,27 @@ describe('a car is told over the socket', () => {
   test('OK, and the same again for the same bytes', async () => {
     await world.contract(PCID, EMAID)
     const request = world.car(PCID).installationRequest()
-    const first = await send(request)
+    const first = await pnc.provision(request)
     expect(first.status).toBe('Accepted')
-    expect((await send(request)).exiResponse).toEqual(first.exiResponse)
+    expect((await pnc.provision(request)).exiResponse).toEqual(first.exiResponse)
   })
 
   test('FAILED_NoCertificateAvailable without a contract', async () => {
-    expect(await told(world.car(PCID))).toEqual(['Accepted', 'FAILED_NoCertificateAvailable'])
+    expect(await pnc.told(world.car(PCID))).toEqual(['Accepted', 'FAILED_NoCertificateAvailable'])
   })
 
   test('FAILED_NoCertificateAvailable when it knows none of our V2G roots', async () => {
     await world.contract(PCID, EMAID)
     const elsewhere = await startPnc()
     const ev = elsewhere.car(PCID, '15118-2', world.oem['15118-2'])
-    expect(await told(ev)).toEqual(['Accepted', 'FAILED_NoCertificateAvailable'])
+    expect(await pnc.told(ev)).toEqual(['Accepted', 'FAILED_NoCertificateAvailable'])
     await elsewhere.close()
   })
 
   test('FAILED_CertChainError when nobody trusts its maker', async () => {
     await world.contract(PCID, EMAID)
     const ev = world.car(PCID, '15118-2', createOem('15118-2', 'Stranger'))
-    expect(await told(ev)).toEqual(['Accepted', 'FAILED_CertChainError'])
+    expect(await pnc.told(ev)).toEqual(['Accepted', 'FAILED_CertChainError'])
   })
 
   test('FAILED_SignatureError when somebody else signed its request, and no certificate is made', async () => {
@@ -132,7 +101,7 @@ describe('a car is told over the socket', () => {
     value[10] = (value[10] ?? 0) ^ 1
     const forged = { ...Signature, SignatureValue: { value } }
     const exiRequest = encodeV2gMessage({ ...message, Header: { ...message.Header, Signature: forged } })
-    expect(await told(ev, { ...request, exiRequest })).toEqual(['Accepted', 'FAILED_SignatureError'])
+    expect(await pnc.told(ev, { ...request, exiRequest })).toEqual(['Accepted', 'FAILED_SignatureError'])
     expect(await world.store.certificates.list({ profile: 'contract/iso15118-2' })).toEqual([])
   })
 
@@ -143,7 +112,7 @@ describe('a car is told over the socket', () => {
     const request = ev.updateRequest()
     aheadMs = 900 * DAY_MS
     await world.contracts.upkeep()
-    expect(await told(ev, request)).toEqual(['Accepted', 'FAILED_CertificateExpired'])
+    expect(await pnc.told(ev, request)).toEqual(['Accepted', 'FAILED_CertificateExpired'])
   })
 
   test('FAILED_CertificateRevoked and FAILED_ContractCanceled after the end of its contract', async () => {
@@ -151,13 +120,13 @@ describe('a car is told over the socket', () => {
     const ev = world.car(PCID)
     await world.install(ev)
     await world.contracts.pool.terminate(id)
-    expect(await told(ev, ev.updateRequest())).toEqual(['Accepted', 'FAILED_CertificateRevoked'])
-    expect(await told(ev)).toEqual(['Accepted', 'FAILED_ContractCanceled'])
+    expect(await pnc.told(ev, ev.updateRequest())).toEqual(['Accepted', 'FAILED_CertificateRevoked'])
+    expect(await pnc.told(ev)).toEqual(['Accepted', 'FAILED_ContractCanceled'])
   })
 
   test('FAILED_SequenceError when its station calls an installation an update', async () => {
     const ev = world.car(PCID)
-    const { status, exiResponse } = await send(ev.installationRequest(), { action: 'Update' })
+    const { status, exiResponse } = await pnc.provision(ev.installationRequest(), { action: 'Update' })
     expect(status).toBe('Accepted')
     expect(ev.receive(exiResponse)).toMatchObject({ ok: false, responseCode: 'FAILED_SequenceError' })
   })
@@ -166,11 +135,11 @@ describe('a car is told over the socket', () => {
 describe('a station is told Failed', () => {
   test('for bytes that are no request, and for a schema that nobody speaks', async () => {
     const request = world.car(PCID).installationRequest()
-    expect(await send(request, { exiRequest: 'AAAA' })).toMatchObject({
+    expect(await pnc.provision(request, { exiRequest: 'AAAA' })).toMatchObject({
       status: 'Failed',
       reasonCode: 'RequestUnreadable',
     })
-    expect(await send(request, { iso15118SchemaVersion: 'urn:none' })).toMatchObject({
+    expect(await pnc.provision(request, { iso15118SchemaVersion: 'urn:none' })).toMatchObject({
       status: 'Failed',
       reasonCode: 'SchemaUnsupported',
     })
@@ -190,7 +159,7 @@ describe('a station is told Failed', () => {
         },
       ],
     })
-    expect(await send(world.car(PCID).installationRequest())).toMatchObject({
+    expect(await pnc.provision(world.car(PCID).installationRequest())).toMatchObject({
       status: 'Failed',
       reasonCode: 'ResponseTooLarge',
     })
@@ -202,23 +171,20 @@ test('what was answered is found again after the process died', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'gridkeep-contracts-'))
   const path = join(folder, 'gridkeep.db')
   try {
-    await close()
+    await pnc.close()
     await open({ store: createSqliteStore(path) })
     await world.contract(PCID, EMAID)
     const { pem } = world.oem['15118-2']
     const request = world.car(PCID).installationRequest()
-    const first = await send(request)
+    const first = await pnc.provision(request)
     expect(first.status).toBe('Accepted')
     // A second process over the same file, while nothing of the first was closed in good order.
-    const before = { world, service, station }
+    const before = pnc
     await open({ store: createSqliteStore(path) })
     await world.contracts.trust('OEM', pem)
-    expect((await send(request)).exiResponse).toEqual(first.exiResponse)
+    expect((await pnc.provision(request)).exiResponse).toEqual(first.exiResponse)
     expect(await world.store.certificates.list({ profile: 'contract/iso15118-2' })).toHaveLength(1)
-    await before.station.close()
-    await before.world.contracts.stop()
-    await before.world.certificates.stop()
-    await before.service.stop()
+    await before.close()
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
