@@ -1,7 +1,7 @@
 import { NO_BELIEF, type SlotBelief, slotWorstA } from './belief.ts'
 import type { Session } from './demand.ts'
 import type { SmartChargingDevice } from './device.ts'
-import { disobeys, type LearnedDraw } from './learned.ts'
+import { disobeys, type LearnedDraw, type MeasurementBasis } from './learned.ts'
 import type { SiteEvse } from './site.ts'
 
 /** What is known of one EVSE when a decision is made. */
@@ -13,7 +13,11 @@ export interface EvseState {
   readonly offlineSinceMs?: number
   readonly session: Session | null
   /** Grid-side current per terminal (for DC: outlet power / efficiency / (3 x voltage), three times). */
-  readonly measured: { readonly currentA: readonly number[]; readonly atMs: number } | null
+  readonly measured: {
+    readonly currentA: readonly number[]
+    readonly atMs: number
+    readonly basis?: MeasurementBasis
+  } | null
   readonly slots: { readonly lease: SlotBelief; readonly safe: SlotBelief; readonly hold: SlotBelief }
   readonly device: SmartChargingDevice
   /** Seen not to hold or follow what it accepted: counts at its worst, as one that draws above its limit. */

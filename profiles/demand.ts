@@ -39,6 +39,8 @@ export interface Demand {
   readonly mask: number
   readonly minA: number
   readonly maxA: number
+  /** What it was given before may stay up to here as long as nobody else needs it. */
+  readonly mayKeepA: number
   /** Given in a first round, before what is left is shared out up to `maxA`. */
   readonly firstA: number
   readonly weight: number
@@ -90,6 +92,7 @@ export function demandOf(input: DemandInput): Demand {
     mask: bookedMask(evse, input.learned),
     minA: Math.max(minA, Math.min(session.guaranteeA ?? 0, maxA)),
     maxA: maxA + 1e-9 < minA ? 0 : maxA,
+    mayKeepA: maxA > 0 ? Math.min(hardMaxA, advice?.capA ?? hardMaxA) : 0,
     firstA: advice?.firstA ?? maxA,
     weight: (advice?.weight ?? 1) * (least ? Math.max(1, wantedA) : 1),
     // Time to spare in hours: whoever has least rises first, and the others join as they come level.

@@ -114,7 +114,8 @@ function rowChanges(network: Network, booked: number, load: number, extraA: numb
 
 /**
  * Keeps a limit that is already in force when the change is not worth a message, as long as every row still carries
- * it. Small reductions are only skipped where there is room; `wantedA` is changed in place.
+ * it. Reductions are only skipped where there is room; `wantedA` is changed in place. What a car does not use stays
+ * with it until somebody needs it: taking it back before that would cost a call now and another when it asks again.
  */
 export function applyDeadband(options: {
   readonly network: Network
@@ -123,6 +124,8 @@ export function applyDeadband(options: {
   readonly wantedA: Float64Array
   readonly heldA: (load: number) => number | null
   readonly deadbandA: (load: number) => number
+  /** Up to here a reduction is skipped as long as there is room, whatever its size. */
+  readonly mayKeepA: (load: number) => number
 }): Set<number> {
   const { network, limits, mask, wantedA } = options
   const kept = new Set<number>()
@@ -139,13 +142,14 @@ export function applyDeadband(options: {
   for (let load = 0; load < wantedA.length; load++) {
     const heldA = options.heldA(load)
     const wanted = wantedA[load] ?? 0
-    if (heldA === null || wanted === 0 || heldA <= wanted || heldA - wanted > options.deadbandA(load))
-      continue
+    if (heldA === null || wanted === 0 || heldA <= wanted) continue
+    const small = heldA - wanted <= options.deadbandA(load)
+    if (!small && heldA > options.mayKeepA(load) + 1e-6) continue
     const worstA = wantedA
     if (!fits({ network, limits, mask, worstA, sums, load, toA: heldA })) continue
     addToSums({ network, mask, sums, load, extraA: heldA - wanted, worstA })
     wantedA[load] = heldA
-    kept.add(load)
+    if (small) kept.add(load)
   }
   return kept
 }

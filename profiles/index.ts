@@ -8,6 +8,7 @@ export {
   EMPTY_SLOTS,
   type EvseState,
 } from './booking.ts'
+export { learnPhases } from './car-phases.ts'
 export * from './composite.ts'
 export * from './decide.ts'
 export {

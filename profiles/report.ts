@@ -78,7 +78,8 @@ function reasonOf(input: ExplainInput): { code: ReasonCode; otherwiseA: number }
   const wantsA = usableA(situation.memories[index]?.learned ?? null, ownA)
   if (demand && demand.maxA < Math.max(demand.minA, wantsA) - 1e-6)
     return { code: 'plan', otherwiseA: wantsA }
-  if (wantsA < ownA - 1e-6) return { code: 'takes-less', otherwiseA: ownA }
+  if (wantsA < ownA - 1e-6 && (targets.limitA[index] ?? 0) < ownA - 1e-6)
+    return { code: 'takes-less', otherwiseA: ownA }
   return capA < evse.maxA - 1e-6
     ? { code: 'evse-limit', otherwiseA: evse.maxA }
     : { code: 'own-maximum', otherwiseA: ownA }

@@ -1,5 +1,6 @@
 import { baseLoads, type NodeBaseLoad } from './base-load.ts'
 import { type Booking, book, EMPTY_SLOTS, type EvseState, freshDrawA, liveLease } from './booking.ts'
+import { learnPhases } from './car-phases.ts'
 import { bookedMask } from './demand.ts'
 import { DEFAULT_DEVICE } from './device.ts'
 import { worstMask } from './failsafe.ts'
@@ -93,7 +94,7 @@ function measuredPhases(evse: SiteEvse, state: EvseState | undefined, snapshot: 
   return phases
 }
 
-/** Learning starts anew with each transaction and reads only measurements taken after the limit had settled. */
+/** Learning starts anew with each transaction. */
 function updateMemory(evse: SiteEvse, state: EvseState | undefined, snapshot: Snapshot): EvseMemory {
   const before = snapshot.memory?.evses[evse.key]
   const transactionId = state?.session?.transactionId ?? null
@@ -116,16 +117,18 @@ function updateMemory(evse: SiteEvse, state: EvseState | undefined, snapshot: Sn
   }
 }
 
+/** Phases from every fresh measurement; how much the car takes from those alone that came after the limit had settled. */
 function learnFrom(learned: LearnedDraw, state: EvseState, snapshot: Snapshot): LearnedDraw {
-  const lease = liveLease(state)
+  const { acked, inFlight } = liveLease(state)
   const { measured } = state
-  if (!measured || !lease.acked || lease.inFlight) return learned
-  const settledMs = lease.acked.sentAtMs + 2 * snapshot.settings.reactionMs
-  if (measured.atMs < settledMs || snapshot.nowMs - measured.atMs > snapshot.settings.meterMaxAgeMs)
-    return learned
-  if (lease.acked.expiresAtMs !== null && measured.atMs > lease.acked.expiresAtMs) return learned
-  if (lease.acked.limitA < LEARN.headroomA && Math.max(0, ...measured.currentA) < LEARN.idleA) return learned
-  return learn(learned, { currentA: measured.currentA, limitA: lease.acked.limitA, atMs: measured.atMs })
+  const { settings, nowMs } = snapshot
+  if (!measured || nowMs - measured.atMs > settings.meterMaxAgeMs) return learned
+  const sample = { ...measured, limitA: acked?.limitA ?? Number.POSITIVE_INFINITY }
+  const known = learnPhases(learned, sample)
+  if (!acked || inFlight || measured.atMs < acked.sentAtMs + 2 * settings.reactionMs) return known
+  if (acked.expiresAtMs !== null && measured.atMs > acked.expiresAtMs) return known
+  if (acked.limitA < LEARN.chargeA && Math.max(0, ...measured.currentA) < LEARN.idleA) return known
+  return learn(known, sample)
 }
 
 /** Unmeasured cars, stations out of reach and disobedient ones count on every phase they are wired to. */

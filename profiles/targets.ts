@@ -144,6 +144,7 @@ export function computeTargets(situation: Situation): Targets {
     wantedA: limitA,
     heldA: (load) => (demands[load] ? heldLimitA(situation.states[load]) : null),
     deadbandA: (load) => Math.max(settings.deadbandA, significance(situation, load)),
+    mayKeepA: (load) => demands[load]?.mayKeepA ?? 0,
   })
   fixedA.forEach((value, index) => {
     if (!demands[index]) limitA[index] = value

@@ -1,6 +1,7 @@
 import {
   allocateInStages,
   expectedMaximumA,
+  LEARN,
   type LearnedDraw,
   type LearnSettings,
   learn,
@@ -19,6 +20,7 @@ import type { ScenarioSession, ScenarioSite, ScenarioView, Scheduler } from './s
 
 /** In a scenario a step is five minutes and a car's maximum does not change: one step is enough to learn it. */
 const LEARN_SETTINGS: LearnSettings = {
+  ...LEARN,
   gapA: 0.05,
   headroomA: 0.1,
   holdMs: 0,

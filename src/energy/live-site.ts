@@ -153,7 +153,7 @@ export class LiveSite {
     if (!live) return false
     const { supply, terminals, wattPerA } = live.evse
     const measured = measuredCurrent(event.values, {
-      kind: supply.kind === 'dc' ? 'dc' : 'ac',
+      kind: supply.kind,
       terminals: supply.kind === 'ac' ? terminals.length : 3,
       wattPerA,
       voltageV: supply.kind === 'ac-line' ? wattPerA : this.site.voltageV,

@@ -25,9 +25,49 @@ const current = (value: number, more: Partial<SampledValueType> = {}): SampledVa
 })
 
 describe('the current of an AC EVSE', () => {
+  const basis = (samples: Samples) => measuredCurrent([{ timestamp, sampledValue: samples }], AC)?.basis
+  const phases = (one: number, two: number, three?: number): Samples => [
+    current(one, { phase: 'L1' }),
+    current(two, { phase: 'L2' }),
+    ...(three === undefined ? [] : [current(three, { phase: 'L3' })]),
+  ]
+
   test('comes from its phases, or counts on each where it names none', () => {
-    expect(of([current(16, { phase: 'L1' }), current(15, { phase: 'L2' })])).toEqual([16, 15, 0])
+    expect(of(phases(16, 15, 0))).toEqual([16, 15, 0])
+    expect(basis(phases(16, 15, 0))).toBe('phases')
     expect(of([current(10)])).toEqual([10, 10, 10])
+    expect(basis([current(10)])).toBe('highest')
+  })
+
+  test('on phases that are left out is the highest, unless the others carry all of the power', () => {
+    expect(of(phases(16, 15))).toEqual([16, 15, 16])
+    expect(basis(phases(16, 15))).toBe('highest')
+    expect(of([...phases(16, 15), power(7130)])).toEqual([16, 15, 0])
+    expect(basis([...phases(16, 15), power(7130)])).toBe('phases')
+    expect(basis([...phases(16, 15), power(11_000)])).toBe('highest')
+  })
+
+  test('comes from the power of every phase, and from a total before a current that names no phase', () => {
+    const each: Samples = [
+      power(2300, { phase: 'L1' }),
+      power(4600, { phase: 'L2' }),
+      power(0, { phase: 'L3' }),
+    ]
+    expect(of(each)).toEqual([10, 20, 0])
+    expect(basis(each)).toBe('phases')
+    expect(of([current(30), power(6900)])).toEqual([10, 10, 10])
+    expect(basis([current(30), power(6900)])).toBe('total')
+  })
+
+  test('is put together from values of the same time', () => {
+    const one = (phase: 'L1' | 'L2' | 'L3', value: number) => ({
+      timestamp,
+      sampledValue: [current(value, { phase })] as Samples,
+    })
+    expect(measuredCurrent([one('L1', 16), one('L2', 0), one('L3', 0)], AC)).toMatchObject({
+      currentA: [16, 0, 0],
+      basis: 'phases',
+    })
   })
 
   test('comes from power at nominal voltage, and at the measured one where the station tells it', () => {
@@ -67,6 +107,7 @@ test('the newest of several values counts', () => {
   })
   expect(measuredCurrent([at(2, 8), at(1, 16)], AC)).toEqual({
     currentA: [8, 8, 8],
+    basis: 'highest',
     atMs: Date.parse('2026-11-22T10:00:02Z'),
   })
 })
