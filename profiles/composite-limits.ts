@@ -1,135 +1,159 @@
 import type { ChargingRateUnit, ChargingSchedulePeriod, ProfilePurpose } from './profile.ts'
 
-/** Values for L1, L2 and L3. L2 and L3 are `null` where only one number was given. */
-export interface PhaseLimits {
-  readonly l1: number
-  readonly l2: number | null
-  readonly l3: number | null
-}
+/**
+ * One number, or one for each of L1, L2 and L3. In amperes a number always is about one phase. In watts a single
+ * number is about all phases together and three are about one phase each (OCPP 2.1, ChargingSchedulePeriodType).
+ */
+export type Rate = readonly [number] | readonly [number, number, number]
 
-/** The two units are kept apart until the end: which one binds depends on voltage and phases of the result. */
-export interface UnitLimits {
-  readonly limit: PhaseLimits | null
-  readonly setpoint: PhaseLimits | null
+/** What one schedule period, or several of different purposes together, say at an instant. */
+export interface Lead {
+  readonly unit: ChargingRateUnit
+  readonly numberPhases: number
+  readonly limit: Rate | null
+  readonly setpoint: Rate | null
   /** At most 0: how much may flow back. */
-  readonly discharge: PhaseLimits | null
+  readonly dischargeLimit: Rate | null
+  readonly phaseToUse: number | null
+  readonly operationMode: string | null
   readonly stackLevel: number
   readonly purpose: ProfilePurpose | null
 }
 
-/** What one purpose, or several together, say at an instant. */
-export interface PurposeLimits {
-  readonly a: UnitLimits
-  readonly w: UnitLimits
-  readonly numberPhases: number | null
-  readonly phaseToUse: number | null
-  readonly operationMode: string | null
+/** How the result of several leads counts: its unit, its phases, and whether each phase has a number of its own. */
+interface Basis {
+  readonly unit: ChargingRateUnit
+  readonly voltageV: number
+  readonly numberPhases: number
+  readonly perPhase: boolean
 }
 
-const NOTHING: UnitLimits = { limit: null, setpoint: null, discharge: null, stackLevel: 0, purpose: null }
+const FIELDS = ['limit', 'setpoint', 'dischargeLimit'] as const
 
-export const NO_LIMITS: PurposeLimits = {
-  a: NOTHING,
-  w: NOTHING,
-  numberPhases: null,
-  phaseToUse: null,
-  operationMode: null,
+function rate(l1: number | undefined, l2: number | undefined, l3: number | undefined): Rate | null {
+  if (l1 === undefined) return null
+  return l2 === undefined && l3 === undefined ? [l1] : [l1, l2 ?? l1, l3 ?? l1]
 }
 
-function phases(l1: number | undefined, l2: number | undefined, l3: number | undefined): PhaseLimits | null {
-  return l1 === undefined ? null : { l1, l2: l2 ?? null, l3: l3 ?? null }
-}
-
-/** One schedule period. AC periods without numberPhases mean three (K01.FR.49). */
-export function fromPeriod(
+/** One schedule period; `null` when it limits nothing. AC periods without numberPhases mean three (K01.FR.49). */
+export function leadOf(
   period: ChargingSchedulePeriod,
   of: { readonly unit: ChargingRateUnit; readonly stackLevel: number; readonly purpose: ProfilePurpose },
-): PurposeLimits {
-  const own: UnitLimits = {
-    limit: phases(period.limit, period.limit_L2, period.limit_L3),
-    setpoint: phases(period.setpoint, period.setpoint_L2, period.setpoint_L3),
-    discharge: phases(period.dischargeLimit, period.dischargeLimit_L2, period.dischargeLimit_L3),
-    stackLevel: of.stackLevel,
-    purpose: of.purpose,
-  }
-  return {
-    a: of.unit === 'A' ? own : NOTHING,
-    w: of.unit === 'W' ? own : NOTHING,
+): Lead | null {
+  const lead: Lead = {
+    ...of,
+    limit: rate(period.limit, period.limit_L2, period.limit_L3),
+    setpoint: rate(period.setpoint, period.setpoint_L2, period.setpoint_L3),
+    dischargeLimit: rate(period.dischargeLimit, period.dischargeLimit_L2, period.dischargeLimit_L3),
     numberPhases: period.numberPhases ?? 3,
     phaseToUse: period.phaseToUse ?? null,
     operationMode: period.operationMode ?? null,
   }
+  return FIELDS.some((field) => lead[field] !== null) ? lead : null
 }
 
-function saysSomething(limits: PurposeLimits): boolean {
-  return [limits.a, limits.w].some((unit) => unit.limit ?? unit.setpoint ?? unit.discharge)
+/** Which of two values allows less: the lower limit, or the discharge limit closer to zero. */
+type Stricter = (a: number, b: number) => number
+
+/**
+ * A rate on another basis. A number for all phases is shared equally where phases count one by one; on fewer than
+ * three phases the strictest stands for all, as nobody knows which phases are left.
+ */
+function onBasis(from: Rate, unit: ChargingRateUnit, basis: Basis, stricter: Stricter): Rate {
+  const { voltageV, numberPhases } = basis
+  const inUnit = (value: number, phases: number) => {
+    if (unit === basis.unit) return value
+    return unit === 'A' ? value * voltageV * phases : value / (voltageV * phases)
+  }
+  const [l1, l2 = l1, l3 = l1] = from
+  if (basis.perPhase) {
+    const share = from.length === 1 && unit === 'W' ? 3 : 1
+    return [inUnit(l1 / share, 1), inUnit(l2 / share, 1), inUnit(l3 / share, 1)]
+  }
+  const phases = from.length === 3 && unit === 'W' ? numberPhases : 1
+  return [inUnit(stricter(l1, stricter(l2, l3)) * phases, numberPhases)]
 }
 
-/** TxProfile where it says something, TxDefaultProfile elsewhere. */
-export function preferFirst(first: PurposeLimits, second: PurposeLimits): PurposeLimits {
-  return saysSomething(first) ? first : second
+function eachPhase(a: Rate, b: Rate, pick: (x: number, y: number) => number): Rate {
+  const [a1, a2 = a1, a3 = a1] = a
+  const [b1, b2 = b1, b3 = b1] = b
+  return a.length === 1 && b.length === 1 ? [pick(a1, b1)] : [pick(a1, b1), pick(a2, b2), pick(a3, b3)]
 }
 
-function each(
-  a: PhaseLimits | null,
-  b: PhaseLimits | null,
-  pick: (x: number, y: number) => number,
-): PhaseLimits | null {
-  if (!a || !b) return a ?? b
-  const other = (x: number | null, y: number | null, from: PhaseLimits, to: PhaseLimits) =>
-    x === null && y === null ? null : pick(x ?? from.l1, y ?? to.l1)
-  return { l1: pick(a.l1, b.l1), l2: other(a.l2, b.l2, a, b), l3: other(a.l3, b.l3, a, b) }
+function strictest(rates: readonly Rate[], stricter: Stricter): Rate | null {
+  return rates.reduce<Rate | null>((low, next) => (low ? eachPhase(low, next, stricter) : next), null)
 }
 
-function lowestUnit(a: UnitLimits, b: UnitLimits): UnitLimits {
-  const limit = each(a.limit, b.limit, Math.min)
-  const winner = !b.limit || (a.limit && a.limit.l1 <= b.limit.l1) ? a : b
+/**
+ * What several leads allow together, in `unit`: of each value the strictest, on the fewest phases that any of them
+ * asks for (K08.FR.04, K01.FR.50, K01.FR.51). Setpoints stay between the discharge limit and the limit. The later a
+ * lead stands in the list, the more it is about the car: its operation mode and phase go before those of the others.
+ */
+export function combine(
+  leads: readonly Lead[],
+  { unit, voltageV }: { readonly unit: ChargingRateUnit; readonly voltageV: number },
+): Lead | null {
+  const last = leads.at(-1)
+  if (!last) return null
+  const numberPhases = Math.min(...leads.map((lead) => lead.numberPhases))
+  const given = leads.flatMap((lead) => FIELDS.map((field) => lead[field]))
+  const perPhase = numberPhases === 3 && given.some((one) => one?.length === 3)
+  const basis: Basis = { unit, voltageV, numberPhases, perPhase }
+  const of = (field: (typeof FIELDS)[number], stricter: Stricter) =>
+    leads.map((lead) => lead[field] && onBasis(lead[field], lead.unit, basis, stricter))
+  const limits = of('limit', Math.min)
+  const limit = strictest(present(limits), Math.min)
+  const dischargeLimit = strictest(present(of('dischargeLimit', Math.max)), Math.max)
+  const asked = strictest(present(of('setpoint', Math.min)), Math.min)
+  const capped = asked && limit ? eachPhase(asked, limit, Math.min) : asked
+  const lowest = limits.map((one) => (one ? Math.min(...one) : Number.POSITIVE_INFINITY))
+  const binding = (limit && leads[lowest.indexOf(Math.min(...lowest))]) ?? last
+  const nearest = <K extends 'phaseToUse' | 'operationMode'>(key: K): Lead[K] =>
+    leads.findLast((lead) => lead[key] !== null)?.[key] ?? last[key]
   return {
+    unit,
+    numberPhases,
     limit,
-    setpoint: each(a.setpoint, b.setpoint, Math.min),
-    // Both are zero or below: the one closer to zero allows less to flow back.
-    discharge: each(a.discharge, b.discharge, Math.max),
-    stackLevel: winner.stackLevel,
-    purpose: winner.purpose,
+    setpoint: capped && dischargeLimit ? eachPhase(capped, dischargeLimit, Math.max) : capped,
+    dischargeLimit,
+    phaseToUse: nearest('phaseToUse'),
+    operationMode: nearest('operationMode'),
+    stackLevel: binding.stackLevel,
+    purpose: binding.purpose,
   }
 }
 
-function fewer(a: number | null, b: number | null): number | null {
-  if (a === null || b === null) return a ?? b
-  return Math.min(a, b)
+function present<T>(values: readonly (T | null)[]): T[] {
+  return values.filter((value) => value !== null)
 }
 
-/** The lowest of several purposes, unit by unit; fewest phases. */
-export function lowestLimits(all: readonly PurposeLimits[]): PurposeLimits {
-  return all.reduce(
-    (low, next) => ({
-      a: lowestUnit(low.a, next.a),
-      w: lowestUnit(low.w, next.w),
-      numberPhases: fewer(low.numberPhases, next.numberPhases),
-      phaseToUse: low.phaseToUse ?? next.phaseToUse,
-      operationMode: low.operationMode ?? next.operationMode,
-    }),
-    NO_LIMITS,
-  )
-}
-
-/** EVSEs side by side: their limits add up, and one that has none counts with the station's default. */
+/**
+ * EVSEs side by side: their limits add up in `unit`, one without a limit counts with `defaultLimit`. `null` where
+ * nobody has one. Every EVSE must be in `unit` already.
+ */
 export function sumLimits(
-  evses: readonly PurposeLimits[],
-  defaults: { readonly limitA: number; readonly limitW: number },
-): PurposeLimits {
-  if (!evses.some(saysSomething)) return NO_LIMITS
-  const sum = (pick: (limits: PurposeLimits) => UnitLimits, otherwise: number): UnitLimits => {
-    const limits = evses.map((evse) => pick(evse).limit ?? { l1: otherwise, l2: null, l3: null })
-    const total = limits.reduce((a, b) => each(a, b, (x, y) => x + y) ?? a)
-    return { ...NOTHING, limit: total }
-  }
-  const known = evses.flatMap((evse) => (evse.numberPhases === null ? [] : [evse.numberPhases]))
+  evses: readonly (Lead | null)[],
+  { unit, defaultLimit }: { readonly unit: ChargingRateUnit; readonly defaultLimit: number },
+): Lead | null {
+  const known = present(evses)
+  if (known.length === 0) return null
+  const perPhase = known.some((lead) => lead.limit?.length === 3)
+  const limits = evses.map((lead): Rate => {
+    const own = lead?.limit ?? [defaultLimit]
+    if (!perPhase || own.length === 3 || unit === 'A') return own
+    // Which of its phases an EVSE is on is not known here: each carries what one of them does.
+    const each = own[0] / (lead?.numberPhases ?? 3)
+    return [each, each, each]
+  })
   return {
-    a: sum((evse) => evse.a, defaults.limitA),
-    w: sum((evse) => evse.w, defaults.limitW),
-    numberPhases: known.length > 0 ? Math.max(...known) : null,
+    unit,
+    numberPhases: Math.max(...known.map((lead) => lead.numberPhases)),
+    limit: limits.reduce((total, one) => eachPhase(total, one, (x, y) => x + y)),
+    setpoint: null,
+    dischargeLimit: null,
     phaseToUse: null,
     operationMode: null,
+    stackLevel: 0,
+    purpose: null,
   }
 }

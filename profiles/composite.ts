@@ -1,12 +1,11 @@
+import { combine, type Lead, leadOf, sumLimits } from './composite-limits.ts'
 import {
-  fromPeriod,
-  lowestLimits,
-  NO_LIMITS,
-  type PurposeLimits,
-  preferFirst,
-  sumLimits,
-} from './composite-limits.ts'
-import { type CompositeDefaults, type CompositePeriod, finishPeriod, samePeriod } from './composite-period.ts'
+  type CompositeDefaults,
+  type CompositePeriod,
+  defaultLimit,
+  periodOf,
+  samePeriod,
+} from './composite-period.ts'
 import type { ChargingProfile, ChargingRateUnit, ProfilePurpose } from './profile.ts'
 import { changeTimes, type ProfileClock, periodAt } from './profile-clock.ts'
 import type { InstalledProfile } from './validate-profile.ts'
@@ -39,7 +38,7 @@ export interface CompositeRequest extends StationProfiles {
   readonly unit: ChargingRateUnit
   readonly fromMs: number
   readonly toMs: number
-  /** Assume that a transaction starts at `fromMs` on every EVSE that has none. */
+  /** Assume that a transaction under the TxDefaultProfile starts at `fromMs` on every EVSE that has none (K08.FR.06). */
   readonly simulateTransaction?: boolean
 }
 
@@ -53,7 +52,8 @@ export interface CompositeSchedule {
 /**
  * The composite schedule of a station (K08): at each instant the lowest of station maximum, external constraints and
  * (TxProfile, or TxDefaultProfile where no TxProfile says anything), where within a purpose the highest stack level
- * that says something wins (K01.FR.17). An interval that is empty is answered for its first instant.
+ * that says something wins (K01.FR.17). For EVSE 0 it is the sum of what the EVSEs may draw, capped by what is about
+ * the whole station (K08.FR.03). An interval that is empty is answered for its first instant.
  */
 export function compositeSchedule(request: CompositeRequest): CompositeSchedule {
   const fromMs = Math.floor(request.fromMs / 1000) * 1000
@@ -69,9 +69,11 @@ export function compositeSchedule(request: CompositeRequest): CompositeSchedule 
   }
   const periods: CompositePeriod[] = []
   for (const time of [...times].sort((a, b) => a - b)) {
-    const limits = limitsAt(request, time, fromMs)
-    const startPeriod = (time - fromMs) / 1000
-    const period = finishPeriod(limits, { startPeriod, unit: request.unit, defaults: request.defaults })
+    const period = periodOf(leadAt(request, time, fromMs), {
+      startPeriod: (time - fromMs) / 1000,
+      unit: request.unit,
+      defaults: request.defaults,
+    })
     const last = periods.at(-1)
     if (last && samePeriod(last, period)) continue
     periods.push(period)
@@ -84,8 +86,11 @@ export function compositeAt(
   request: Omit<CompositeRequest, 'fromMs' | 'toMs'>,
   atMs: number,
 ): CompositePeriod {
-  const limits = limitsAt(request, atMs, atMs)
-  return finishPeriod(limits, { startPeriod: 0, unit: request.unit, defaults: request.defaults })
+  return periodOf(leadAt(request, atMs, atMs), {
+    startPeriod: 0,
+    unit: request.unit,
+    defaults: request.defaults,
+  })
 }
 
 type Instant = Omit<CompositeRequest, 'fromMs' | 'toMs'>
@@ -98,25 +103,31 @@ function clockOf(request: StationProfiles, evseId: number, fromMs: number): Prof
   }
 }
 
-function limitsAt(request: Instant, atMs: number, fromMs: number): PurposeLimits {
-  const station = (purpose: ProfilePurpose) => purposeLimits(request, { purpose, evseId: 0, atMs, fromMs })
-  const maximum = station('ChargingStationMaxProfile')
-  if (request.evseId !== 0) {
-    return lowestLimits([maximum, ...evseLimits(request, request.evseId, atMs, fromMs)])
-  }
-  const evses = request.evseIds.map((evseId) => lowestLimits(evseLimits(request, evseId, atMs, fromMs)))
-  // The sum already carries what binds each EVSE; what caps the whole station caps the sum once more.
-  const external = station('ChargingStationExternalConstraints')
-  return lowestLimits([maximum, external, sumLimits(evses, request.defaults)])
+function leadAt(request: Instant, atMs: number, fromMs: number): Lead | null {
+  const { unit, defaults } = request
+  const lowest = (leads: readonly (Lead | null)[]) =>
+    combine(
+      leads.filter((lead) => lead !== null),
+      { unit, voltageV: defaults.voltageV },
+    )
+  const station = (purpose: ProfilePurpose) => leadingOf(request, { purpose, evseId: 0, atMs, fromMs })
+  const caps = [station('ChargingStationMaxProfile'), station('ChargingStationExternalConstraints')]
+  const evse = (evseId: number) => evseLeads(request, { evseId, atMs, fromMs })
+  if (request.evseId !== 0) return lowest([...caps, ...evse(request.evseId)])
+  const sum = sumLimits(
+    request.evseIds.map((evseId) => lowest(evse(evseId))),
+    { unit, defaultLimit: defaultLimit(defaults, unit) },
+  )
+  return lowest([...caps, sum])
 }
 
-/** External constraints, and the transaction's own limit while there is or might be a transaction. */
-function evseLimits(request: Instant, evseId: number, atMs: number, fromMs: number): PurposeLimits[] {
-  const of = (purpose: ProfilePurpose) => purposeLimits(request, { purpose, evseId, atMs, fromMs })
+/** External constraints of the EVSE itself, and the transaction's own limit while there is or might be one. */
+function evseLeads(request: Instant, at: Omit<Question, 'purpose'>): (Lead | null)[] {
+  const of = (purpose: ProfilePurpose) => leadingOf(request, { ...at, purpose })
   const external = of('ChargingStationExternalConstraints')
-  const running = request.transactions.some((transaction) => transaction.evseId === evseId)
-  if (!running && request.simulateTransaction !== true) return [external]
-  return [external, preferFirst(of('TxProfile'), of('TxDefaultProfile'))]
+  const running = request.transactions.some((transaction) => transaction.evseId === at.evseId)
+  if (running) return [external, of('TxProfile') ?? of('TxDefaultProfile')]
+  return [external, request.simulateTransaction === true ? of('TxDefaultProfile') : null]
 }
 
 interface Question {
@@ -127,31 +138,43 @@ interface Question {
 }
 
 /** The highest stack level that says something. At equal level an EVSE's own profile goes before the station's. */
-function purposeLimits(request: Instant, question: Question): PurposeLimits {
+function leadingOf(request: Instant, question: Question): Lead | null {
   const { purpose, evseId, atMs, fromMs } = question
   const clock = clockOf(request, evseId, fromMs)
-  let best: { profile: ChargingProfile; owner: number; limits: PurposeLimits } | null = null
+  let best: { lead: Lead; owner: number } | null = null
   for (const { evseId: owner, profile } of request.profiles) {
-    if (profile.chargingProfilePurpose !== purpose || (owner !== 0 && owner !== evseId)) continue
-    if (!usable(request, profile, evseId)) continue
-    const higher =
-      best === null ||
-      profile.stackLevel > best.profile.stackLevel ||
-      (profile.stackLevel === best.profile.stackLevel && owner > best.owner)
-    if (!higher) continue
+    if (profile.chargingProfilePurpose !== purpose || !usable(request, { owner, profile, evseId })) continue
+    const { stackLevel } = profile
+    if (
+      best &&
+      (stackLevel < best.lead.stackLevel || (stackLevel === best.lead.stackLevel && owner <= best.owner))
+    )
+      continue
     const period = periodAt(profile, clock, atMs)
     if (!period) continue
     const unit = profile.chargingSchedule[0]?.chargingRateUnit ?? 'A'
-    best = { profile, owner, limits: fromPeriod(period, { unit, stackLevel: profile.stackLevel, purpose }) }
+    const lead: Lead | null = leadOf(period, { unit, stackLevel, purpose })
+    if (lead) best = { lead, owner }
   }
-  return best?.limits ?? NO_LIMITS
+  return best?.lead ?? null
 }
 
-/** A TxProfile counts for its own transaction only. */
-function usable(request: Instant, profile: ChargingProfile, evseId: number): boolean {
+/**
+ * Whether a profile is about this EVSE. A TxDefaultProfile on EVSE 0 is about each EVSE (K01.FR.14); what caps EVSE 0
+ * otherwise caps the whole station. A TxProfile counts for its own transaction only (K01.FR.16, K02.FR.05).
+ */
+function usable(
+  request: Instant,
+  of: { readonly owner: number; readonly profile: ChargingProfile; readonly evseId: number },
+): boolean {
+  const { owner, profile, evseId } = of
   if (request.lapsedProfileIds?.has(profile.id)) return false
+  if (profile.chargingProfilePurpose === 'TxDefaultProfile') return owner === 0 || owner === evseId
+  if (owner !== evseId) return false
   if (profile.chargingProfilePurpose !== 'TxProfile') return true
   const transaction = request.transactions.find((running) => running.evseId === evseId)
-  if (!transaction) return request.simulateTransaction === true
-  return profile.transactionId === undefined || profile.transactionId === transaction.transactionId
+  return (
+    transaction !== undefined &&
+    (profile.transactionId === undefined || profile.transactionId === transaction.transactionId)
+  )
 }

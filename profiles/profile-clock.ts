@@ -41,19 +41,12 @@ export function runStart(
   clock: ProfileClock,
   atMs: number,
 ): number | null {
-  if (profile.chargingProfileKind === 'Relative' || profile.chargingProfileKind === 'Dynamic') {
-    const startMs = profile.chargingProfileKind === 'Dynamic' && schedule.startSchedule === undefined
-    return startMs ? clock.transactionStartMs : relativeStart(schedule, clock)
-  }
-  if (schedule.startSchedule === undefined) return null
+  const floating = profile.chargingProfileKind === 'Relative' || profile.chargingProfileKind === 'Dynamic'
+  if (schedule.startSchedule === undefined) return floating ? clock.transactionStartMs : null
   const firstMs = parseTime(schedule.startSchedule)
   const cycle = cycleMs(profile)
   if (cycle === null) return firstMs
   return firstMs + Math.floor((atMs - firstMs) / cycle) * cycle
-}
-
-function relativeStart(schedule: ChargingSchedule, clock: ProfileClock): number {
-  return schedule.startSchedule === undefined ? clock.transactionStartMs : parseTime(schedule.startSchedule)
 }
 
 /** The period of a profile in force at an instant; `null` in a gap, outside validity, or past the duration. */

@@ -2,15 +2,28 @@ import type { ChargingProfile, CompositeRequest } from '../../profiles/index.ts'
 
 /**
  * The rules of a composite schedule read second by second, with no shared code and no cleverness: the oracle for
- * `compositeSchedule`. Limits only, as the random sets of the property test have no setpoints.
+ * `compositeSchedule`. Everything is amperes on each of three phases here; limits only, as the random sets of the
+ * property test have no setpoints.
  */
 interface Says {
-  a: number | null
-  w: number | null
-  phases: number | null
+  /** For L1, L2, L3; a number in watts for all phases becomes amperes when the phases of the result are known. */
+  limits: readonly ((phases: number) => readonly number[])[]
+  phases: number
+  perPhase: boolean
 }
 
-const time = (text: string) => Math.floor(new Date(text).getTime() / 1000)
+interface Truth {
+  readonly limit: readonly number[]
+  readonly numberPhases: number
+  readonly perPhase: boolean
+}
+
+const TIMES = new Map<string, number>()
+function time(text: string): number {
+  const known = TIMES.get(text) ?? Math.floor(new Date(text).getTime() / 1000)
+  TIMES.set(text, known)
+  return known
+}
 
 function periodOf(profile: ChargingProfile, nowS: number, transactionS: number, offlineS: number | null) {
   if (profile.validFrom !== undefined && nowS < time(profile.validFrom)) return null
@@ -46,14 +59,11 @@ function purpose(request: CompositeRequest, name: string, evseId: number, nowS: 
   const offlineS = offlineMs === null ? null : offlineMs / 1000
   const speaking = request.profiles
     .filter(({ profile }) => profile.chargingProfilePurpose === name)
-    .filter(({ evseId: owner }) => owner === evseId || owner === 0)
+    .filter(({ evseId: owner }) => owner === evseId || (owner === 0 && name === 'TxDefaultProfile'))
     .filter(({ profile }) => !request.lapsedProfileIds?.has(profile.id))
-    .filter(({ profile }) => {
-      if (name !== 'TxProfile') return true
-      return transaction
-        ? profile.transactionId === transaction.transactionId
-        : request.simulateTransaction === true
-    })
+    .filter(
+      ({ profile }) => name !== 'TxProfile' || profile.transactionId === (transaction?.transactionId ?? null),
+    )
     .map(({ evseId: owner, profile }) => ({
       rank: profile.stackLevel * 1000 + owner,
       unit: profile.chargingSchedule[0]?.chargingRateUnit,
@@ -62,60 +72,74 @@ function purpose(request: CompositeRequest, name: string, evseId: number, nowS: 
     .filter(({ period }) => period !== null)
     .sort((x, y) => y.rank - x.rank)[0]
   if (!speaking?.period) return null
-  const limit = speaking.period.limit ?? null
-  const phases = speaking.period.numberPhases ?? 3
-  return speaking.unit === 'A' ? { a: limit, w: null, phases } : { a: null, w: limit, phases }
-}
-
-function low(x: number | null, y: number | null): number | null {
-  if (x === null) return y
-  return y === null ? x : Math.min(x, y)
-}
-
-function minimum(all: (Says | null)[]): Says | null {
-  let result: Says | null = null
-  for (const one of all) {
-    if (!one) continue
-    result = result
-      ? { a: low(result.a, one.a), w: low(result.w, one.w), phases: low(result.phases, one.phases) }
-      : one
+  const { limit = 0, limit_L2, limit_L3, numberPhases = 3 } = speaking.period
+  const perPhase = limit_L2 !== undefined
+  const inAmperes = (phases: number) => {
+    const three = [limit, limit_L2 ?? limit, limit_L3 ?? limit]
+    const divisor = speaking.unit === 'A' ? 1 : request.defaults.voltageV * (perPhase ? 1 : phases)
+    return three.map((value) => value / divisor)
   }
-  return result
+  return { limits: [inAmperes], phases: numberPhases, perPhase }
 }
 
-function evse(request: CompositeRequest, evseId: number, nowS: number): Says | null {
+function resultOf(all: readonly (Says | null)[]): Truth | null {
+  const says = all.filter((one) => one !== null)
+  if (says.length === 0) return null
+  const numberPhases = Math.min(...says.map((one) => one.phases))
+  const three = [0, 1, 2].map((k) =>
+    Math.min(...says.flatMap((one) => one.limits.map((limit) => limit(numberPhases)[k] ?? 0))),
+  )
+  const perPhase = numberPhases === 3 && says.some((one) => one.perPhase)
+  const lowest = Math.min(...three)
+  return { limit: perPhase ? three : [lowest, lowest, lowest], numberPhases, perPhase }
+}
+
+function evse(request: CompositeRequest, evseId: number, nowS: number): (Says | null)[] {
   const external = purpose(request, 'ChargingStationExternalConstraints', evseId, nowS)
   const running = request.transactions.some((transaction) => transaction.evseId === evseId)
-  if (!running && !request.simulateTransaction) return external
-  const tx = purpose(request, 'TxProfile', evseId, nowS) ?? purpose(request, 'TxDefaultProfile', evseId, nowS)
-  return minimum([external, tx])
+  const tx = running ? purpose(request, 'TxProfile', evseId, nowS) : null
+  const assumed = running || request.simulateTransaction === true
+  return [external, tx ?? (assumed ? purpose(request, 'TxDefaultProfile', evseId, nowS) : null)]
 }
 
-/** Limit and phases at one second. */
+/** The EVSEs one by one in the unit that was asked for, added up, and back in amperes. */
+function sumOf(request: CompositeRequest, nowS: number): Says | null {
+  const { defaults, unit } = request
+  const results = request.evseIds.map((evseId) => resultOf(evse(request, evseId, nowS)))
+  const known = results.filter((one) => one !== null)
+  if (known.length === 0) return null
+  const phases = Math.max(...known.map((one) => one.numberPhases))
+  const perPhase = known.some((one) => one.perPhase)
+  const sum = [0, 1, 2].map((k) =>
+    results.reduce((total, one) => {
+      const a = one?.limit[k] ?? 0
+      if (unit === 'A') return total + (one ? a : defaults.limitA)
+      if (perPhase) return total + (one ? a * defaults.voltageV : defaults.limitW / 3)
+      return total + (one ? a * defaults.voltageV * one.numberPhases : defaults.limitW)
+    }, 0),
+  )
+  const inAmperes = (least: number) =>
+    sum.map((value) => (unit === 'A' ? value : value / defaults.voltageV / (perPhase ? 1 : least)))
+  return { limits: [inAmperes], phases, perPhase }
+}
+
+/** Limit on L1, L2, L3 (one number where all are alike) and phases at one second. */
 export function bruteForceAt(
   request: CompositeRequest,
   nowS: number,
-): { limit: number; numberPhases: number } {
-  const { defaults } = request
-  const maximum = purpose(request, 'ChargingStationMaxProfile', 0, nowS)
-  let says: Says | null
-  if (request.evseId > 0) says = minimum([maximum, evse(request, request.evseId, nowS)])
-  else {
-    const each = request.evseIds.map((evseId) => evse(request, evseId, nowS))
-    const anybody = each.some((one) => one !== null)
-    const phases = each.flatMap((one) => (one?.phases ? [one.phases] : []))
-    const sum: Says | null = anybody
-      ? {
-          a: each.reduce((total, one) => total + (one?.a ?? defaults.limitA), 0),
-          w: each.reduce((total, one) => total + (one?.w ?? defaults.limitW), 0),
-          phases: Math.max(...phases),
-        }
-      : null
-    says = minimum([maximum, purpose(request, 'ChargingStationExternalConstraints', 0, nowS), sum])
+): { limit: readonly number[]; numberPhases: number } {
+  const { defaults, unit, evseId } = request
+  const caps = [
+    purpose(request, 'ChargingStationMaxProfile', 0, nowS),
+    purpose(request, 'ChargingStationExternalConstraints', 0, nowS),
+  ]
+  const own = evseId > 0 ? evse(request, evseId, nowS) : [sumOf(request, nowS)]
+  const truth = resultOf([...caps, ...own])
+  if (!truth) {
+    return { limit: [unit === 'A' ? defaults.limitA : defaults.limitW], numberPhases: defaults.numberPhases }
   }
-  const numberPhases = says?.phases ?? defaults.numberPhases
-  const inAmperes = low(says?.a ?? null, says?.w == null ? null : says.w / defaults.voltageV / numberPhases)
-  const inWatts = low(says?.w ?? null, says?.a == null ? null : says.a * defaults.voltageV * numberPhases)
-  if (request.unit === 'A') return { limit: inAmperes ?? defaults.limitA, numberPhases }
-  return { limit: inWatts ?? defaults.limitW, numberPhases }
+  const { numberPhases, perPhase } = truth
+  const limit = perPhase ? truth.limit : truth.limit.slice(0, 1)
+  const factor = unit === 'A' ? 1 : defaults.voltageV * (perPhase ? 1 : numberPhases)
+  return { limit: limit.map((value) => value * factor), numberPhases }
 }

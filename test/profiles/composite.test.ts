@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   type ChargingProfile,
+  type ChargingSchedulePeriod,
   type CompositeRequest,
   compositeAt,
   compositeSchedule,
@@ -129,6 +130,123 @@ describe('a composite schedule', () => {
   })
 })
 
+/** A profile with one period, always in force. */
+function constant(
+  chargingProfilePurpose: ProfilePurpose,
+  chargingRateUnit: 'A' | 'W',
+  period: Partial<ChargingSchedulePeriod>,
+  over: Partial<ChargingProfile> = {},
+): ChargingProfile {
+  const chargingSchedulePeriod = [{ startPeriod: 0, ...period }]
+  return {
+    ...profile({ limitA: 0 }),
+    chargingProfilePurpose,
+    ...(chargingProfilePurpose === 'TxProfile' ? { transactionId: 't1' } : {}),
+    chargingSchedule: [{ id: 1, startSchedule: iso(0), chargingRateUnit, chargingSchedulePeriod }],
+    ...over,
+  }
+}
+
+describe('what holds at an instant', () => {
+  it('adds up EVSEs in the unit that was asked for, whatever unit their profiles are in (K08.FR.03)', () => {
+    const profiles = [
+      { evseId: 1, profile: constant('TxDefaultProfile', 'A', { limit: 16 }) },
+      { evseId: 2, profile: constant('TxDefaultProfile', 'W', { limit: 12_420 }) },
+    ]
+    const station = { evseId: 0, simulateTransaction: true } as const
+    expect(compositeAt(request(profiles, station), NOON_MS).limit).toBeCloseTo(34)
+    const inWatts = compositeAt(request(profiles, { ...station, unit: 'W' }), NOON_MS)
+    expect(inWatts.limit).toBeCloseTo(23_460)
+  })
+
+  it('takes watts with values for L2 and L3 as watts of one phase, without them as those of all (2.1)', () => {
+    const profiles = [
+      {
+        evseId: 0,
+        profile: constant('ChargingStationMaxProfile', 'A', {
+          limit: 10,
+          limit_L2: 1,
+          limit_L3: 30,
+          numberPhases: 3,
+        }),
+      },
+      {
+        evseId: 1,
+        profile: constant('TxProfile', 'W', { limit: 1500, setpoint: 1800, dischargeLimit: -300 }),
+      },
+    ]
+    expect(compositeAt(request(profiles, { unit: 'W' }), NOON_MS)).toMatchObject({
+      limit: 500,
+      limit_L2: 230,
+      limit_L3: 500,
+      setpoint: 500,
+      setpoint_L2: 230,
+      setpoint_L3: 500,
+      dischargeLimit: -100,
+      dischargeLimit_L2: -100,
+      dischargeLimit_L3: -100,
+    })
+  })
+
+  it('is the strictest of the phases where fewer than three are left', () => {
+    const profiles = [
+      { evseId: 0, profile: constant('ChargingStationMaxProfile', 'A', { limit: 190, numberPhases: 1 }) },
+      { evseId: 1, profile: constant('TxProfile', 'A', { limit: 18, limit_L2: 17, limit_L3: 16 }) },
+    ]
+    const period = compositeAt(request(profiles, { unit: 'W' }), NOON_MS)
+    expect(period).toMatchObject({ limit: 16 * 230, numberPhases: 1 })
+    expect(period.limit_L2).toBeUndefined()
+  })
+
+  it('knows external constraints of the station and of the EVSE at once (SC.01)', () => {
+    const external = (limit: number, stackLevel: number) =>
+      constant('ChargingStationExternalConstraints', 'A', { limit }, { stackLevel })
+    const profiles = [
+      { evseId: 0, profile: external(20, 3) },
+      { evseId: 1, profile: external(8, 0) },
+    ]
+    expect(compositeAt(request(profiles), NOON_MS).limit).toBe(8)
+    expect(compositeAt(request(profiles, { evseId: 2 }), NOON_MS).limit).toBe(20)
+    expect(compositeAt(request(profiles, { evseId: 0 }), NOON_MS).limit).toBe(20)
+  })
+
+  it('follows no TxProfile without its transaction, not even where one is assumed (K08.FR.06, K02.FR.05)', () => {
+    const profiles = [{ evseId: 2, profile: constant('TxProfile', 'A', { limit: 9 }) }]
+    const assumed = request(profiles, { evseId: 2, simulateTransaction: true })
+    expect(compositeAt(assumed, NOON_MS).limit).toBe(48)
+  })
+
+  it('falls through a period that limits nothing', () => {
+    const profiles = [
+      {
+        evseId: 1,
+        profile: constant('TxProfile', 'A', { operationMode: 'ChargingOnly' }, { stackLevel: 2 }),
+      },
+      { evseId: 1, profile: constant('TxDefaultProfile', 'A', { limit: 7 }) },
+    ]
+    expect(compositeAt(request(profiles), NOON_MS).limit).toBe(7)
+  })
+
+  it('takes the operation mode from the profile of the car, not from what caps the station', () => {
+    const profiles = [
+      {
+        evseId: 0,
+        profile: constant('ChargingStationMaxProfile', 'A', { limit: 30, operationMode: 'ChargingOnly' }),
+      },
+      {
+        evseId: 1,
+        profile: constant('TxProfile', 'A', { limit: 32, setpoint: 31, operationMode: 'CentralSetpoint' }),
+      },
+    ]
+    expect(compositeAt(request(profiles), NOON_MS)).toMatchObject({
+      limit: 30,
+      setpoint: 30,
+      operationMode: 'CentralSetpoint',
+      purpose: 'ChargingStationMaxProfile',
+    })
+  })
+})
+
 const PURPOSES: readonly ProfilePurpose[] = [
   'ChargingStationExternalConstraints',
   'ChargingStationMaxProfile',
@@ -154,6 +272,13 @@ const arbitraryProfile = fc
     gaps: fc.array(fc.integer({ min: 1, max: 70 }), { minLength: 0, maxLength: 4 }),
     limits: fc.array(fc.integer({ min: 0, max: 32 }), { minLength: 5, maxLength: 5 }),
     phases: fc.array(fc.constantFrom(undefined, 1, 2, 3), { minLength: 5, maxLength: 5 }),
+    perPhase: fc.array(
+      fc.option(fc.tuple(fc.integer({ min: 0, max: 32 }), fc.integer({ min: 0, max: 32 })), {
+        nil: undefined,
+        freq: 1,
+      }),
+      { minLength: 5, maxLength: 5 },
+    ),
     validFrom: fc.option(fc.integer({ min: -60, max: 100 }), { nil: undefined }),
     validTo: fc.option(fc.integer({ min: 0, max: 150 }), { nil: undefined }),
     transactionId: fc.constantFrom('t1', 't2', 'old'),
@@ -190,6 +315,9 @@ const arbitraryProfile = fc
             chargingSchedulePeriod: starts.map((startPeriod, k) => ({
               startPeriod,
               limit: (raw.limits[k] ?? 0) * scale,
+              ...(raw.perPhase[k] === undefined
+                ? {}
+                : { limit_L2: raw.perPhase[k][0] * scale, limit_L3: raw.perPhase[k][1] * scale }),
               ...(raw.phases[k] === undefined ? {} : { numberPhases: raw.phases[k] }),
             })),
           },
@@ -243,9 +371,14 @@ describe('any set of profiles', () => {
           while ((periods[index + 1]?.startPeriod ?? Number.POSITIVE_INFINITY) <= second) index++
           const truth = bruteForceAt(asked, NOON_MS / 1000 + second)
           const period = periods[index]
+          const [l1 = 0, l2, l3] = truth.limit
+          const near = (own: number | undefined, wanted: number | undefined) =>
+            own === wanted || Math.abs((own ?? NaN) - (wanted ?? NaN)) < 1e-6 * Math.max(1, wanted ?? 0)
           const same =
             period !== undefined &&
-            Math.abs(period.limit - truth.limit) < 1e-6 * Math.max(1, truth.limit) &&
+            near(period.limit, l1) &&
+            near(period.limit_L2, l2) &&
+            near(period.limit_L3, l3) &&
             period.numberPhases === truth.numberPhases
           if (!same)
             throw new Error(`second ${second}: ${JSON.stringify(period)} against ${JSON.stringify(truth)}`)

@@ -1,4 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { runComposite } from '../../src/conformance/composite.ts'
@@ -23,7 +25,23 @@ describe('the published composite-schedule cases', () => {
     const lines: string[] = []
     const file = fileURLToPath(new URL('../fixtures/scenarios/README.md', import.meta.url))
     expect(await runComposite(file, (line) => lines.push(line))).toBe(false)
-    expect(JSON.parse(lines[0] ?? '{}')).toMatchObject({ pass: false })
+    expect(JSON.parse(lines[0] ?? '{}')).toMatchObject({
+      pass: false,
+      detail: expect.stringMatching(/^line 1: not JSON/),
+    })
+  })
+
+  it('say which field of which line is wrong', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'composite-'))
+    const file = join(folder, 'cases.jsonl')
+    writeFileSync(file, '\n{"name":"c","n":2,"evses":0}\n')
+    const lines: string[] = []
+    expect(await runComposite(file, (line) => lines.push(line))).toBe(false)
+    rmSync(folder, { recursive: true })
+    expect(lines.map((line): unknown => JSON.parse(line))).toEqual([
+      { name: 'c', n: 2, pass: false, detail: "line 2: the line must have required property 'defaults'" },
+      { total: 1, passed: 0, failed: 1 },
+    ])
   })
 })
 
