@@ -123,6 +123,24 @@ export function combine(
   }
 }
 
+/**
+ * Local generation on top of what the other profiles allow together (OCPP 2.1, ChargingProfilePurposeEnumType): more to
+ * draw, on the same phases. Where nothing else limits there is nothing to add to.
+ */
+export function withGeneration(
+  lead: Lead | null,
+  generation: Lead | null,
+  { voltageV }: { readonly voltageV: number },
+): Lead | null {
+  if (!lead?.limit || !generation?.limit) return lead
+  const { unit, numberPhases } = lead
+  const perPhase = numberPhases === 3 && (lead.limit.length === 3 || generation.limit.length === 3)
+  const basis: Basis = { unit, voltageV, numberPhases, perPhase }
+  const own = onBasis(lead.limit, unit, basis, Math.min)
+  const more = onBasis(generation.limit, generation.unit, basis, Math.min)
+  return { ...lead, limit: eachPhase(own, more, (a, b) => a + b) }
+}
+
 function present<T>(values: readonly (T | null)[]): T[] {
   return values.filter((value) => value !== null)
 }

@@ -1,4 +1,4 @@
-import { combine, type Lead, leadOf, sumLimits } from './composite-limits.ts'
+import { combine, type Lead, leadOf, sumLimits, withGeneration } from './composite-limits.ts'
 import {
   type CompositeDefaults,
   type CompositePeriod,
@@ -28,6 +28,8 @@ export interface StationProfiles {
   readonly defaults: CompositeDefaults
   /** While offline: since when (OCPP 2.1 maxOfflineDuration). */
   readonly offlineSinceMs?: number | null
+  /** EVSEs whose transaction was given priority (OCPP 2.1): a PriorityCharging profile stands in for Tx(Default). */
+  readonly prioritised?: ReadonlySet<number>
   /** Profiles whose invalidAfterOfflineDuration struck: not usable until they are set again. */
   readonly lapsedProfileIds?: ReadonlySet<number>
 }
@@ -52,7 +54,8 @@ export interface CompositeSchedule {
 /**
  * The composite schedule of a station (K08): at each instant the lowest of station maximum, external constraints and
  * (TxProfile, or TxDefaultProfile where no TxProfile says anything), where within a purpose the highest stack level
- * that says something wins (K01.FR.17). For EVSE 0 it is the sum of what the EVSEs may draw, capped by what is about
+ * that says something wins (K01.FR.17). Of OCPP 2.1, PriorityCharging stands in for Tx(Default)Profile while a
+ * transaction has priority, and LocalGeneration is added on top. For EVSE 0 it is the sum of what the EVSEs may draw, capped by what is about
  * the whole station (K08.FR.03). An interval that is empty is answered for its first instant.
  */
 export function compositeSchedule(request: CompositeRequest): CompositeSchedule {
@@ -105,29 +108,42 @@ function clockOf(request: StationProfiles, evseId: number, fromMs: number): Prof
 
 function leadAt(request: Instant, atMs: number, fromMs: number): Lead | null {
   const { unit, defaults } = request
+  const voltageV = defaults.voltageV
+  const at = (evseId: number) => (purpose: ProfilePurpose) =>
+    leadingOf(request, { purpose, evseId, atMs, fromMs })
   const lowest = (leads: readonly (Lead | null)[]) =>
     combine(
       leads.filter((lead) => lead !== null),
-      { unit, voltageV: defaults.voltageV },
+      { unit, voltageV },
     )
-  const station = (purpose: ProfilePurpose) => leadingOf(request, { purpose, evseId: 0, atMs, fromMs })
+  const station = at(0)
   const caps = [station('ChargingStationMaxProfile'), station('ChargingStationExternalConstraints')]
-  const evse = (evseId: number) => evseLeads(request, { evseId, atMs, fromMs })
-  if (request.evseId !== 0) return lowest([...caps, ...evse(request.evseId)])
-  const sum = sumLimits(
-    request.evseIds.map((evseId) => lowest(evse(evseId))),
-    { unit, defaultLimit: defaultLimit(defaults, unit) },
-  )
-  return lowest([...caps, sum])
+  const evse = (evseId: number, above: readonly (Lead | null)[]) =>
+    withGeneration(
+      lowest([...above, ...evseLeads(request, evseId, at(evseId))]),
+      at(evseId)('LocalGeneration'),
+      { voltageV },
+    )
+  const sum = () =>
+    sumLimits(
+      request.evseIds.map((evseId) => evse(evseId, [])),
+      { unit, defaultLimit: defaultLimit(defaults, unit) },
+    )
+  const lead = request.evseId === 0 ? lowest([...caps, sum()]) : evse(request.evseId, caps)
+  return withGeneration(lead, station('LocalGeneration'), { voltageV })
 }
 
 /** External constraints of the EVSE itself, and the transaction's own limit while there is or might be one. */
-function evseLeads(request: Instant, at: Omit<Question, 'purpose'>): (Lead | null)[] {
-  const of = (purpose: ProfilePurpose) => leadingOf(request, { ...at, purpose })
+function evseLeads(
+  request: Instant,
+  evseId: number,
+  of: (purpose: ProfilePurpose) => Lead | null,
+): (Lead | null)[] {
   const external = of('ChargingStationExternalConstraints')
-  const running = request.transactions.some((transaction) => transaction.evseId === at.evseId)
-  if (running) return [external, of('TxProfile') ?? of('TxDefaultProfile')]
-  return [external, request.simulateTransaction === true ? of('TxDefaultProfile') : null]
+  const running = request.transactions.some((transaction) => transaction.evseId === evseId)
+  if (!running) return [external, request.simulateTransaction === true ? of('TxDefaultProfile') : null]
+  const priority = request.prioritised?.has(evseId) ? of('PriorityCharging') : null
+  return [external, priority ?? of('TxProfile') ?? of('TxDefaultProfile')]
 }
 
 interface Question {
@@ -169,9 +185,10 @@ function usable(
 ): boolean {
   const { owner, profile, evseId } = of
   if (request.lapsedProfileIds?.has(profile.id)) return false
-  if (profile.chargingProfilePurpose === 'TxDefaultProfile') return owner === 0 || owner === evseId
+  const { chargingProfilePurpose: purpose } = profile
+  if (purpose === 'TxDefaultProfile' || purpose === 'PriorityCharging') return owner === 0 || owner === evseId
   if (owner !== evseId) return false
-  if (profile.chargingProfilePurpose !== 'TxProfile') return true
+  if (purpose !== 'TxProfile') return true
   const transaction = request.transactions.find((running) => running.evseId === evseId)
   return (
     transaction !== undefined &&

@@ -73,6 +73,8 @@ const profile = object(
         'ChargingStationMaxProfile',
         'TxDefaultProfile',
         'TxProfile',
+        'PriorityCharging',
+        'LocalGeneration',
       ],
     },
     chargingProfileKind: { enum: ['Absolute', 'Recurring', 'Relative', 'Dynamic'] },

@@ -227,6 +227,29 @@ describe('what holds at an instant', () => {
     expect(compositeAt(request(profiles), NOON_MS).limit).toBe(7)
   })
 
+  it('follows a PriorityCharging profile while its transaction has priority, and only then (2.1)', () => {
+    const profiles = [
+      { evseId: 0, profile: constant('ChargingStationMaxProfile', 'A', { limit: 25 }) },
+      { evseId: 1, profile: constant('TxProfile', 'A', { limit: 8 }) },
+      { evseId: 0, profile: constant('PriorityCharging', 'A', { limit: 32 }) },
+    ]
+    expect(compositeAt(request(profiles), NOON_MS).limit).toBe(8)
+    expect(compositeAt(request(profiles, { prioritised: new Set([1]) }), NOON_MS).limit).toBe(25)
+  })
+
+  it('adds local generation on top of what the others allow (2.1)', () => {
+    const profiles = [
+      { evseId: 0, profile: constant('ChargingStationMaxProfile', 'A', { limit: 10 }) },
+      { evseId: 1, profile: constant('TxProfile', 'A', { limit: 8 }) },
+      { evseId: 1, profile: constant('LocalGeneration', 'W', { limit: 1380 }) },
+      { evseId: 0, profile: constant('LocalGeneration', 'A', { limit: 1 }) },
+    ]
+    expect(compositeAt(request(profiles), NOON_MS).limit).toBeCloseTo(8 + 2 + 1)
+    expect(compositeAt(request(profiles, { unit: 'W' }), NOON_MS).limit).toBeCloseTo(11 * 690)
+    const alone = profiles.slice(2)
+    expect(compositeAt(request(alone), NOON_MS).limit).toBe(48)
+  })
+
   it('takes the operation mode from the profile of the car, not from what caps the station', () => {
     const profiles = [
       {
