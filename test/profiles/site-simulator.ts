@@ -32,6 +32,8 @@ interface Car {
   readonly transactionId: string
   /** Current the car would take per terminal, 0 for terminals it does not use. */
   readonly maxA: readonly number[]
+  /** How far it stays below what it is told. */
+  readonly shortfallA?: number
 }
 
 interface Truth {
@@ -63,6 +65,7 @@ export class SiteSimulator {
   readonly truth = new Map<string, Truth>()
   readonly states = new Map<string, EvseState>()
   sent = 0
+  readonly sentBySlot: Record<ProfileSlot, number> = { lease: 0, safe: 0, hold: 0, 'station-max': 0 }
   readonly #pending: { push: Push; dueMs: number; outcome: Outcome }[] = []
 
   constructor(site: Site, settings: Partial<DecisionSettings> = {}) {
@@ -128,6 +131,7 @@ export class SiteSimulator {
       const { delayMs, outcome } = fate(push)
       this.#pending.push({ push, dueMs: this.nowMs + delayMs, outcome })
       this.sent++
+      this.sentBySlot[push.slot]++
     }
     return decision
   }
@@ -168,8 +172,9 @@ export class SiteSimulator {
     if (!truth.car || !evse) return evse ? evse.terminals.map(() => 0) : []
     const limitA = this.#inForceA(key)
     return evse.terminals.map((_, index) => {
-      const wants = Math.min(truth.car?.maxA[index] ?? 0, limitA)
-      return wants < 6 ? 0 : wants
+      const { maxA, shortfallA = 0 } = truth.car ?? { maxA: [] }
+      if (limitA < 6 || (maxA[index] ?? 0) === 0) return 0
+      return Math.min(maxA[index] ?? 0, limitA - shortfallA)
     })
   }
 
