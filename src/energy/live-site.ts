@@ -299,13 +299,14 @@ export class LiveSite {
     await this.#store.energy.put(`trust-in/${stationId}`, trust)
   }
 
-  /** The latest measured current of each EVSE on the grid's phases, by EVSE index. */
-  measuredPhases(): (readonly [number, number, number])[] {
+  /** The current of each EVSE on the grid's phases, by EVSE index; 0 where nothing was measured since. */
+  measuredPhases(sinceMs: number): (readonly [number, number, number])[] {
     return this.site.evses.map((evse) => {
       const phases: [number, number, number] = [0, 0, 0]
       const measured = this.#evses.get(evse.key)?.measured
+      if (!measured || measured.atMs < sinceMs) return phases
       evse.terminals.forEach((terminal, index) => {
-        phases[terminal.phase - 1] = (phases[terminal.phase - 1] ?? 0) + (measured?.currentA[index] ?? 0)
+        phases[terminal.phase - 1] = (phases[terminal.phase - 1] ?? 0) + (measured.currentA[index] ?? 0)
       })
       return phases
     })

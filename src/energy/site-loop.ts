@@ -169,9 +169,24 @@ export class SiteLoop {
   readMeter(nodeId: string, currentA: readonly [number, number, number]): boolean {
     if (!this.baseLoads.has(nodeId)) return false
     const nowMs = this.#options.clock.now()
-    this.baseLoads.read(nodeId, { currentA, evseA: this.live.measuredPhases(), nowMs })
+    this.baseLoads.read(nodeId, { currentA, evseA: this.#knownDraw(nowMs), nowMs })
     this.poke()
     return true
+  }
+
+  /** What EVSEs are known to draw of what a meter shows. One out of reach may draw less than it last said: no more than is kept for it. */
+  #knownDraw(nowMs: number): (readonly [number, number, number])[] {
+    const { site } = this.#options
+    return this.#measuredA(nowMs).map((drawn, index) => {
+      const evse = site.evses[index]
+      if (!evse || this.live.isOnline(evse.stationId)) return drawn
+      const keptA = this.#decision?.grants[index]?.worstA ?? 0
+      return [Math.min(drawn[0], keptA), Math.min(drawn[1], keptA), Math.min(drawn[2], keptA)]
+    })
+  }
+
+  #measuredA(nowMs: number): (readonly [number, number, number])[] {
+    return this.live.measuredPhases(nowMs - this.#options.settings.meterMaxAgeMs)
   }
 
   async steer(steering: Steering): Promise<void> {
@@ -321,7 +336,7 @@ export class SiteLoop {
     const price = priceAt(this.#steering.prices, decision.atMs)
     const done = this.#compliance.observe({
       decision,
-      evseA: this.live.measuredPhases(),
+      evseA: this.#measuredA(decision.atMs),
       ...(price === undefined ? {} : { pricePerKwh: price }),
     })
     this.#minutes = [...this.#minutes, ...done].slice(-KEPT_UNWRITTEN)

@@ -309,6 +309,45 @@ test('a station that goes offline while it charges keeps its share: the other ge
   expect(allowed()).toBeLessThanOrEqual(limitA)
 })
 
+test('what a station drew before it went out of reach is taken off no meter once its lease is over: nobody gets it twice', async () => {
+  await energy.put('depot', {
+    ...config,
+    root: { ...config.root, limitA: 34 },
+    meters: [{ nodeId: 'grid', maxAgeS: 5, staleA: 0, includesEvses: true, fallHoldS: 0 }],
+  })
+  await connect('A')
+  await connect('B')
+  await transaction('A', 'Started', 0)
+  const draws = (stationId: string, currentA: number) => {
+    const at = new Date(nowMs).toISOString()
+    const sample = { value: currentA, measurand: 'Current.Import' as const }
+    const sampledValue = (['L1', 'L2', 'L3'] as const).map((phase) => ({ ...sample, phase }))
+    const values = [{ timestamp: at, sampledValue }]
+    hub.publish({ kind: 'meter.read', stationId, evseId: 1, transactionId: `tx-${stationId}`, at, values })
+  }
+  const seconds = async (count: number, aA: () => number) => {
+    for (let second = 0; second < count; second++) {
+      const bA = charging.has('B') ? stations.allowedA('B', true, nowMs) : 0
+      if (stations.online.has('A')) draws('A', aA())
+      if (charging.has('B')) draws('B', bA)
+      energy.readMeter('depot', 'grid', { currentA: [aA() + bA, aA() + bA, aA() + bA] })
+      await turn()
+      nowMs += 1000
+    }
+    return stations.allowedA('A', true, nowMs) + stations.allowedA('B', true, nowMs)
+  }
+  await seconds(20, () => stations.allowedA('A', true, nowMs))
+  expect(stations.allowedA('A', true, nowMs)).toBe(32)
+  stations.online.delete('A')
+  hub.publish({ kind: 'station.disconnected', stationId: 'A', at: new Date(nowMs).toISOString() })
+  await transaction('B', 'Started', 0)
+  for (let minute = 0; minute < 6; minute++)
+    expect(await seconds(60, () => stations.allowedA('A', true, nowMs))).toBeLessThanOrEqual(34)
+  // Fallen to its safe default by then. It is booked beside what the meter shows of it: nobody knows how much that is.
+  expect(stations.allowedA('A', true, nowMs)).toBe(6)
+  expect(stations.allowedA('B', true, nowMs)).toBe(34 - 6 - 6)
+})
+
 test('a car that must give way and does not confirm holds the other back', async () => {
   await connect('A')
   await connect('B')
