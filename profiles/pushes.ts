@@ -223,20 +223,31 @@ function leaseDirection(options: {
  * refuses its leases.
  */
 export function stationPushes(situation: Situation, targets: Targets): Push[] {
+  const evsesOf = new Map<string, SiteEvse[]>()
+  for (const evse of situation.snapshot.site.evses) {
+    const known = evsesOf.get(evse.stationId)
+    if (known) known.push(evse)
+    else evsesOf.set(evse.stationId, [evse])
+  }
   return (situation.snapshot.stations ?? []).flatMap((station) => {
-    const push = stationPush(situation, targets, station)
+    const push = stationPush({ situation, targets, station, evses: evsesOf.get(station.stationId) ?? [] })
     return push ? [push] : []
   })
 }
 
 const CAPPED: readonly Unsteered[] = ['disobeys', 'lease-refused']
 
-function stationPush(situation: Situation, targets: Targets, station: StationState): Push | null {
+function stationPush(options: {
+  situation: Situation
+  targets: Targets
+  station: StationState
+  evses: readonly SiteEvse[]
+}): Push | null {
+  const { situation, targets, station, evses } = options
   const { site, nowMs } = situation.snapshot
   const node = site.nodeById.get(station.stationId)
   if (!node || station.link !== 'connected' || !station.device.enabled || blocked(station.stationMax, nowMs))
     return null
-  const evses = site.evses.filter((evse) => evse.stationId === station.stationId)
   const capped = evses.some((evse) => CAPPED.includes(targets.unsteered[evse.index] ?? null))
   const grantedA = evses.reduce((sum, evse) => {
     const own = targets.unsteered[evse.index] === 'disobeys' ? evse.minA : (targets.limitA[evse.index] ?? 0)
