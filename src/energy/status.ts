@@ -98,11 +98,21 @@ function nodesOf(view: View): NodeStatus[] {
   const reports = new Map<string, NodeReport[]>()
   for (const report of decision.nodes)
     reports.set(report.nodeId, [...(reports.get(report.nodeId) ?? []), report])
-  return site.nodes.map((node) => nodeStatus(view, node, reports.get(node.id) ?? []))
+  const granted = grantedBelow(site, decision)
+  return site.nodes.map((node) =>
+    nodeStatus(view, {
+      node,
+      reports: reports.get(node.id) ?? [],
+      grantedA: granted[node.index] ?? [0, 0, 0],
+    }),
+  )
 }
 
-function nodeStatus(view: View, node: SiteNode, reports: readonly NodeReport[]): NodeStatus {
-  const { site, decision } = view
+function nodeStatus(
+  view: View,
+  { node, reports, grantedA }: { node: SiteNode; reports: readonly NodeReport[]; grantedA: Phases },
+): NodeStatus {
+  const { site } = view
   const tightest = reports.filter((report) => report.source !== null).sort((a, b) => a.limitA - b.limitA)[0]
   const [one, two, three] = perPhase(reports, (report) => report.limitA, Number.POSITIVE_INFINITY)
   return {
@@ -113,10 +123,7 @@ function nodeStatus(view: View, node: SiteNode, reports: readonly NodeReport[]):
     limitW: finite(wattLimit(view, node)),
     // A node without a limit is not judged phase by phase: what its EVSEs were given is still worth showing.
     measuredA: reports.length === 0 ? null : perPhase(reports, (report) => report.measuredA, 0),
-    grantedA:
-      reports.length === 0
-        ? grantedBelow(site, node, decision)
-        : perPhase(reports, (report) => report.worstA, 0),
+    grantedA: reports.length === 0 ? grantedA : perPhase(reports, (report) => report.worstA, 0),
     binding: tightest?.source ? bindingOf(tightest.source) : null,
   }
 }
@@ -133,16 +140,20 @@ function perPhase(
   return [of(1), of(2), of(3)]
 }
 
-function grantedBelow(site: Site, node: SiteNode, decision: Decision): Phases {
-  const sum: Phases = [0, 0, 0]
+/** What the EVSEs below each node were granted, by node index. */
+function grantedBelow(site: Site, decision: Decision): Phases[] {
+  const sums = site.nodes.map((): Phases => [0, 0, 0])
   for (const evse of site.evses) {
     // Grants come in the order of the site's EVSEs.
-    const grant = evse.path.includes(node.index) ? decision.grants[evse.index] : undefined
-    grant?.perPhaseA.forEach((value, index) => {
-      sum[index] = round((sum[index] ?? 0) + value)
-    })
+    const perPhaseA = decision.grants[evse.index]?.perPhaseA ?? []
+    for (const node of evse.path) {
+      const sum = sums[node]
+      perPhaseA.forEach((value, index) => {
+        if (sum) sum[index] = round((sum[index] ?? 0) + value)
+      })
+    }
   }
-  return sum
+  return sums
 }
 
 function bindingOf(source: NonNullable<NodeReport['source']>): NodeStatus['binding'] {
