@@ -1,10 +1,10 @@
 import type { Logger } from 'pino'
-import type { Decision, Site, SiteEvse } from '../../profiles/index.ts'
+import type { Memory, Site, SiteEvse } from '../../profiles/index.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { SessionCost } from '../store/energy.ts'
 import type { Store } from '../store/ports.ts'
 import { energyReadingsWh } from '../store/session-fold.ts'
-import type { StoredTransactionEvent } from '../store/sessions.ts'
+import type { Session, StoredTransactionEvent } from '../store/sessions.ts'
 import type { DemandBook } from './demand-book.ts'
 import { type PriceSlot, pastPrices, Tariff } from './prices.ts'
 
@@ -81,6 +81,8 @@ interface Shown {
 /** A car that takes this much less than it may is limited by itself, as in `profiles/learned.ts`. */
 const SAME_A = 0.7
 const KEEP_MS = 400 * 86_400_000
+/** A station ends no more sessions than this in the moment in which a process dies. */
+const CATCH_UP_SESSIONS = 10
 
 export interface SessionCostsOptions {
   readonly site: Site
@@ -114,11 +116,46 @@ export class SessionCosts {
     await store.energy.put(this.#pricesKey, { slots: this.#past })
   }
 
+  /**
+   * Settles sessions that ended without it, because the process died in between: those that ended since this site's
+   * costs are kept, as far as the newest sessions of each station reach.
+   */
+  async catchUp(memory: Memory | undefined, prices: readonly PriceSlot[]): Promise<void> {
+    const { store, site, clock } = this.#options
+    if (memory) this.observe(memory)
+    const kept = (await store.energy.list(this.#sinceKey)).get(this.#sinceKey) as { ms: number } | undefined
+    if (!kept) await store.energy.put(this.#sinceKey, { ms: clock.now() })
+    const sinceMs = kept?.ms ?? clock.now()
+    const stationIds = [...new Set(site.evses.map((evse) => evse.stationId))]
+    const lists = await Promise.all(
+      stationIds.map((stationId) =>
+        store.sessions.list({ stationId, active: false, limit: CATCH_UP_SESSIONS }),
+      ),
+    )
+    for (const session of lists.flat()) {
+      if (endedMsOf(session) < sinceMs || (await this.#isSettled(session))) continue
+      this.ended(session.stationId, session.transactionId, prices)
+    }
+  }
+
+  async #isSettled(session: Session): Promise<boolean> {
+    const { store, site } = this.#options
+    const endedMs = endedMsOf(session)
+    const costs = await store.energy.costs({
+      siteId: site.id,
+      fromMs: endedMs,
+      toMs: endedMs + 1,
+      limit: site.evses.length,
+    })
+    const { stationId, transactionId } = session
+    return costs.some((cost) => cost.stationId === stationId && cost.transactionId === transactionId)
+  }
+
   /** Keeps what each car has shown until now. */
-  observe(decision: Decision): void {
+  observe({ evses }: Memory): void {
     const { site, demands } = this.#options
     for (const { key, stationId } of site.evses) {
-      const memory = decision.memory.evses[key]
+      const memory = evses[key]
       const learned = memory?.learned
       if (!learned || memory.transactionId === null) continue
       const before = this.#shown.get(key)
@@ -180,9 +217,17 @@ export class SessionCosts {
     await store.energy.keepCost({ ...cost, ...settled }, clock.now() - KEEP_MS)
   }
 
+  get #sinceKey(): string {
+    return `costs-since/${this.#options.site.id}`
+  }
+
   get #pricesKey(): string {
     return `prices-before/${this.#options.site.id}`
   }
+}
+
+function endedMsOf({ endedAt }: Session): number {
+  return endedAt === null ? Number.NEGATIVE_INFINITY : Date.parse(endedAt)
 }
 
 function readingsOf(events: readonly StoredTransactionEvent[]): Reading[] {

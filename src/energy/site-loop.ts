@@ -133,6 +133,7 @@ export class SiteLoop {
     const state = async (key: string) => (await store.energy.list(key)).get(key)
     this.#memory = (await state(`memory/${site.id}`)) as Memory | undefined
     this.#steering = ((await state(`steering/${site.id}`)) as Steering | undefined) ?? DEFAULT_STEERING
+    await this.#costs.catchUp(this.#memory, this.#steering.prices)
     this.poke()
   }
 
@@ -332,7 +333,7 @@ export class SiteLoop {
   }
 
   #account(decision: Decision): void {
-    this.#costs.observe(decision)
+    this.#costs.observe(decision.memory)
     const price = priceAt(this.#steering.prices, decision.atMs)
     const done = this.#compliance.observe({
       decision,

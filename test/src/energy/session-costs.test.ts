@@ -161,9 +161,9 @@ describe('the sessions of a site', () => {
     const decision = decide({ ...base, site, settings: DEFAULT_SETTINGS })
     for (const one of shown) {
       const learned = { ...startLearning('tx'), ...one, terminals }
-      const turn = { chargingSinceMs: null, waitingSinceMs: null, ...decision.memory.evses['A#1']?.turn }
+      const turn = { runningSinceMs: null, pausedSinceMs: null }
       const evses = { 'A#1': { turn, lastRaiseMs: null, transactionId: 'tx', learned } }
-      costs.observe({ ...decision, memory: { ...decision.memory, evses } } as typeof decision)
+      costs.observe({ ...decision.memory, evses })
     }
     costs.ended('A', 'tx', prices)
     await costs.idle()
@@ -210,5 +210,63 @@ describe('the sessions of a site', () => {
 
   test('a car that took all that the EVSE can give is as fast as the EVSE', async () => {
     expect(await played([{ drawA: null, confirmedA: 31.8 }])).toMatchObject({ maxW: 32 * 690 })
+  })
+
+  describe('that ended when the process died', () => {
+    /** A site that was there before, and a session that ended without being settled. */
+    async function crashed(options: { siteBefore: boolean }) {
+      const store = createSqliteStore(':memory:')
+      let nowMs = T0 - HOUR_MS
+      const site_ = { site, store, clock: { now: () => nowMs }, log: pino({ level: 'silent' }) }
+      const open = () => new SessionCosts({ ...site_, demands: new DemandBook(store) })
+      if (options.siteBefore) await open().catchUp(undefined, prices)
+      const event = (eventType: TransactionEventRequest['eventType'], seqNo: number, hours: number) =>
+        store.sessions.record(
+          'A',
+          {
+            eventType,
+            seqNo,
+            timestamp: iso(hours),
+            triggerReason: 'MeterValuePeriodic',
+            transactionInfo: { transactionId: 'tx' },
+            evse: { id: 1 },
+            meterValue: [{ timestamp: iso(hours), sampledValue: [{ value: 1000 + hours * 8000 }] }],
+          },
+          iso(hours),
+        )
+      await event('Started', 0, 0)
+      await event('Ended', 1, 0.25)
+      nowMs = T0 + HOUR_MS
+      const learned = { ...startLearning('tx'), drawA: 16, confirmedA: 16, terminals: 7 }
+      const turn = { runningSinceMs: null, pausedSinceMs: null }
+      const memory = {
+        evses: { 'A#1': { learned, turn, transactionId: 'tx', lastRaiseMs: null } },
+        safeA: {},
+        safeRoomSinceMs: null,
+      }
+      const again = async () => {
+        const costs = open()
+        await costs.restore()
+        await costs.catchUp(memory, prices)
+        await costs.idle()
+        return store.energy.costs({ siteId: 'depot', fromMs: 0, toMs: nowMs, limit: 10 })
+      }
+      return { again, close: () => store.close() }
+    }
+
+    test('are settled by the next one, once, with what was known of the car', async () => {
+      const { again, close } = await crashed({ siteBefore: true })
+      const [settled, ...others] = await again()
+      expect(settled).toMatchObject({ transactionId: 'tx', energyWh: 2000, maxW: 11_040, unknown: null })
+      expect(others).toEqual([])
+      expect(await again()).toEqual([settled])
+      await close()
+    })
+
+    test('are not made up for times before the site was there', async () => {
+      const { again, close } = await crashed({ siteBefore: false })
+      expect(await again()).toEqual([])
+      await close()
+    })
   })
 })
