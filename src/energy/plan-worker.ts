@@ -1,5 +1,6 @@
 /** The thread in which HiGHS solves plans, so that the loop's thread never waits for it. */
 
+import { constants, setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import { type LinearModel, lpText } from '../../profiles/index.ts'
 
@@ -43,6 +44,9 @@ async function solve({ id, model, timeLimitS }: SolveRequest): Promise<SolveAnsw
     values: Float64Array.from(model.worth, (_, column) => answer.Columns[`x${column}`]?.Primal ?? 0),
   }
 }
+
+// Linux counts the priority by thread: on a small machine seconds of solving must not take the loop's turn.
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW)
 
 parentPort?.on('message', (request: SolveRequest) => {
   solve(request).then(
