@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createManualScheduler, type PhaseRotation, SiteModel } from '../../../src/simulator/index.ts'
-import { gridPhases } from '../../../src/simulator/site-model.ts'
+import { gridPhases } from '../../../src/simulator/site-wiring.ts'
 
 function site(limitA = 50) {
   const scheduler = createManualScheduler(0)
@@ -92,5 +92,56 @@ describe('the physical site', () => {
     const seen = rotations.map((rotation) => gridPhases(rotation).join(''))
     expect(new Set(seen).size).toBe(6)
     expect(gridPhases('RST')).toEqual([0, 1, 2])
+  })
+
+  it('turns a current between two phases, so that a balanced delta carries the root of three and two wires of one car the same', () => {
+    const scheduler = createManualScheduler(0)
+    const between = [
+      [1, 2],
+      [2, 3],
+      [3, 1],
+    ] as const
+    const model = new SiteModel({
+      scheduler,
+      nodes: [{ id: 'grid', limitA: 60 }],
+      feeders: between.map((pair, index) => ({
+        stationId: 'A',
+        evseId: index + 1,
+        node: 'grid',
+        between: pair,
+      })),
+      sums: [
+        {
+          id: 'winding',
+          limitA: 40,
+          terms: [
+            { stationId: 'A', evseId: 1, coeff: 1, angleDeg: 0 },
+            { stationId: 'A', evseId: 2, coeff: -1, angleDeg: 0 },
+          ],
+        },
+      ],
+    })
+    model.setDraw('A', 1, [32, 0, 0])
+    expect(model.currentA('grid').map(Math.round)).toEqual([32, 32, 0])
+    expect(model.record('winding').currentA[0]).toBeCloseTo(32)
+    for (const evseId of [2, 3]) model.setDraw('A', evseId, [32, 0, 0])
+    for (const value of model.currentA('grid')) expect(value).toBeCloseTo(32 * Math.sqrt(3))
+    expect(model.record('winding').currentA[0]).toBeCloseTo(0)
+    const draws = (drawA: number) => new Map([1, 2, 3].map((id) => [`A/${id}`, [drawA, 0, 0] as const]))
+    expect(model.carries(draws(34))).toBe(true)
+    expect(model.carries(draws(35))).toBe(false)
+  })
+
+  it('carries the same current on both legs of a split phase, and watches how uneven they are', () => {
+    const scheduler = createManualScheduler(0)
+    const model = new SiteModel({
+      scheduler,
+      wiring: 'split-phase',
+      nodes: [{ id: 'grid', limitA: 100, imbalanceA: 20 }],
+      feeders: [{ stationId: 'A', evseId: 1, node: 'grid', between: [1, 2] }],
+    })
+    model.setDraw('A', 1, [30, 0, 0])
+    expect(model.currentA('grid')).toEqual([30, 30, 0])
+    expect(model.record('grid').excessA).toBe(10)
   })
 })
