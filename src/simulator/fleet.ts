@@ -1,6 +1,6 @@
 import { type Counters, createCounters, type StationEvents } from './context.ts'
 import { type Cancel, createRealScheduler, type RunningScheduler, type Scheduler } from './scheduler.ts'
-import { type Feeder, SiteModel, type SiteNodeOptions } from './site-model.ts'
+import { SiteModel, type SiteModelOptions } from './site-model.ts'
 import { createStation, type Station } from './station.ts'
 import type { StationOptions } from './station-options.ts'
 
@@ -17,7 +17,7 @@ export interface FleetOptions {
   readonly connectsPerS?: number
   readonly seed?: number
   /** The wires between the stations and the grid. */
-  readonly site?: { readonly nodes: readonly SiteNodeOptions[]; readonly feeders: readonly Feeder[] }
+  readonly site?: Omit<SiteModelOptions, 'scheduler'>
 }
 
 export interface Fleet {

@@ -26,13 +26,8 @@ export {
   type RunningScheduler,
   type Scheduler,
 } from './scheduler.ts'
-export {
-  type Feeder,
-  type NodeRecord,
-  type PhaseRotation,
-  SiteModel,
-  type SiteNodeOptions,
-} from './site-model.ts'
+export { type NodeRecord, SiteModel, type SiteModelOptions, type SiteNodeOptions } from './site-model.ts'
+export type { CurrentSum, Feeder, GridPhase, PhaseRotation, SiteWiring } from './site-wiring.ts'
 export type { StoredProfile } from './smart-charging/profile-store.ts'
 export { createStation, type Station } from './station.ts'
 export type { StationOptions } from './station-options.ts'

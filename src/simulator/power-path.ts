@@ -1,7 +1,13 @@
 import type { MeterValueType, ReadingContextEnumType } from '../ocpp/v201/messages.generated.ts'
 import type { StationContext } from './context.ts'
 import { meterValue, powerW, type Reading } from './meter.ts'
-import { NO_CURRENT, type Offer, type PhaseCurrents, type Vehicle } from './vehicle.ts'
+import {
+  DC_CONVERSION_EFFICIENCY,
+  NO_CURRENT,
+  type Offer,
+  type PhaseCurrents,
+  type Vehicle,
+} from './vehicle.ts'
 
 export interface Supply {
   readonly kind: 'AC' | 'DC'
@@ -51,7 +57,7 @@ export class PowerPath {
   }
 
   get powerW(): number {
-    return powerW({ ...this.#show(), currentsA: this.currents })
+    return powerW({ ...this.#show(), currentsA: this.#metered(this.currents) })
   }
 
   get maxPowerW(): number {
@@ -115,13 +121,20 @@ export class PowerPath {
   #show(): Reading {
     const { kind, voltageV, phases } = this.supply
     return {
-      currentsA: this.#context.faults.reportedCurrents(this.currents),
+      currentsA: this.#metered(this.#context.faults.reportedCurrents(this.currents)),
       voltageV,
       phases: kind === 'DC' ? 3 : phases,
       energyWh: this.#energyWh,
       offeredA: this.#offeredA,
       ...(this.#vehicle?.iso15118 ? { soc: this.#vehicle.soc } : {}),
     }
+  }
+
+  /** The meter of a DC charger sits behind its power modules, at the outlet. */
+  #metered([one, two, three]: PhaseCurrents): PhaseCurrents {
+    if (this.supply.kind === 'AC') return [one, two, three]
+    const share = DC_CONVERSION_EFFICIENCY
+    return [one * share, two * share, three * share]
   }
 
   #open(vehicle: Vehicle): void {

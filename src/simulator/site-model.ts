@@ -1,8 +1,13 @@
 import type { Cancel, Scheduler } from './scheduler.ts'
+import {
+  type CurrentSum,
+  type Feeder,
+  type SiteWiring,
+  type Strand,
+  strandsOf,
+  strandsOfSum,
+} from './site-wiring.ts'
 import { NO_CURRENT, type PhaseCurrents } from './vehicle.ts'
-
-/** Which grid phases the station's L1, L2, L3 are wired to, as OCPP names them (R = L1, S = L2, T = L3). */
-export type PhaseRotation = 'RST' | 'RTS' | 'SRT' | 'STR' | 'TRS' | 'TSR'
 
 export interface SiteNodeOptions {
   readonly id: string
@@ -10,13 +15,16 @@ export interface SiteNodeOptions {
   readonly parent?: string
   /** Amperes per phase that must not be exceeded; absent: no limit here. */
   readonly limitA?: number | PhaseCurrents
+  /** Largest difference between two phases. */
+  readonly imbalanceA?: number
 }
 
-export interface Feeder {
-  readonly stationId: string
-  readonly evseId: number
-  readonly node: string
-  readonly rotation?: PhaseRotation
+export interface SiteModelOptions {
+  readonly scheduler: Scheduler
+  readonly nodes: readonly SiteNodeOptions[]
+  readonly feeders?: readonly Feeder[]
+  readonly wiring?: SiteWiring
+  readonly sums?: readonly CurrentSum[]
 }
 
 /** What happened at one node since the start (or the last `reset`). */
@@ -24,6 +32,8 @@ export interface NodeRecord {
   readonly id: string
   readonly currentA: PhaseCurrents
   readonly limitA: PhaseCurrents
+  /** The worst of what is above a limit now, imbalance included; 0 while all hold. */
+  readonly excessA: number
   readonly highestA: PhaseCurrents
   /** Integral of the current above the limit, all phases added. */
   readonly ampereSecondsAbove: number
@@ -34,18 +44,28 @@ export interface NodeRecord {
   readonly highestExcessA: number
 }
 
+type Triple = [number, number, number]
+
 interface Node {
   readonly id: string
   readonly parent: Node | undefined
-  limitA: [number, number, number]
-  currentA: [number, number, number]
-  highestA: [number, number, number]
+  readonly imbalanceA: number
+  limitA: Triple
+  /** Phasors against each phase's own voltage. */
+  readonly re: Triple
+  readonly im: Triple
+  highestA: Triple
   ampereSecondsAbove: number
   msAbove: number
   longestExcursionMs: number
   highestExcessA: number
   sinceMs: number
   excursionStartMs: number | undefined
+}
+
+interface Branch {
+  readonly node: Node
+  readonly strands: readonly Strand[]
 }
 
 const PHASES = [0, 1, 2] as const
@@ -58,43 +78,54 @@ const TOLERANCE_A = 1e-6
  */
 export class SiteModel {
   readonly #scheduler: Scheduler
+  readonly #wiring: SiteWiring
   readonly #nodes = new Map<string, Node>()
-  readonly #feeders = new Map<string, { node: Node; order: readonly [number, number, number] }>()
+  readonly #branches = new Map<string, Branch[]>()
   readonly #drawA = new Map<string, PhaseCurrents>()
   readonly #baseA = new Map<string, PhaseCurrents>()
 
-  constructor(options: {
-    scheduler: Scheduler
-    nodes: readonly SiteNodeOptions[]
-    feeders?: readonly Feeder[]
-  }) {
+  constructor(options: SiteModelOptions) {
     this.#scheduler = options.scheduler
+    this.#wiring = options.wiring ?? 'three-phase'
     for (const node of options.nodes) this.#addNode(node)
     for (const feeder of options.feeders ?? []) this.attach(feeder)
+    for (const sum of options.sums ?? []) this.#addSum(sum)
   }
 
   attach(feeder: Feeder): void {
-    const node = this.#node(feeder.node)
-    this.#feeders.set(feederKey(feeder.stationId, feeder.evseId), {
-      node,
-      order: gridPhases(feeder.rotation ?? 'RST'),
-    })
+    const strands = strandsOf(feeder, this.#wiring)
+    const branches: Branch[] = []
+    for (let node: Node | undefined = this.#node(feeder.node); node !== undefined; node = node.parent)
+      branches.push({ node, strands })
+    this.#branches.set(feederKey(feeder.stationId, feeder.evseId), branches)
   }
 
   /** Told by the EVSE whenever the true draw changes. Unknown EVSEs are no part of this site. */
   setDraw(stationId: string, evseId: number, stationA: PhaseCurrents): void {
     const key = feederKey(stationId, evseId)
-    const feeder = this.#feeders.get(key)
-    if (feeder === undefined) return
-    const gridA: [number, number, number] = [0, 0, 0]
-    for (const phase of PHASES) gridA[feeder.order[phase] ?? phase] = stationA[phase]
-    this.#shift(feeder.node, this.#drawA.get(key) ?? NO_CURRENT, gridA)
-    this.#drawA.set(key, gridA)
+    const branches = this.#branches.get(key)
+    if (branches === undefined) return
+    const before = this.#drawA.get(key) ?? NO_CURRENT
+    for (const { node, strands } of branches) {
+      this.#settle(node)
+      for (const { from, phase, re, im } of strands) {
+        const changeA = (stationA[from] ?? 0) - (before[from] ?? 0)
+        node.re[phase] = (node.re[phase] ?? 0) + changeA * re
+        node.im[phase] = (node.im[phase] ?? 0) + changeA * im
+      }
+      this.#changed(node)
+    }
+    this.#drawA.set(key, stationA)
   }
 
   /** Load at a node that Gridkeep does not control. */
   setBaseLoad(nodeId: string, currentA: PhaseCurrents): void {
-    this.#shift(this.#node(nodeId), this.#baseA.get(nodeId) ?? NO_CURRENT, currentA)
+    const before = this.#baseA.get(nodeId) ?? NO_CURRENT
+    for (let node: Node | undefined = this.#node(nodeId); node !== undefined; node = node.parent) {
+      this.#settle(node)
+      for (const phase of PHASES) node.re[phase] += currentA[phase] - before[phase]
+      this.#changed(node)
+    }
     this.#baseA.set(nodeId, currentA)
   }
 
@@ -107,8 +138,27 @@ export class SiteModel {
 
   /** What a meter at this node would show, base load included. */
   currentA(nodeId: string): PhaseCurrents {
-    const { currentA } = this.#node(nodeId)
-    return [...currentA]
+    return amperes(this.#node(nodeId))
+  }
+
+  baseLoadA(nodeId: string): PhaseCurrents {
+    return this.#baseA.get(nodeId) ?? NO_CURRENT
+  }
+
+  /** Whether every limit would hold if the EVSEs drew this (by `stationId/evseId`) beside the base loads of now. */
+  carries(draws: ReadonlyMap<string, PhaseCurrents>): boolean {
+    const loads = new Map([...this.#nodes.values()].map((node) => [node, this.#baseBelow(node)]))
+    for (const [key, drawA] of draws) {
+      for (const { node, strands } of this.#branches.get(key) ?? []) {
+        const load = loads.get(node)
+        if (load === undefined) continue
+        for (const { from, phase, re, im } of strands) {
+          load.re[phase] = (load.re[phase] ?? 0) + (drawA[from] ?? 0) * re
+          load.im[phase] = (load.im[phase] ?? 0) + (drawA[from] ?? 0) * im
+        }
+      }
+    }
+    return [...loads].every(([node, { re, im }]) => excess({ ...node, re, im }).worstA === 0)
   }
 
   record(nodeId: string): NodeRecord {
@@ -116,8 +166,9 @@ export class SiteModel {
     this.#settle(node)
     return {
       id: node.id,
-      currentA: [...node.currentA],
+      currentA: amperes(node),
       limitA: [...node.limitA],
+      excessA: excess(node).worstA,
       highestA: [...node.highestA],
       ampereSecondsAbove: node.ampereSecondsAbove,
       msAbove: node.msAbove,
@@ -133,7 +184,7 @@ export class SiteModel {
   /** Starts the books anew, keeping what flows. */
   reset(): void {
     for (const node of this.#nodes.values()) {
-      Object.assign(node, emptyBooks(this.#scheduler.now()), { highestA: [...node.currentA] })
+      Object.assign(node, emptyBooks(this.#scheduler.now()), { highestA: amperes(node) })
       this.#settle(node)
     }
   }
@@ -143,17 +194,33 @@ export class SiteModel {
     return this.#scheduler.every(periodMs, () => read(this.currentA(nodeId)))
   }
 
-  #addNode(options: SiteNodeOptions): void {
+  #addNode(options: SiteNodeOptions): Node {
     const parent = options.parent === undefined ? undefined : this.#node(options.parent)
     if (this.#nodes.has(options.id)) throw new RangeError(`Node ${options.id} is there twice.`)
-    this.#nodes.set(options.id, {
+    const node: Node = {
       id: options.id,
       parent,
+      imbalanceA: options.imbalanceA ?? Number.POSITIVE_INFINITY,
       limitA: limitTuple(options.limitA ?? Number.POSITIVE_INFINITY),
-      currentA: [0, 0, 0],
+      re: [0, 0, 0],
+      im: [0, 0, 0],
       highestA: [0, 0, 0],
       ...emptyBooks(this.#scheduler.now()),
-    })
+    }
+    this.#nodes.set(options.id, node)
+    return node
+  }
+
+  #addSum(sum: CurrentSum): void {
+    const { id, limitA, terms } = sum
+    const node = this.#addNode({ id, limitA })
+    for (const term of terms) {
+      const key = feederKey(term.stationId, term.evseId)
+      const branches = this.#branches.get(key)
+      if (branches === undefined)
+        throw new RangeError(`The sum ${id} names ${key}, which is not on the site.`)
+      branches.push({ node, strands: strandsOfSum(term) })
+    }
   }
 
   #node(id: string): Node {
@@ -162,15 +229,20 @@ export class SiteModel {
     return node
   }
 
-  #shift(start: Node, fromA: PhaseCurrents, toA: PhaseCurrents): void {
-    for (let node: Node | undefined = start; node !== undefined; node = node.parent) {
-      this.#settle(node)
-      for (const phase of PHASES) {
-        node.currentA[phase] += toA[phase] - fromA[phase]
-        node.highestA[phase] = Math.max(node.highestA[phase], node.currentA[phase])
-      }
-      this.#settle(node)
+  #baseBelow(node: Node): { re: Triple; im: Triple } {
+    const re: Triple = [0, 0, 0]
+    for (const [id, baseA] of this.#baseA) {
+      let at: Node | undefined = this.#node(id)
+      while (at !== undefined && at !== node) at = at.parent
+      if (at === node) for (const phase of PHASES) re[phase] += baseA[phase]
     }
+    return { re, im: [0, 0, 0] }
+  }
+
+  #changed(node: Node): void {
+    const nowA = amperes(node)
+    for (const phase of PHASES) node.highestA[phase] = Math.max(node.highestA[phase], nowA[phase])
+    this.#settle(node)
   }
 
   /** Books the time since the last change at the currents that flowed, then looks at where it stands now. */
@@ -178,27 +250,36 @@ export class SiteModel {
     const nowMs = this.#scheduler.now()
     const dtMs = nowMs - node.sinceMs
     node.sinceMs = nowMs
-    let excessA = 0
-    let worstA = 0
-    for (const phase of PHASES) {
-      const above = node.currentA[phase] - node.limitA[phase]
-      if (above > TOLERANCE_A) {
-        excessA += above
-        worstA = Math.max(worstA, above)
-      }
-    }
+    const { sumA, worstA } = excess(node)
     if (node.excursionStartMs !== undefined) {
       node.msAbove += dtMs
       node.longestExcursionMs = Math.max(node.longestExcursionMs, nowMs - node.excursionStartMs)
     }
-    node.ampereSecondsAbove += (excessA * dtMs) / 1000
+    node.ampereSecondsAbove += (sumA * dtMs) / 1000
     node.highestExcessA = Math.max(node.highestExcessA, worstA)
-    if (excessA === 0) node.excursionStartMs = undefined
+    if (sumA === 0) node.excursionStartMs = undefined
     else node.excursionStartMs ??= nowMs
   }
 }
 
 const feederKey = (stationId: string, evseId: number) => `${stationId}/${evseId}`
+
+/** Magnitudes per phase; negative while the node feeds back. */
+function amperes({ re, im }: Pick<Node, 're' | 'im'>): Triple {
+  const of = (phase: 0 | 1 | 2) =>
+    im[phase] === 0 ? re[phase] : Math.hypot(re[phase], im[phase]) * (re[phase] < 0 ? -1 : 1)
+  return [of(0), of(1), of(2)]
+}
+
+/** All phases added, and the worst of them or of the difference between two. */
+function excess(node: Pick<Node, 're' | 'im' | 'limitA' | 'imbalanceA'>): { sumA: number; worstA: number } {
+  const currentA = amperes(node)
+  const uneven = Math.max(...currentA) - Math.min(...currentA) - node.imbalanceA
+  const above = [...PHASES.map((phase) => Math.abs(currentA[phase]) - node.limitA[phase]), uneven].filter(
+    (value) => value > TOLERANCE_A,
+  )
+  return { sumA: above.reduce((sum, value) => sum + value, 0), worstA: Math.max(0, ...above) }
+}
 
 function emptyBooks(nowMs: number) {
   return {
@@ -211,12 +292,6 @@ function emptyBooks(nowMs: number) {
   }
 }
 
-function limitTuple(limitA: number | PhaseCurrents): [number, number, number] {
+function limitTuple(limitA: number | PhaseCurrents): Triple {
   return typeof limitA === 'number' ? [limitA, limitA, limitA] : [...limitA]
-}
-
-/** Position i holds the index of the grid phase that the station's phase i hangs on. */
-export function gridPhases(rotation: PhaseRotation): readonly [number, number, number] {
-  const indexOf = (position: number) => Math.max(0, 'RST'.indexOf(rotation.charAt(position)))
-  return [indexOf(0), indexOf(1), indexOf(2)]
 }

@@ -144,15 +144,16 @@ export class Vehicle {
    * lets the car react to the offer. `drawFactor` below 1 makes it take less than it could.
    */
   step(step: { nowMs: number; dtMs: number; offer: Offer; drawFactor: number }): PhaseCurrents {
-    this.#charge(step.dtMs, step.offer.voltageV)
+    this.#charge(step.dtMs, step.offer)
     this.#notice(step.nowMs, step.offer)
     this.#currents = this.#follow(step.nowMs, step.dtMs, step.drawFactor)
     return this.#currents
   }
 
-  #charge(dtMs: number, voltageV: number): void {
+  #charge(dtMs: number, { kind, voltageV }: Offer): void {
     const totalA = this.#currents[0] + this.#currents[1] + this.#currents[2]
-    const energyWh = (totalA * voltageV * dtMs) / 3_600_000
+    const atPlug = kind === 'DC' ? DC_CONVERSION_EFFICIENCY : 1
+    const energyWh = (totalA * voltageV * dtMs * atPlug) / 3_600_000
     this.#receivedWh += energyWh
     this.#soc = Math.min(1, this.#soc + (energyWh * this.#efficiency) / this.batteryWh)
   }
