@@ -16,12 +16,16 @@ export interface BaseLoadInput {
   readonly marginA?: number
   /** The meter sits above the EVSEs: their measured current is taken off again. */
   readonly includesEvses: boolean
+  /** What the meter showed last, as it is: for the record, where no margin and no caution belongs. */
+  readonly shown?: { readonly currentA: PhaseValues; readonly includesEvses: boolean }
 }
 
 export interface NodeBaseLoad {
   readonly nodeId: string
   readonly currentA: PhaseValues
   readonly stale: boolean
+  /** All that the node carries, EVSEs and all, as measured; what nobody measures counts as assumed. */
+  readonly measuredA: PhaseValues
 }
 
 /**
@@ -50,7 +54,13 @@ export function baseLoads(options: {
     nodeId: node.id,
     currentA: node.reserveA,
     stale: false,
+    measuredA: node.reserveA,
   }))
+  for (const evse of site.evses) {
+    const own = result[evse.node]
+    const drawnA = options.evseCurrentA[evse.index] ?? [0, 0, 0]
+    if (own) result[evse.node] = { ...own, measuredA: addPhases(own.measuredA, drawnA) }
+  }
   // Children come after their parents in `nodes`, so walking backwards sums the tree in one pass.
   for (let index = site.nodes.length - 1; index >= 0; index--) {
     const node = site.nodes[index]
@@ -61,8 +71,12 @@ export function baseLoads(options: {
     result[index] = own
     const above = node.parent === null ? undefined : result[node.parent]
     if (above && node.parent !== null) {
-      const stale = above.stale || own.stale
-      result[node.parent] = { nodeId: above.nodeId, currentA: addPhases(above.currentA, own.currentA), stale }
+      result[node.parent] = {
+        nodeId: above.nodeId,
+        currentA: addPhases(above.currentA, own.currentA),
+        stale: above.stale || own.stale,
+        measuredA: addPhases(above.measuredA, own.measuredA),
+      }
     }
   }
   return result
@@ -73,11 +87,19 @@ function ownBaseLoad(input: BaseLoadInput, evsesBelow: PhaseValues, nowMs: numbe
   // A time stamp far in the future is a broken clock, not a fresh value.
   const stale =
     !(ageMs <= input.maxAgeMs && ageMs >= -input.maxAgeMs) || !input.currentA.every(Number.isFinite)
-  if (stale) return { nodeId: input.nodeId, currentA: input.staleA, stale: true }
+  if (stale) {
+    const measuredA = addPhases(input.staleA, evsesBelow)
+    return { nodeId: input.nodeId, currentA: input.staleA, stale: true, measuredA }
+  }
   const marginA = input.marginA ?? 0
   const currentA = mapPhases(input.currentA, (value, phase) => {
     const evses = input.includesEvses ? evsesBelow[phase] : 0
     return value - evses + marginA
   })
-  return { nodeId: input.nodeId, currentA, stale: false }
+  return { nodeId: input.nodeId, currentA, stale: false, measuredA: shownA(input, evsesBelow) }
+}
+
+function shownA(input: BaseLoadInput, evsesBelow: PhaseValues): PhaseValues {
+  const { currentA, includesEvses } = input.shown ?? input
+  return includesEvses ? currentA : addPhases(currentA, evsesBelow)
 }

@@ -1,6 +1,6 @@
 import { orderPushes, type Push } from './diff.ts'
 import { candidates, stationPushes } from './pushes.ts'
-import { alarms, grants, nodeReports } from './report.ts'
+import { alarms, grants, nodeReports, powerReports } from './report.ts'
 import { assess, type Situation } from './situation.ts'
 import type { Decision, EvseMemory, Memory, Snapshot } from './snapshot.ts'
 import { computeTargets, type Targets } from './targets.ts'
@@ -32,6 +32,7 @@ export function decide(snapshot: Snapshot): Decision {
     grants: grants(situation, targets, pushes),
     pushes,
     nodes: nodeReports(situation, targets),
+    powers: powerReports(situation, targets),
     alarms: alarms(situation, targets),
     memory: nextMemory(situation, targets, pushes),
     nextChangeMs: situation.merged.nextChangeMs,

@@ -62,6 +62,16 @@ export interface NodeReport {
   readonly headroomA: number
 }
 
+/** The power of one node that has a power limit: all phases together, at the nominal voltage. */
+export interface PowerReport {
+  readonly nodeId: string
+  readonly limitW: number
+  readonly source: BindingLimit | null
+  readonly worstW: number
+  readonly grantedW: number
+  readonly measuredW: number
+}
+
 export type AlarmCode =
   /** What cannot be steered already exceeds a limit. */
   | 'overcommitted'

@@ -1,8 +1,8 @@
 import { rowLoads } from './allocate.ts'
 import type { Push } from './diff.ts'
-import type { Alarm, EvseExplanation, NodeReport, ReasonCode, RowReason } from './explain.ts'
+import type { Alarm, EvseExplanation, NodeReport, PowerReport, ReasonCode, RowReason } from './explain.ts'
 import { usableA } from './learned.ts'
-import { phaseRow } from './network.ts'
+import { phaseRow, powerRow } from './network.ts'
 import type { SiteEvse } from './site.ts'
 import type { Situation } from './situation.ts'
 import type { EvseGrant, GrantState } from './snapshot.ts'
@@ -102,14 +102,6 @@ export function nodeReports(situation: Situation, targets: Targets): NodeReport[
   const { network, snapshot, merged, available, base } = situation
   const worst = rowLoads(network, situation.worstA, situation.worstMask)
   const granted = rowLoads(network, targets.limitA, targets.mask)
-  const measured: [number, number, number][] = snapshot.site.nodes.map(() => [0, 0, 0])
-  for (const evse of snapshot.site.evses) {
-    for (const node of evse.path) {
-      const sum = measured[node]
-      if (!sum) continue
-      for (const phase of [0, 1, 2] as const) sum[phase] += situation.measuredA[evse.index]?.[phase] ?? 0
-    }
-  }
   return snapshot.site.nodes.flatMap((node) =>
     PHASES.flatMap((phase) => {
       const row = phaseRow(node.index, phase)
@@ -125,12 +117,35 @@ export function nodeReports(situation: Situation, targets: Targets): NodeReport[
         baseStale: base[node.index]?.stale ?? false,
         worstA: worst[row] ?? 0,
         grantedA: granted[row] ?? 0,
-        measuredA: (measured[node.index]?.[phase - 1] ?? 0) + baseA,
+        measuredA: base[node.index]?.measuredA[phase - 1] ?? 0,
         headroomA: (available[row] ?? 0) - (worst[row] ?? 0),
       }
       return [report]
     }),
   )
+}
+
+/** Power of every node that has a power limit, of its configuration or of a source. */
+export function powerReports(situation: Situation, targets: Targets): PowerReport[] {
+  const { network, snapshot, merged, base } = situation
+  const limited = snapshot.site.nodes.filter((node) =>
+    Number.isFinite(merged.rowLimits[powerRow(node.index)] ?? Number.POSITIVE_INFINITY),
+  )
+  if (limited.length === 0) return []
+  const worst = rowLoads(network, situation.worstA, situation.worstMask)
+  const granted = rowLoads(network, targets.limitA, targets.mask)
+  return limited.map((node) => {
+    const row = powerRow(node.index)
+    const measuredA = (base[node.index]?.measuredA ?? []).reduce((sum, value) => sum + value, 0)
+    return {
+      nodeId: node.id,
+      limitW: merged.rowLimits[row] ?? Number.POSITIVE_INFINITY,
+      source: merged.rowBinding[row] ?? null,
+      worstW: worst[row] ?? 0,
+      grantedW: granted[row] ?? 0,
+      measuredW: measuredA * snapshot.site.voltageV,
+    }
+  })
 }
 
 /** What an operator must know, as data. */

@@ -4,7 +4,7 @@ import type { BookingSettings, EvseState } from './booking.ts'
 import type { PlanAdvice, PolicyName, Turn } from './demand.ts'
 import type { SmartChargingDevice } from './device.ts'
 import type { Push } from './diff.ts'
-import type { Alarm, EvseExplanation, NodeReport } from './explain.ts'
+import type { Alarm, EvseExplanation, NodeReport, PowerReport } from './explain.ts'
 import type { LearnedDraw } from './learned.ts'
 import type { LimitInput } from './limits.ts'
 import type { Site } from './site.ts'
@@ -105,6 +105,7 @@ export interface Decision {
   readonly grants: readonly EvseGrant[]
   readonly pushes: readonly Push[]
   readonly nodes: readonly NodeReport[]
+  readonly powers: readonly PowerReport[]
   readonly alarms: readonly Alarm[]
   /** Give it to the next snapshot, and store it: it survives a restart. */
   readonly memory: Memory

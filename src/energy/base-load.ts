@@ -17,6 +17,7 @@ export interface MeterConfig {
 }
 
 interface Reading {
+  readonly shownA: Phases
   readonly netA: Phases
   readonly atMs: number
 }
@@ -59,23 +60,25 @@ export class BaseLoads {
     }
     const holdMs = (meter.fallHoldS ?? FALL_HOLD_S) * 1000
     const kept = (this.#readings.get(nodeId) ?? []).filter((one) => nowMs - one.atMs <= holdMs)
-    this.#readings.set(nodeId, [...kept, { netA: net, atMs: nowMs }].slice(-KEPT_READINGS))
+    this.#readings.set(nodeId, [...kept, { shownA: currentA, netA: net, atMs: nowMs }].slice(-KEPT_READINGS))
   }
 
   /** A meter that has never been read is stale from the beginning. */
   inputs(): BaseLoadInput[] {
     return [...this.#meters.values()].map((meter): BaseLoadInput => {
       const readings = this.#readings.get(meter.nodeId) ?? []
-      const { staleA } = meter
+      const { staleA, includesEvses } = meter
+      const last = readings.at(-1)
       return {
         nodeId: meter.nodeId,
         currentA: heldA(readings),
-        measuredAtMs: readings.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY,
+        measuredAtMs: last?.atMs ?? Number.NEGATIVE_INFINITY,
         maxAgeMs: meter.maxAgeS * 1000,
         staleA: typeof staleA === 'number' ? [staleA, staleA, staleA] : staleA,
         marginA: meter.marginA ?? 0,
         // Taken off already, when the reading came.
         includesEvses: false,
+        ...(last === undefined ? {} : { shown: { currentA: last.shownA, includesEvses } }),
       }
     })
   }

@@ -1,4 +1,4 @@
-import type { Decision, NodeReport, Site } from '../../profiles/index.ts'
+import type { Decision, NodeReport, PowerReport, Site } from '../../profiles/index.ts'
 import type { ComplianceMinute } from '../store/energy.ts'
 
 export interface ComplianceInput {
@@ -9,23 +9,19 @@ export interface ComplianceInput {
   readonly pricePerKwh?: number
 }
 
-interface Tally {
+/** A minute as it grows: means are kept as sums. */
+type Tally = { -readonly [key in keyof Omit<ComplianceMinute, Named | 'meanA'>]: ComplianceMinute[key] } & {
   limitA: (number | null)[]
   highestA: number[]
   ampereMs: number[]
-  spanMs: number
-  msAbove: number
-  longestExcursionMs: number
-  ampereSecondsAbove: number
-  deliveredWh: number
-  unmetWh: number
-  cost: number | null
 }
+type Named = 'siteId' | 'nodeId' | 'minuteMs'
 
 const MINUTE_MS = 60_000
 /** A gap between two decisions (a restart, a suspended machine) is not filled with what was measured before it. */
 const MAX_STEP_MS = 5_000
 const TOLERANCE_A = 0.05
+const TOLERANCE_W = 10
 
 /**
  * Measured against allowed, per node and minute. What was measured holds from one decision to the next. What a car
@@ -48,74 +44,91 @@ export class Compliance {
     const last = this.#last
     this.#last = { ...input, atMs }
     if (!last) {
+      if (minuteOf(atMs) === this.#minuteMs) return []
+      const resumed = this.current()
       this.#minuteMs = minuteOf(atMs)
-      return []
+      this.#tallies = new Map()
+      return resumed
     }
-    const stepMs = Math.min(MAX_STEP_MS, Math.max(0, atMs - last.atMs))
-    this.#add(last, stepMs, atMs)
+    const untilMs = Math.min(atMs, last.atMs + MAX_STEP_MS)
+    const endMs = this.#minuteMs + MINUTE_MS
+    this.#add(last, last.atMs, Math.min(untilMs, endMs))
     if (minuteOf(atMs) === this.#minuteMs) return []
     const done = this.current()
     this.#minuteMs = minuteOf(atMs)
     this.#tallies = new Map()
+    if (untilMs > this.#minuteMs) this.#add(last, this.#minuteMs, untilMs)
     return done
+  }
+
+  /** Goes on with a minute that an earlier process began, so that the rest of it does not replace its beginning. */
+  resume(minutes: readonly ComplianceMinute[], nowMs: number): void {
+    this.#minuteMs = minuteOf(nowMs)
+    for (const { siteId: _, nodeId, minuteMs, meanA, ...kept } of minutes) {
+      if (minuteMs !== this.#minuteMs) continue
+      const ampereMs = meanA.map((value) => value * kept.observedMs)
+      this.#tallies.set(nodeId, { ...kept, limitA: [...kept.limitA], highestA: [...kept.highestA], ampereMs })
+    }
   }
 
   /** The minute that is under way, as far as it is known. */
   current(): ComplianceMinute[] {
     return [...this.#tallies].map(([nodeId, tally]) => {
-      const { ampereMs, spanMs, ...rest } = tally
+      const { ampereMs, ...rest } = tally
       return {
         siteId: this.#site.id,
         nodeId,
         minuteMs: this.#minuteMs,
-        meanA: ampereMs.map((value) => round(value / Math.max(1, spanMs))),
+        meanA: ampereMs.map((value) => round(value / Math.max(1, tally.observedMs))),
         ...rest,
         highestA: rest.highestA.map(round),
         ampereSecondsAbove: round(rest.ampereSecondsAbove),
+        wattSecondsAbove: round(rest.wattSecondsAbove),
         deliveredWh: round(rest.deliveredWh),
         unmetWh: round(rest.unmetWh),
       }
     })
   }
 
-  #add(input: ComplianceInput, stepMs: number, nowMs: number): void {
-    const byNode = new Map<string, NodeReport[]>()
-    for (const report of input.decision.nodes)
-      byNode.set(report.nodeId, [...(byNode.get(report.nodeId) ?? []), report])
-    for (const [nodeId, reports] of byNode) this.#addLoad(nodeId, reports, stepMs, nowMs)
+  #add(input: ComplianceInput, fromMs: number, toMs: number): void {
+    const stepMs = Math.max(0, toMs - fromMs)
+    const above = new Map<string, boolean>()
+    const { nodes, powers } = input.decision
+    for (const report of nodes) {
+      const was = above.get(report.nodeId) ?? false
+      above.set(report.nodeId, addPhase(this.#tally(report.nodeId), report, stepMs) || was)
+    }
+    for (const report of powers) {
+      const was = above.get(report.nodeId) ?? false
+      above.set(report.nodeId, addPower(this.#tally(report.nodeId), report, stepMs) || was)
+    }
+    for (const [nodeId, isAbove] of above) {
+      const tally = this.#tally(nodeId)
+      tally.observedMs += stepMs
+      this.#addExcursion(nodeId, tally, isAbove ? { fromMs, toMs } : null)
+    }
     this.#addEnergy(input, stepMs)
   }
 
-  #addLoad(nodeId: string, reports: readonly NodeReport[], stepMs: number, nowMs: number): void {
-    const tally = this.#tally(nodeId)
-    let above = false
-    tally.spanMs += stepMs
-    for (const { phase, limitA, measuredA } of reports) {
-      const index = phase - 1
-      tally.limitA[index] = Math.min(tally.limitA[index] ?? Number.POSITIVE_INFINITY, round(limitA))
-      tally.highestA[index] = Math.max(tally.highestA[index] ?? 0, measuredA)
-      tally.ampereMs[index] = (tally.ampereMs[index] ?? 0) + measuredA * stepMs
-      if (measuredA <= limitA + TOLERANCE_A) continue
-      above = true
-      tally.ampereSecondsAbove += ((measuredA - limitA) * stepMs) / 1000
-    }
-    if (!above) {
+  #addExcursion(nodeId: string, tally: Tally, span: { fromMs: number; toMs: number } | null): void {
+    if (span === null) {
       this.#aboveSinceMs.delete(nodeId)
       return
     }
-    tally.msAbove += stepMs
-    const sinceMs = this.#aboveSinceMs.get(nodeId) ?? nowMs - stepMs
+    tally.msAbove += span.toMs - span.fromMs
+    const sinceMs = this.#aboveSinceMs.get(nodeId) ?? span.fromMs
     this.#aboveSinceMs.set(nodeId, sinceMs)
-    tally.longestExcursionMs = Math.max(tally.longestExcursionMs, nowMs - sinceMs)
+    tally.longestExcursionMs = Math.max(tally.longestExcursionMs, span.toMs - sinceMs)
   }
 
   #addEnergy({ decision, evseA, pricePerKwh }: ComplianceInput, stepMs: number): void {
     const hours = stepMs / 3_600_000
-    const { voltageV, nodes } = this.#site
+    const { nodes } = this.#site
     for (const grant of decision.grants) {
       const evse = this.#site.evseByKey.get(grant.key)
       if (!evse) continue
-      const drawnW = (evseA[evse.index] ?? [0, 0, 0]).reduce((sum, value) => sum + value * voltageV, 0)
+      const terminalsA = (evseA[evse.index] ?? []).reduce((sum, value) => sum + value, 0)
+      const drawnW = (terminalsA / evse.terminals.length) * evse.wattPerA
       const { explanation } = grant
       const bound = explanation.code === 'node-limit' || explanation.code === 'waiting-for-turn'
       const couldW = Math.max(0, explanation.otherwiseA - grant.limitA) * evse.wattPerA
@@ -124,7 +137,8 @@ export class Compliance {
         const nodeId = nodes[index]?.id
         const tally = nodeId === undefined ? undefined : this.#tallies.get(nodeId)
         if (!tally) continue
-        const isCause = explanation.row?.nodeId === nodeId
+        // A sum that belongs to no node (a transformer) is the grid connection's.
+        const isCause = (explanation.row?.nodeId ?? nodes[0]?.id) === nodeId
         tally.deliveredWh += drawnW * hours
         if (isCause) tally.unmetWh += unmetWh
         if (pricePerKwh === undefined) continue
@@ -138,12 +152,15 @@ export class Compliance {
     if (known) return known
     const made: Tally = {
       limitA: [null, null, null],
+      limitW: null,
       highestA: [0, 0, 0],
+      highestW: null,
       ampereMs: [0, 0, 0],
-      spanMs: 0,
+      observedMs: 0,
       msAbove: 0,
       longestExcursionMs: 0,
       ampereSecondsAbove: 0,
+      wattSecondsAbove: 0,
       deliveredWh: 0,
       unmetWh: 0,
       cost: null,
@@ -151,6 +168,26 @@ export class Compliance {
     this.#tallies.set(nodeId, made)
     return made
   }
+}
+
+/** Adds a stretch of one phase; true where it was above its limit. */
+function addPhase(tally: Tally, { phase, limitA, measuredA }: NodeReport, stepMs: number): boolean {
+  const index = phase - 1
+  tally.limitA[index] = Math.min(tally.limitA[index] ?? Number.POSITIVE_INFINITY, round(limitA))
+  tally.highestA[index] = Math.max(tally.highestA[index] ?? 0, measuredA)
+  tally.ampereMs[index] = (tally.ampereMs[index] ?? 0) + measuredA * stepMs
+  const above = measuredA > limitA + TOLERANCE_A
+  if (above) tally.ampereSecondsAbove += ((measuredA - limitA) * stepMs) / 1000
+  return above
+}
+
+/** The same for the power of all phases. */
+function addPower(tally: Tally, { limitW, measuredW }: PowerReport, stepMs: number): boolean {
+  tally.limitW = Math.min(tally.limitW ?? Number.POSITIVE_INFINITY, Math.round(limitW))
+  tally.highestW = Math.max(tally.highestW ?? 0, Math.round(measuredW))
+  const above = measuredW > limitW + TOLERANCE_W
+  if (above) tally.wattSecondsAbove += ((measuredW - limitW) * stepMs) / 1000
+  return above
 }
 
 export function minuteOf(atMs: number): number {

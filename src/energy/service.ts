@@ -286,12 +286,19 @@ export class EnergyService implements GridSignalSink {
   ): Promise<readonly ComplianceMinute[] | undefined> {
     const running = this.#loops.get(siteId)
     if (!running) return undefined
-    const kept = await this.#options.store.energy.minutes({ siteId, ...query })
     const { fromMs, toMs, nodeId, limit } = query
-    const current = running.loop.currentMinutes.filter(
+    const { currentMinutes } = running.loop
+    const current = currentMinutes.filter(
       (one) =>
         one.minuteMs >= fromMs && one.minuteMs < toMs && (nodeId === undefined || one.nodeId === nodeId),
     )
+    // The minute under way is on disk too, some seconds old.
+    const beforeMs = currentMinutes[0]?.minuteMs ?? toMs
+    const kept = await this.#options.store.energy.minutes({
+      siteId,
+      ...query,
+      toMs: Math.min(toMs, beforeMs),
+    })
     return [...kept, ...current].slice(0, limit)
   }
 

@@ -16,7 +16,7 @@ import type { Store } from '../store/ports.ts'
 import { AlarmBook, type LoopAlarm } from './alarm-book.ts'
 import { BaseLoads, type MeterConfig } from './base-load.ts'
 import { CarPlans } from './car-plans.ts'
-import { Compliance } from './compliance.ts'
+import { Compliance, minuteOf } from './compliance.ts'
 import type { DemandBook } from './demand-book.ts'
 import { LimitSources } from './limit-sources.ts'
 import { LiveSite } from './live-site.ts'
@@ -60,6 +60,8 @@ const PUBLISH_GAP_MS = 250
 const REMEMBER_GAP_MS = 2_000
 /** Rows that wait while the disk does not take them. */
 const KEPT_UNWRITTEN = 10_000
+/** The minute under way is written this often. */
+const RECORD_GAP_MS = 10_000
 const KEEP_MINUTES_MS = 400 * 86_400_000
 
 /**
@@ -91,6 +93,7 @@ export class SiteLoop {
   #startedTurnMs = Number.NEGATIVE_INFINITY
   #publishedMs = Number.NEGATIVE_INFINITY
   #rememberedMs = Number.NEGATIVE_INFINITY
+  #recordedMs = Number.NEGATIVE_INFINITY
   #remembered = ''
 
   constructor(options: SiteLoopOptions) {
@@ -134,6 +137,9 @@ export class SiteLoop {
     this.#memory = (await state(`memory/${site.id}`)) as Memory | undefined
     this.#steering = ((await state(`steering/${site.id}`)) as Steering | undefined) ?? DEFAULT_STEERING
     await this.#costs.catchUp(this.#memory, this.#steering.prices)
+    const nowMs = clock.now()
+    const span = { fromMs: minuteOf(nowMs), toMs: nowMs + 1, limit: KEPT_UNWRITTEN }
+    this.#compliance.resume(await store.energy.minutes({ siteId: site.id, ...span }), nowMs)
     this.poke()
   }
 
@@ -144,6 +150,7 @@ export class SiteLoop {
     await this.#patrol.stop()
     await this.#desk.idle()
     await this.#keeping
+    await this.#keepMinutes(this.#options.clock.now())
     await this.#costs.idle()
   }
 
@@ -326,10 +333,18 @@ export class SiteLoop {
       if (text !== this.#remembered) await store.energy.put(`memory/${site.id}`, decision.memory)
       this.#remembered = text
     }
-    const minutes = this.#minutes.splice(0)
-    if (minutes.length > 0) await store.energy.keepMinutes(minutes, nowMs - KEEP_MINUTES_MS)
+    if (this.#minutes.length > 0 || nowMs - this.#recordedMs >= RECORD_GAP_MS) await this.#keepMinutes(nowMs)
     await this.#alarmBook.observe(this.#alarms, nowMs)
     await this.#recorder.observe(snapshot, decision)
+  }
+
+  /** With the minute under way: a process that dies takes seconds of the record with it, not the minute. */
+  async #keepMinutes(nowMs: number): Promise<void> {
+    this.#recordedMs = nowMs
+    const done = this.#minutes
+    const minutes = [...done, ...this.#compliance.current()]
+    if (minutes.length > 0) await this.#options.store.energy.keepMinutes(minutes, nowMs - KEEP_MINUTES_MS)
+    this.#minutes = this.#minutes.filter((minute) => !done.includes(minute))
   }
 
   #account(decision: Decision): void {

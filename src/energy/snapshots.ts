@@ -16,7 +16,7 @@ import type { Store } from '../store/ports.ts'
 export type RecordedSnapshot = Omit<Snapshot, 'site'>
 
 /** What a decision consists of, but for its time, which is the snapshot's. */
-const PARTS = ['grants', 'pushes', 'nodes', 'alarms', 'memory', 'nextChangeMs'] as const
+const PARTS = ['grants', 'pushes', 'nodes', 'powers', 'alarms', 'memory', 'nextChangeMs'] as const
 export type DecisionPart = (typeof PARTS)[number]
 
 interface Recorded {

@@ -3024,11 +3024,21 @@ export interface components {
             at: string;
             /** @description The lowest limit that held in the minute, per phase. */
             limitA: (number | null)[];
+            /** @description What the node's own meter showed, or the sum of what was measured below; silent meters count as assumed. */
             highestA: components["schemas"]["SignedPhaseAmperes"];
             meanA: components["schemas"]["SignedPhaseAmperes"];
+            /** @description The lowest power limit of the minute, all phases together; null without one. */
+            limitW: number | null;
+            highestW: number | null;
+            /** @description How much of the minute was watched; less than 60 where the service was down, or at its beginning. */
+            observedS: number;
+            /** @description Above any limit of the node, of a phase or of its power. */
             secondsAbove: number;
+            /** @description The longest that ended, or went on, in this minute, counted from its beginning in earlier minutes. */
             longestExcursionS: number;
+            /** @description Summed over the phases. */
             ampereSecondsAbove: number;
+            wattSecondsAbove: number;
             deliveredKwh: number;
             /** @description What cars below could have taken, had this very node had room. */
             unmetKwh: number;
@@ -3148,7 +3158,7 @@ export interface components {
             /** @description Whether this version comes to the same decision as the one that recorded it, in all its parts. */
             same: boolean;
             /** @description The parts of the decision that would be another today. */
-            differs: ("grants" | "pushes" | "nodes" | "alarms" | "memory" | "nextChangeMs")[];
+            differs: ("grants" | "pushes" | "nodes" | "powers" | "alarms" | "memory" | "nextChangeMs")[];
             policy: components["schemas"]["SteeringPolicy"];
             status: components["schemas"]["SiteStatus"];
         };
@@ -6135,6 +6145,11 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["ComplianceMinute"][];
+                        /**
+                         * Format: date-time
+                         * @description `from` of the next page; null where this is the last.
+                         */
+                        next: string | null;
                     };
                 };
             };
@@ -6157,7 +6172,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line per node and minute, with a line of names first. */
+            /** @description One line per node and minute, oldest first, with a line of names before them. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6263,7 +6278,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The newest recorded decision at or before the time. */
+            /** @description The newest recorded decision at or before the time; `at` says when it was. */
             200: {
                 headers: {
                     [name: string]: unknown;

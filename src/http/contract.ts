@@ -155,7 +155,7 @@ function withAbsoluteRefs(schema: object): object {
 export function issuesOf(errors: readonly Partial<ErrorObject>[], part: string): Issue[] {
   const root = part === 'querystring' ? 'query' : part === 'params' ? 'path' : part
   return errors
-    .filter((error) => error.keyword !== 'oneOf' || errors.length === 1)
+    .filter(({ keyword = '' }) => !['oneOf', 'if'].includes(keyword) || errors.length === 1)
     .slice(0, MAX_ISSUES)
     .map((error) => toIssue(error, root))
 }
@@ -175,6 +175,9 @@ function toIssue(error: Partial<ErrorObject>, root: string): Issue {
       return { path, message: `must be one of ${[params.allowedValues].flat().map(String).join(', ')}` }
     case 'const':
       return { path, message: `must be ${String(params.allowedValue)}` }
+    case 'format':
+      if (params.format !== 'date-time') return { path, message: error.message ?? 'is not valid' }
+      return { path, message: 'must be a time with its zone, e.g. 2026-12-31T20:00:00Z' }
     case 'discriminator':
       return {
         path: `${path}/${String(params.tag)}`,

@@ -7,11 +7,18 @@ export interface ComplianceMinute {
   /** Start of the minute, milliseconds since the epoch. */
   readonly minuteMs: number
   readonly limitA: readonly (number | null)[]
+  /** Of all phases together; null without a power limit. */
+  readonly limitW: number | null
   readonly highestA: readonly number[]
+  readonly highestW: number | null
   readonly meanA: readonly number[]
+  /** How much of the minute was watched: less where the service was down. */
+  readonly observedMs: number
   readonly msAbove: number
   readonly longestExcursionMs: number
+  /** Summed over the phases. */
   readonly ampereSecondsAbove: number
+  readonly wattSecondsAbove: number
   readonly deliveredWh: number
   /** What cars below could have taken, had this node had room. */
   readonly unmetWh: number

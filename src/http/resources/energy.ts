@@ -1,10 +1,10 @@
 import type { ComplianceMinute, SessionCost } from '../../store/energy.ts'
 import type { components } from '../api.generated.ts'
 import type { Operations } from '../operation.ts'
-import { ApiProblem } from '../problems.ts'
+import { ApiProblem, invalid } from '../problems.ts'
 import type { ApiServices } from '../services.ts'
 import { present } from './present.ts'
-import { requireSite } from './sites.ts'
+import { requireNode, requireSite } from './sites.ts'
 
 type EnergyOperations = Pick<
   Operations,
@@ -22,6 +22,8 @@ type EnergyOperations = Pick<
   | 'getSiteOutlook'
 >
 const DEFAULT_ROWS = 1000
+/** A file is wanted whole. */
+const DEFAULT_CSV_ROWS = 100_000
 type CostBody = components['schemas']['SessionCost']
 type MinuteBody = components['schemas']['ComplianceMinute']
 
@@ -30,15 +32,21 @@ export function energyOperations(services: ApiServices): EnergyOperations {
   const minutes = async (
     siteId: string,
     query: { from: string; to: string; nodeId?: string; limit?: number },
-  ): Promise<MinuteBody[]> => {
-    await requireSite(services, siteId)
+  ): Promise<{ items: MinuteBody[]; next: string | null }> => {
+    const site = await requireSite(services, siteId)
+    const { nodeId, limit = DEFAULT_ROWS } = query
+    if (nodeId !== undefined) requireNode(site, nodeId, 'query/nodeId')
     const found = await energy().compliance(siteId, {
-      fromMs: Date.parse(query.from),
-      toMs: Date.parse(query.to),
-      limit: query.limit ?? DEFAULT_ROWS,
-      ...(query.nodeId === undefined ? {} : { nodeId: query.nodeId }),
+      ...spanOf(query),
+      limit: limit + 1,
+      ...(nodeId === undefined ? {} : { nodeId }),
     })
-    return (found ?? []).map(toBody)
+    const items = (found ?? []).map(toBody)
+    const next = items[limit]?.at
+    if (next === undefined) return { items, next: null }
+    // The next page begins with a whole minute; one that does not fit on a page is cut.
+    const whole = items.filter((item) => item.at !== next)
+    return { items: whole.length > 0 ? whole : items.slice(0, limit), next }
   }
   const costs = async (
     siteId: string,
@@ -46,8 +54,7 @@ export function energyOperations(services: ApiServices): EnergyOperations {
   ): Promise<CostBody[]> => {
     await requireSite(services, siteId)
     const found = await energy().costs(siteId, {
-      fromMs: Date.parse(query.from),
-      toMs: Date.parse(query.to),
+      ...spanOf(query),
       limit: query.limit ?? DEFAULT_ROWS,
     })
     return (found ?? []).map(toCostBody)
@@ -103,12 +110,12 @@ export function energyOperations(services: ApiServices): EnergyOperations {
 
     getCompliance: async ({ path, query }) => ({
       status: 200,
-      body: { items: await minutes(path.siteId, query) },
+      body: await minutes(path.siteId, query),
     }),
 
     getComplianceCsv: async ({ path, query }) => ({
       status: 200,
-      body: csv(await minutes(path.siteId, query)),
+      body: csv((await minutes(path.siteId, { limit: DEFAULT_CSV_ROWS, ...query })).items),
     }),
 
     getHeldProfiles: async ({ path }) => {
@@ -145,6 +152,12 @@ export function energyOperations(services: ApiServices): EnergyOperations {
   }
 }
 
+function spanOf({ from, to }: { readonly from: string; readonly to: string }) {
+  const span = { fromMs: Date.parse(from), toMs: Date.parse(to) }
+  if (span.fromMs < span.toMs) return span
+  throw invalid('request.invalid', [{ path: 'query/to', message: 'must be later than from' }])
+}
+
 function toBody(minute: ComplianceMinute): MinuteBody {
   return {
     nodeId: minute.nodeId,
@@ -152,9 +165,13 @@ function toBody(minute: ComplianceMinute): MinuteBody {
     limitA: [...minute.limitA],
     highestA: [...minute.highestA],
     meanA: [...minute.meanA],
+    limitW: minute.limitW,
+    highestW: minute.highestW,
+    observedS: minute.observedMs / 1000,
     secondsAbove: minute.msAbove / 1000,
     longestExcursionS: minute.longestExcursionMs / 1000,
     ampereSecondsAbove: minute.ampereSecondsAbove,
+    wattSecondsAbove: minute.wattSecondsAbove,
     deliveredKwh: minute.deliveredWh / 1000,
     unmetKwh: minute.unmetWh / 1000,
     cost: minute.cost,
@@ -211,6 +228,10 @@ const SINGLE = [
   'deliveredKwh',
   'unmetKwh',
   'cost',
+  'limitW',
+  'highestW',
+  'wattSecondsAbove',
+  'observedS',
 ] as const
 
 /** Node ids hold no comma, quote or line break, and neither do numbers and times. */

@@ -45,6 +45,18 @@ export async function requireSite({ store }: ApiServices, siteId: string): Promi
   return site
 }
 
+/** The node of a site's tree; refused with those that there are. */
+export function requireNode(site: SiteRecord, nodeId: string, path: string): void {
+  const known = nodeIds(toBody(site).config.root)
+  if (known.includes(nodeId)) return
+  const message = `The site ${site.id} has no node ${nodeId}; it has ${known.slice(0, 10).join(', ')}${known.length > 10 ? ', ...' : ''}`
+  throw invalid('request.invalid', [{ path, message }])
+}
+
+function nodeIds(node: SiteConfig['root'] | SiteConfig['root']['children'][number]): string[] {
+  return [node.id, ...(node.kind === 'circuit' ? node.children.flatMap(nodeIds) : [])]
+}
+
 function unknownSite(siteId: string): ApiProblem {
   return new ApiProblem(
     'site.unknown',

@@ -110,11 +110,15 @@ export function createEnergyStateStore(db: Database): EnergyStateStore {
   }
 }
 
+/** What minutes did not say before they said it. */
+const BEFORE = { limitW: null, highestW: null, observedMs: 60_000, wattSecondsAbove: 0 }
+
 function toMinute(row: Row): ComplianceMinute {
   return {
     siteId: text(row, 'site_id'),
     nodeId: text(row, 'node_id'),
     minuteMs: int(row, 'minute_ms'),
+    ...BEFORE,
     ...json<Kept>(row, 'minute'),
   }
 }

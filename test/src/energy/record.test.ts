@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { DEFAULT_SETTINGS, decide, openSite, type SiteSpec } from '../../../profiles/index.ts'
+import { BaseLoads } from '../../../src/energy/base-load.ts'
 import { Compliance } from '../../../src/energy/compliance.ts'
 import { readJson, replay, SnapshotRecorder, writeJson } from '../../../src/energy/snapshots.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
@@ -149,5 +150,57 @@ describe('the compliance record', () => {
     compliance.observe({ decision: { ...decision, atMs: T0 + 50_000 }, evseA })
     const [grid] = compliance.current()
     expect(grid?.deliveredWh).toBeLessThan(10)
+  })
+
+  test('shows what the meter showed: no margin, no caution, nothing counted twice', () => {
+    const meters = new BaseLoads(site, [
+      { nodeId: 'grid', maxAgeS: 5, staleA: 9, marginA: 2, includesEvses: true },
+    ])
+    const decisionAt = (nowMs: number) =>
+      decide({ ...snapshotAt(nowMs, 18), baseLoads: meters.inputs(), site }).nodes[0]
+    const evseA = [
+      [10, 10, 10],
+      [0, 0, 0],
+    ] as const
+    meters.read('grid', { currentA: [17, 17, 17], evseA, nowMs: T0 })
+    meters.read('grid', { currentA: [12, 12, 12], evseA, nowMs: T0 + 1000 })
+    expect(decisionAt(T0 + 1000)).toMatchObject({ measuredA: 12, baseA: 4 })
+    // Silent: what is assumed.
+    expect(decisionAt(T0 + 7000)).toMatchObject({ measuredA: 9, baseA: 9 })
+  })
+
+  test('holds the power against its limit as well', () => {
+    const compliance = new Compliance(site)
+    const limits = snapshotAt(T0, 5000).limits.map((cut) => ({ ...cut, unit: 'W' as const }))
+    const decision = decide({ ...snapshotAt(T0, 18), limits, site })
+    expect(decision.powers).toMatchObject([{ nodeId: 'grid', limitW: 5000, measuredW: 0 }])
+    const powers = decision.powers.map((report) => ({ ...report, measuredW: 6000 }))
+    compliance.observe({ decision: { ...decision, powers }, evseA: [] })
+    compliance.observe({ decision: { ...decision, atMs: T0 + 2000 }, evseA: [] })
+    expect(compliance.current()[0]).toMatchObject({
+      nodeId: 'grid',
+      limitW: 5000,
+      highestW: 6000,
+      msAbove: 2000,
+      ampereSecondsAbove: 0,
+      wattSecondsAbove: 2000,
+    })
+  })
+
+  test('a minute is cut at its end, and goes on after a restart where it was left', () => {
+    const before = new Compliance(site)
+    const decision = decide({ ...snapshotAt(T0, 18), site })
+    const above = { ...decision, nodes: decision.nodes.map((node) => ({ ...node, measuredA: 20 })) }
+    before.observe({ decision: { ...above, atMs: T0 + 58_000 }, evseA: [] })
+    const [done] = before.observe({ decision: { ...above, atMs: T0 + 61_000 }, evseA: [] })
+    expect(done).toMatchObject({ minuteMs: T0, msAbove: 2000, observedMs: 2000 })
+    expect(before.current()[0]).toMatchObject({ msAbove: 1000, longestExcursionMs: 3000 })
+
+    const after = new Compliance(site)
+    after.resume(before.current(), T0 + 70_000)
+    after.observe({ decision: { ...decision, atMs: T0 + 70_000 }, evseA: [] })
+    const [whole] = after.observe({ decision: { ...decision, atMs: T0 + 121_000 }, evseA: [] })
+    expect(whole).toMatchObject({ minuteMs: T0 + 60_000, msAbove: 1000, observedMs: 6000 })
+    expect(whole?.meanA[0]).toBeCloseTo(20 / 6, 2)
   })
 })
