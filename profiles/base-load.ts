@@ -26,6 +26,60 @@ export interface NodeBaseLoad {
   readonly stale: boolean
   /** All that the node carries, EVSEs and all, as measured; what nobody measures counts as assumed. */
   readonly measuredA: PhaseValues
+  /** The part of it that is in phase with the voltage: what makes power. */
+  readonly activeA: PhaseValues
+}
+
+/** Currents of each phase against its own voltage: between two phases they are turned, and magnitudes are no sum. */
+export interface PhasorSum {
+  readonly re: PhaseValues
+  readonly im: PhaseValues
+}
+
+/** What the EVSEs below each node draw together, by node index; `evseCurrentA` by EVSE index, on the grid's phases. */
+export function evseSums(site: Site, evseCurrentA: readonly PhaseValues[]): PhasorSum[] {
+  const sums = site.nodes.map(() => ({
+    re: [0, 0, 0] as [number, number, number],
+    im: [0, 0, 0] as [number, number, number],
+  }))
+  for (const evse of site.evses) {
+    const drawnA = evseCurrentA[evse.index] ?? [0, 0, 0]
+    for (const { phase, angleDeg } of evse.terminals) {
+      const [re, im] = turned(drawnA[phase - 1] ?? 0, angleDeg)
+      for (const node of evse.path) {
+        const sum = sums[node]
+        if (!sum) continue
+        sum.re[phase - 1] = (sum.re[phase - 1] ?? 0) + re
+        sum.im[phase - 1] = (sum.im[phase - 1] ?? 0) + im
+      }
+    }
+  }
+  return sums
+}
+
+/** What a meter shows less the EVSEs below it, per phase; what remains is taken to be in phase with the voltage. */
+export function lessEvses(shownA: PhaseValues, evses: PhasorSum): PhaseValues {
+  return mapPhases(shownA, (value, phase) => inPhase(value, evses.im[phase] ?? 0) - (evses.re[phase] ?? 0))
+}
+
+/** What a meter shows of a load in phase with the voltage, and of the EVSEs beside it. */
+export function withEvses(loadA: PhaseValues, evses: PhasorSum): PhaseValues {
+  return mapPhases(loadA, (value, phase) => {
+    const re = value + (evses.re[phase] ?? 0)
+    const im = evses.im[phase] ?? 0
+    return im === 0 ? re : (re < 0 ? -1 : 1) * Math.hypot(re, im)
+  })
+}
+
+function turned(currentA: number, angleDeg: number): [number, number] {
+  if (angleDeg === 0) return [currentA, 0]
+  const angle = (angleDeg * Math.PI) / 180
+  return [currentA * Math.cos(angle), currentA * Math.sin(angle)]
+}
+
+function inPhase(currentA: number, im: number): number {
+  if (im === 0) return currentA
+  return (currentA < 0 ? -1 : 1) * Math.sqrt(Math.max(0, currentA * currentA - im * im))
 }
 
 /**
@@ -41,65 +95,57 @@ export function baseLoads(options: {
 }): NodeBaseLoad[] {
   const { site, nowMs } = options
   const inputs = new Map(options.inputs.map((input) => [input.nodeId, input]))
-  const evsesBelow: PhaseValues[] = site.nodes.map(() => [0, 0, 0])
-  for (const evse of site.evses) {
-    for (const node of evse.path) {
-      evsesBelow[node] = addPhases(
-        evsesBelow[node] ?? [0, 0, 0],
-        options.evseCurrentA[evse.index] ?? [0, 0, 0],
-      )
-    }
-  }
-  const result: NodeBaseLoad[] = site.nodes.map((node) => ({
-    nodeId: node.id,
-    currentA: node.reserveA,
-    stale: false,
-    measuredA: node.reserveA,
-  }))
-  for (const evse of site.evses) {
-    const own = result[evse.node]
-    const drawnA = options.evseCurrentA[evse.index] ?? [0, 0, 0]
-    if (own) result[evse.node] = { ...own, measuredA: addPhases(own.measuredA, drawnA) }
-  }
+  const evsesBelow = evseSums(site, options.evseCurrentA)
+  const counted = site.nodes.map((node) => ({ currentA: node.reserveA, stale: false }))
+  /** What meters show beside the EVSEs. */
+  const shownA = site.nodes.map((node) => node.reserveA)
   // Children come after their parents in `nodes`, so walking backwards sums the tree in one pass.
   for (let index = site.nodes.length - 1; index >= 0; index--) {
     const node = site.nodes[index]
-    const current = result[index]
-    if (!node || !current) continue
+    const evses = evsesBelow[index]
+    if (!node || !evses) continue
     const input = inputs.get(node.id)
-    const own = input ? ownBaseLoad(input, evsesBelow[index] ?? [0, 0, 0], nowMs) : current
-    result[index] = own
-    const above = node.parent === null ? undefined : result[node.parent]
-    if (above && node.parent !== null) {
-      result[node.parent] = {
-        nodeId: above.nodeId,
-        currentA: addPhases(above.currentA, own.currentA),
-        stale: above.stale || own.stale,
-        measuredA: addPhases(above.measuredA, own.measuredA),
-      }
+    if (input) {
+      counted[index] = ownBaseLoad(input, evses, nowMs)
+      shownA[index] = counted[index]?.stale ? input.staleA : besideEvses(input.shown ?? input, evses)
     }
+    const own = counted[index]
+    const above = node.parent === null ? undefined : counted[node.parent]
+    if (!own || !above || node.parent === null) continue
+    counted[node.parent] = {
+      currentA: addPhases(above.currentA, own.currentA),
+      stale: above.stale || own.stale,
+    }
+    shownA[node.parent] = addPhases(shownA[node.parent] ?? [0, 0, 0], shownA[index] ?? [0, 0, 0])
   }
-  return result
+  return site.nodes.map(({ id, index }) => ({
+    nodeId: id,
+    currentA: counted[index]?.currentA ?? [0, 0, 0],
+    stale: counted[index]?.stale ?? false,
+    measuredA: withEvses(shownA[index] ?? [0, 0, 0], evsesBelow[index] ?? NONE),
+    activeA: addPhases(shownA[index] ?? [0, 0, 0], (evsesBelow[index] ?? NONE).re),
+  }))
 }
 
-function ownBaseLoad(input: BaseLoadInput, evsesBelow: PhaseValues, nowMs: number): NodeBaseLoad {
+const NONE: PhasorSum = { re: [0, 0, 0], im: [0, 0, 0] }
+
+function besideEvses(
+  shown: { readonly currentA: PhaseValues; readonly includesEvses: boolean },
+  evses: PhasorSum,
+): PhaseValues {
+  return shown.includesEvses ? lessEvses(shown.currentA, evses) : shown.currentA
+}
+
+function ownBaseLoad(
+  input: BaseLoadInput,
+  evses: PhasorSum,
+  nowMs: number,
+): { currentA: PhaseValues; stale: boolean } {
   const ageMs = nowMs - input.measuredAtMs
   // A time stamp far in the future is a broken clock, not a fresh value.
   const stale =
     !(ageMs <= input.maxAgeMs && ageMs >= -input.maxAgeMs) || !input.currentA.every(Number.isFinite)
-  if (stale) {
-    const measuredA = addPhases(input.staleA, evsesBelow)
-    return { nodeId: input.nodeId, currentA: input.staleA, stale: true, measuredA }
-  }
+  if (stale) return { currentA: input.staleA, stale: true }
   const marginA = input.marginA ?? 0
-  const currentA = mapPhases(input.currentA, (value, phase) => {
-    const evses = input.includesEvses ? evsesBelow[phase] : 0
-    return value - evses + marginA
-  })
-  return { nodeId: input.nodeId, currentA, stale: false, measuredA: shownA(input, evsesBelow) }
-}
-
-function shownA(input: BaseLoadInput, evsesBelow: PhaseValues): PhaseValues {
-  const { currentA, includesEvses } = input.shown ?? input
-  return includesEvses ? currentA : addPhases(currentA, evsesBelow)
+  return { currentA: mapPhases(besideEvses(input, evses), (value) => value + marginA), stale: false }
 }

@@ -136,14 +136,14 @@ export function powerReports(situation: Situation, targets: Targets): PowerRepor
   const granted = rowLoads(network, targets.limitA, targets.mask)
   return limited.map((node) => {
     const row = powerRow(node.index)
-    const measuredA = (base[node.index]?.measuredA ?? []).reduce((sum, value) => sum + value, 0)
+    const activeA = (base[node.index]?.activeA ?? []).reduce((sum, value) => sum + value, 0)
     return {
       nodeId: node.id,
       limitW: merged.rowLimits[row] ?? Number.POSITIVE_INFINITY,
       source: merged.rowBinding[row] ?? null,
       worstW: worst[row] ?? 0,
       grantedW: granted[row] ?? 0,
-      measuredW: measuredA * snapshot.site.voltageV,
+      measuredW: activeA * snapshot.site.voltageV,
     }
   })
 }

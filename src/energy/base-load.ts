@@ -1,4 +1,4 @@
-import type { BaseLoadInput, Site } from '../../profiles/index.ts'
+import { type BaseLoadInput, evseSums, lessEvses, type Site } from '../../profiles/index.ts'
 
 type Phases = readonly [number, number, number]
 
@@ -51,16 +51,11 @@ export class BaseLoads {
     const node = this.#site.nodeById.get(nodeId)
     if (!meter || !node) return
     const { currentA, evseA, nowMs } = options
-    const net: [number, number, number] = [...currentA]
-    if (meter.includesEvses) {
-      for (const evse of this.#site.evses) {
-        if (!evse.path.includes(node.index)) continue
-        for (const phase of [0, 1, 2] as const) net[phase] -= evseA[evse.index]?.[phase] ?? 0
-      }
-    }
+    const evses = meter.includesEvses ? evseSums(this.#site, evseA)[node.index] : undefined
+    const netA = evses ? lessEvses(currentA, evses) : currentA
     const holdMs = (meter.fallHoldS ?? FALL_HOLD_S) * 1000
     const kept = (this.#readings.get(nodeId) ?? []).filter((one) => nowMs - one.atMs <= holdMs)
-    this.#readings.set(nodeId, [...kept, { shownA: currentA, netA: net, atMs: nowMs }].slice(-KEPT_READINGS))
+    this.#readings.set(nodeId, [...kept, { shownA: currentA, netA, atMs: nowMs }].slice(-KEPT_READINGS))
   }
 
   /** A meter that has never been read is stale from the beginning. */
