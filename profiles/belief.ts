@@ -10,6 +10,8 @@ export interface LimitBelief {
   readonly limitA: number
   /** `null` never expires. */
   readonly expiresAtMs: number | null
+  /** What the profile itself goes on with after that; left out where it ends and the TxDefaultProfile takes over. */
+  readonly tailA?: number
   readonly sentAtMs: number
   /** The transaction of a TxProfile. */
   readonly transactionId?: string
@@ -43,7 +45,8 @@ export const NO_BELIEF: SlotBelief = {
 export function onSent(slot: SlotBelief, belief: LimitBelief): SlotBelief {
   const earlier = slot.inFlight
   if (!earlier) return { ...slot, inFlight: { ...belief, lost: false } }
-  const maybe = { limitA: earlier.limitA, untilMs: earlier.expiresAtMs ?? Number.MAX_SAFE_INTEGER }
+  const endsMs = earlier.tailA === undefined ? earlier.expiresAtMs : null
+  const maybe = { limitA: earlier.limitA, untilMs: endsMs ?? Number.MAX_SAFE_INTEGER }
   return {
     ...slot,
     inFlight: { ...belief, lost: false },
@@ -101,11 +104,18 @@ export function retryAtMs(slot: SlotBelief): number {
 
 /** The highest limit a slot can still put into force at `atMs`; `null` when it holds nothing. */
 export function slotWorstA(slot: SlotBelief, options: { atMs: number; skewMs: number }): number | null {
-  const alive = (belief: LimitBelief | null) =>
-    belief !== null && (belief.expiresAtMs === null || belief.expiresAtMs + options.skewMs > options.atMs)
   const values: number[] = []
-  if (slot.acked && alive(slot.acked)) values.push(slot.acked.limitA)
-  if (slot.inFlight && alive(slot.inFlight)) values.push(slot.inFlight.limitA)
+  for (const belief of [slot.acked, slot.inFlight]) {
+    if (belief === null) continue
+    const alive = belief.expiresAtMs === null || belief.expiresAtMs + options.skewMs > options.atMs
+    if (alive) values.push(belief.limitA)
+    // Around its end either may be in force already.
+    if (belief.tailA !== undefined && (!alive || endsWithin(belief, options))) values.push(belief.tailA)
+  }
   if (slot.releasing && slot.releasing.untilMs > options.atMs) values.push(slot.releasing.limitA)
   return values.length > 0 ? Math.max(...values) : null
+}
+
+function endsWithin(belief: LimitBelief, options: { atMs: number; skewMs: number }): boolean {
+  return belief.expiresAtMs !== null && belief.expiresAtMs - options.skewMs <= options.atMs
 }

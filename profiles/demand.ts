@@ -21,6 +21,13 @@ export interface Session {
   readonly priorityClass?: number
   /** Current that this session must have before any other gets more than its minimum. */
   readonly guaranteeA?: number
+  /** Present for a car that told its needs over ISO 15118: it plans by its profile, and each new one disturbs it. */
+  readonly iso15118?: {
+    /** Periods per schedule that it takes. */
+    readonly maxScheduleTuples: number | null
+    /** It waits for a profile (K15.FR.07), even one that says what it has already. */
+    readonly waits: boolean
+  }
 }
 
 export type PolicyName = 'fair' | 'priority' | 'earliest-deadline' | 'least-laxity' | 'cost'

@@ -100,7 +100,13 @@ function addToSums(options: Sums & { readonly load: number; readonly extraA: num
     sums[row] = (sums[row] ?? 0) + delta
 }
 
-function rowChanges(network: Network, booked: number, load: number, extraA: number): Map<number, number> {
+/** By row: what `extraA` more of one load adds. */
+export function rowChanges(
+  network: Network,
+  booked: number,
+  load: number,
+  extraA: number,
+): Map<number, number> {
   const change = new Map<number, number>()
   const end = network.loadStart[load + 1] ?? 0
   for (let entry = network.loadStart[load] ?? 0; entry < end; entry++) {

@@ -93,45 +93,39 @@ interface EncodeInput {
   readonly nowMs: number
 }
 
-function schedule(options: {
-  readonly input: EncodeInput
-  readonly written: WrittenLimit
-  readonly startMs: number
-  readonly durationS?: number
-}): ChargingSchedule {
-  const { limit, numberPhases } = options.written
-  const period: ChargingSchedulePeriod = {
-    startPeriod: 0,
-    limit,
-    ...(numberPhases === undefined ? {} : { numberPhases }),
-  }
-  return {
-    id: 1,
-    startSchedule: new Date(options.startMs).toISOString(),
-    ...(options.durationS === undefined ? {} : { duration: options.durationS }),
-    chargingRateUnit: options.input.unit,
-    chargingSchedulePeriod: [period],
-  }
+function periodOf(startPeriod: number, { limit, numberPhases }: WrittenLimit): ChargingSchedulePeriod {
+  return { startPeriod, limit, ...(numberPhases === undefined ? {} : { numberPhases }) }
 }
 
 function encoded(options: {
   readonly input: EncodeInput
   readonly profile: Omit<ChargingProfile, 'chargingSchedule'>
   readonly leaseMs: number | null
+  readonly tailA?: number
   readonly evseId: number
 }): Encoded {
   const { input, profile, leaseMs, evseId } = options
   const written = writeLimit(input)
+  const tail = options.tailA === undefined ? undefined : writeLimit({ ...input, limitA: options.tailA })
   const nowS = Math.floor(input.nowMs / 1000)
   const startMs = nowS * 1000 - CLOCK_SKEW_MS
-  const durationS = leaseMs === null ? undefined : Math.floor((leaseMs + CLOCK_SKEW_MS) / 1000)
-  const made = schedule({ input, written, startMs, ...(durationS === undefined ? {} : { durationS }) })
+  const lifeS = leaseMs === null ? undefined : Math.floor((leaseMs + CLOCK_SKEW_MS) / 1000)
+  const endsS = tail?.limit === written.limit ? undefined : lifeS
+  const steps = [periodOf(0, written), ...(tail && endsS !== undefined ? [periodOf(endsS, tail)] : [])]
+  const schedule: ChargingSchedule = {
+    id: 1,
+    startSchedule: new Date(startMs).toISOString(),
+    ...(endsS === undefined || tail ? {} : { duration: endsS }),
+    chargingRateUnit: input.unit,
+    chargingSchedulePeriod: steps,
+  }
   return {
-    request: { evseId, chargingProfile: { ...profile, chargingSchedule: [made] } },
+    request: { evseId, chargingProfile: { ...profile, chargingSchedule: [schedule] } },
     belief: {
       profileId: profile.id,
       limitA: written.limitA,
-      expiresAtMs: durationS === undefined ? null : startMs + durationS * 1000,
+      expiresAtMs: endsS === undefined ? null : startMs + endsS * 1000,
+      ...(tail && endsS !== undefined ? { tailA: tail.limitA } : {}),
       sentAtMs: input.nowMs,
       unit: input.unit,
       ...(profile.transactionId === undefined ? {} : { transactionId: profile.transactionId }),
@@ -139,17 +133,24 @@ function encoded(options: {
   }
 }
 
+/** How long a lease lasts, and what its profile itself goes on with then. */
+export interface LeaseTerm {
+  /** `null`: until the transaction ends. */
+  readonly leaseMs: number | null
+  /** Left out, the station falls back to its TxDefaultProfile by itself (K02.FR.08). */
+  readonly tailA?: number
+}
+
 /**
- * A lease: TxProfile of one transaction, Absolute, ending `leaseMs` from now. When nobody renews it the station
- * falls back to its TxDefaultProfile by itself (K01.FR.12/13). Requirements: K01.FR.03, 16, 31, 34, 40.
+ * A lease: TxProfile of one transaction, Absolute, ending `leaseMs` from now. When nobody renews it the station falls
+ * back to its safe default, or goes on with `tailA`. Requirements: K01.FR.03, 16, 31, 34, 40.
  */
-export function encodeLease(
-  input: EncodeInput & { readonly transactionId: string; readonly leaseMs: number },
-): Encoded {
+export function encodeLease(input: EncodeInput & LeaseTerm & { readonly transactionId: string }): Encoded {
   return encoded({
     input,
     evseId: input.evse.evseId,
     leaseMs: input.leaseMs,
+    ...(input.tailA === undefined ? {} : { tailA: input.tailA }),
     profile: {
       id: profileIds(input.evse.evseId).lease,
       stackLevel: LEASE_STACK_LEVEL,

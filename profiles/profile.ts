@@ -34,6 +34,20 @@ export interface ChargingSchedule {
   readonly chargingRateUnit: ChargingRateUnit
   readonly minChargingRate?: number
   readonly chargingSchedulePeriod: readonly ChargingSchedulePeriod[]
+  readonly salesTariff?: SalesTariff
+}
+
+/** What energy costs over time, for a car that plans by it (ISO 15118-2 SalesTariff). */
+export interface SalesTariff {
+  readonly id: number
+  readonly salesTariffDescription?: string
+  /** How many price levels there are; level 1 is the cheapest. */
+  readonly numEPriceLevels?: number
+  readonly salesTariffEntry: readonly {
+    /** Seconds from now. */
+    readonly relativeTimeInterval: { readonly start: number; readonly duration?: number }
+    readonly ePriceLevel?: number
+  }[]
 }
 
 export interface ChargingProfile {

@@ -1,5 +1,5 @@
 import { retryAtMs, type SlotBelief } from './belief.ts'
-import { type EvseState, liveLease } from './booking.ts'
+import { liveLease } from './booking.ts'
 import type { Candidate, Push, PushDirection } from './diff.ts'
 import {
   type Encoded,
@@ -10,17 +10,12 @@ import {
   rateUnitFor,
   STATION_MAX_PROFILE_ID,
 } from './encode.ts'
+import { type EvseContext as Context, heldLeaseA, leaseDirection, leaseTerm } from './lease.ts'
+import { NEAR_MS } from './promises.ts'
 import type { SiteEvse } from './site.ts'
 import type { Situation } from './situation.ts'
 import type { StationState } from './snapshot.ts'
 import { type Targets, type Unsteered, usesHold } from './targets.ts'
-
-interface Context {
-  readonly situation: Situation
-  readonly targets: Targets
-  readonly evse: SiteEvse
-  readonly state: EvseState
-}
 
 /** Every call that would bring stations from what they hold to what is wanted, before ordering. */
 export function candidates(situation: Situation, targets: Targets): Candidate[] {
@@ -103,11 +98,13 @@ function holdCandidate(context: Context): Candidate | null {
   const wanted = usesHold(state, situation.snapshot) && (state.session === null || below)
   if (!wanted) return alive && mayClearHold(context) ? clearHold(context) : null
   const leftMs = (slot.acked?.expiresAtMs ?? 0) - nowMs
-  if (alive && !slot.inFlight && leftMs > settings.holdMs / 2) return null
+  // A station may bother a car that speaks ISO 15118 with every profile, this one too (K16.FR.02).
+  const leaseMs = state.session?.iso15118 ? Math.max(NEAR_MS, settings.holdMs) : settings.holdMs
+  if (alive && !slot.inFlight && leftMs > leaseMs / 2) return null
   const unit = rateUnitFor(evse, state.device, slot.failures)
   if (unit === null) return null
   const limitA = targets.holdA[evse.index] ?? 0
-  const encoded = encodeHold({ evse, device: state.device, unit, limitA, nowMs, leaseMs: settings.holdMs })
+  const encoded = encodeHold({ evse, device: state.device, unit, limitA, nowMs, leaseMs })
   return candidate(context, { slot: 'hold', direction: 'base', encoded })
 }
 
@@ -161,7 +158,7 @@ function wantedLease(context: Context): number | null {
 
 function leaseCandidate(context: Context): Candidate | null {
   const { evse, state, situation } = context
-  const { nowMs, settings } = situation.snapshot
+  const { nowMs } = situation.snapshot
   const slot = state.slots.lease
   const wantedA = wantedLease(context)
   const transactionId = state.session?.transactionId
@@ -171,9 +168,8 @@ function leaseCandidate(context: Context): Candidate | null {
   const unit = rateUnitFor(evse, state.device, attempt)
   if (unit === null || blocked(slot, nowMs)) return null
   const lease = liveLease(state)
-  const safeA = state.slots.safe.acked.limitA
-  const leaseMs = wantedA < safeA ? settings.pauseLeaseMs : settings.leaseMs
-  const direction = leaseDirection({ context, lease, wantedA, leaseMs })
+  const term = leaseTerm(context, wantedA, state.slots.safe.acked.limitA)
+  const direction = leaseDirection({ context, lease, wantedA, term })
   if (direction === null) return null
   const encoded = encodeLease({
     evse,
@@ -182,40 +178,14 @@ function leaseCandidate(context: Context): Candidate | null {
     limitA: wantedA,
     nowMs,
     transactionId,
-    leaseMs,
+    ...term,
   })
-  const heldA = lease.acked && (lease.acked.expiresAtMs ?? 0) > nowMs ? lease.acked.limitA : 0
   return candidate(context, {
     slot: 'lease',
     direction,
     encoded,
-    raises: encoded.belief.limitA > heldA + 1e-6,
+    raises: encoded.belief.limitA > (heldLeaseA(lease, nowMs) ?? 0) + 1e-6,
   })
-}
-
-function leaseDirection(options: {
-  context: Context
-  lease: SlotBelief
-  wantedA: number
-  leaseMs: number
-}): PushDirection | null {
-  const { context, lease, wantedA, leaseMs } = options
-  const { situation, state, evse } = context
-  const { nowMs, settings } = situation.snapshot
-  const heldA = lease.acked && (lease.acked.expiresAtMs ?? 0) > nowMs ? lease.acked.limitA : null
-  const sentAgoMs = nowMs - (lease.acked?.sentAtMs ?? Number.NEGATIVE_INFINITY)
-  if (heldA === null || lease.inFlight)
-    return wantedA > (situation.worstA[evse.index] ?? 0) ? 'raise' : 'lower'
-  if (wantedA < heldA - 1e-6) return 'lower'
-  const leftMs = (lease.acked?.expiresAtMs ?? 0) - nowMs
-  const due = leftMs <= leaseMs / 2
-  if (sentAgoMs < state.device.minUpdateMs) return null
-  if (wantedA > heldA + 1e-6) {
-    const lastRaiseMs = situation.memories[evse.index]?.lastRaiseMs ?? Number.NEGATIVE_INFINITY
-    if (nowMs - lastRaiseMs >= settings.minRaiseIntervalMs) return 'raise'
-    return null
-  }
-  return due ? 'refresh' : null
 }
 
 /**

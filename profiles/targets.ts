@@ -5,6 +5,7 @@ import { applyDeadband } from './diff.ts'
 import { rateUnitFor, writeLimit } from './encode.ts'
 import { safeDefaults, worstMask } from './failsafe.ts'
 import { disobeys, LEARN } from './learned.ts'
+import { type Promises, promisesOf } from './promises.ts'
 import type { SiteEvse } from './site.ts'
 import type { Situation } from './situation.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -35,6 +36,8 @@ export interface Targets {
   /** What is available to the steered, after everything that is not. */
   readonly steerable: Float64Array
   readonly safeRoomSinceMs: number | null
+  /** `null` where no car speaks ISO 15118. */
+  readonly promises: Promises | null
 }
 
 export function unsteeredReason(situation: Situation, evse: SiteEvse): Unsteered {
@@ -143,7 +146,7 @@ export function computeTargets(situation: Situation): Targets {
     mask,
     wantedA: limitA,
     heldA: (load) => (demands[load] ? heldLimitA(situation.states[load]) : null),
-    deadbandA: (load) => Math.max(settings.deadbandA, significance(situation, load)),
+    deadbandA: (load) => Math.max(settings.deadbandA, significance(situation, load), calm(situation, load)),
     mayKeepA: (load) => demands[load]?.mayKeepA ?? 0,
   })
   fixedA.forEach((value, index) => {
@@ -161,6 +164,7 @@ export function computeTargets(situation: Situation): Targets {
     kept,
     steerable,
     safeRoomSinceMs: roomSinceMs,
+    promises: promisesOf(situation, { limitA, safeA, unsteered }),
   }
 }
 
@@ -183,6 +187,13 @@ function overdrawA(situation: Situation, index: number, minA: number): number {
   // One that clearly does not follow will not follow its next limit either: all but the least it can be given is gone.
   const followsA = drawnA - allowedA > LEARN.overA ? Math.min(allowedA, minA) : allowedA
   return Math.max(0, drawnA - followsA)
+}
+
+/** A car that speaks ISO 15118 renegotiates with every profile (K16.FR.02): small changes are not worth that. */
+const CALM_A = 2
+
+function calm(situation: Situation, load: number): number {
+  return situation.states[load]?.session?.iso15118 ? CALM_A : 0
 }
 
 /** LimitChangeSignificance: changes that the station itself would not consider. */

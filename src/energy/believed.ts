@@ -52,14 +52,15 @@ function written(
   slot: 'lease' | 'safe' | 'hold',
   belief: LimitBelief,
 ): ChargingProfile | undefined {
-  const { limitA, unit, sentAtMs, expiresAtMs, transactionId } = belief
+  const { limitA, unit, sentAtMs, expiresAtMs, transactionId, tailA } = belief
   const input = { evse, device: live.device(evse.stationId), unit, limitA, nowMs: sentAtMs }
   if (slot === 'safe') return encodeSafe(input).request.chargingProfile
   // Durations are counted in whole seconds from the second in which it was sent.
   const leaseMs = (expiresAtMs ?? sentAtMs) - Math.floor(sentAtMs / 1000) * 1000
   if (slot === 'hold') return encodeHold({ ...input, leaseMs }).request.chargingProfile
   if (transactionId === undefined) return undefined
-  return encodeLease({ ...input, leaseMs, transactionId }).request.chargingProfile
+  const term = { leaseMs: expiresAtMs === null ? null : leaseMs, ...(tailA === undefined ? {} : { tailA }) }
+  return encodeLease({ ...input, ...term, transactionId }).request.chargingProfile
 }
 
 /** What the station must come to by itself for an EVSE (K08), from what it holds. */

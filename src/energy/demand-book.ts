@@ -26,6 +26,8 @@ export interface DemandEntry {
   readonly told: SessionDemand | null
   /** From NotifyEVChargingNeeds. */
   readonly needs: SessionDemand | null
+  /** Periods per schedule that the car takes; null where it did not say, absent where it told no needs. */
+  readonly maxScheduleTuples?: number | null
 }
 
 /** Demands of sessions that ended are forgotten; this many are kept at most, whatever happens. */
@@ -45,17 +47,22 @@ export class DemandBook {
       this.#entries.set(key.slice('demand/'.length), entry as DemandEntry)
   }
 
-  get(stationId: string, transactionId: string): DemandEntry | undefined {
-    return this.#entries.get(keyOf(stationId, transactionId))
+  get(stationId: string, transactionId: string): Pick<DemandEntry, 'told' | 'needs'> | undefined {
+    const entry = this.#entries.get(keyOf(stationId, transactionId))
+    return entry && { told: entry.told, needs: entry.needs }
   }
 
   /** False where too many sessions have demands already: something does not end its sessions. */
   async tell(session: Session, demand: SessionDemand): Promise<boolean> {
-    return this.#put(session, { told: demand, needs: this.#of(session)?.needs ?? null })
+    return this.#put(session, { needs: null, ...this.#of(session), told: demand })
   }
 
-  async needs(session: Session, demand: SessionDemand): Promise<boolean> {
-    return this.#put(session, { told: this.#of(session)?.told ?? null, needs: demand })
+  async needs(
+    session: Session,
+    demand: SessionDemand,
+    maxScheduleTuples: number | null = null,
+  ): Promise<boolean> {
+    return this.#put(session, { told: this.#of(session)?.told ?? null, needs: demand, maxScheduleTuples })
   }
 
   async forget(stationId: string, transactionId: string): Promise<void> {
@@ -89,6 +96,9 @@ export class DemandBook {
       ...(minA === null ? {} : { minA }),
       ...(priorityClass === null ? {} : { priorityClass }),
       ...(guaranteeA === null ? {} : { guaranteeA }),
+      ...(entry?.maxScheduleTuples === undefined
+        ? {}
+        : { iso15118: { maxScheduleTuples: entry.maxScheduleTuples, waits: false } }),
     }
   }
 

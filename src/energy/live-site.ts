@@ -47,6 +47,8 @@ interface LiveEvse {
   slots: EvseState['slots']
   /** What the car itself plans to take at most, from NotifyEVChargingSchedule. */
   evPlan: EvPlan | null
+  /** It was promised a profile that is not under way yet (K15.FR.07). */
+  waits: boolean
 }
 
 /** The schedule that a car has chosen, in amperes on the grid's side. */
@@ -77,7 +79,14 @@ export class LiveSite {
     this.#bus = options.bus
     this.#demands = options.demands
     for (const evse of this.site.evses) {
-      const live: LiveEvse = { evse, session: null, measured: null, slots: EMPTY_SLOTS, evPlan: null }
+      const live: LiveEvse = {
+        evse,
+        session: null,
+        measured: null,
+        slots: EMPTY_SLOTS,
+        evPlan: null,
+        waits: false,
+      }
       this.#evses.set(evse.key, live)
       this.#evsesOf.set(evse.stationId, [...(this.#evsesOf.get(evse.stationId) ?? []), live])
       this.#stations.set(evse.stationId, {
@@ -175,6 +184,10 @@ export class LiveSite {
     this.#live(key).evPlan = plan
   }
 
+  setWaits(key: string, waits: boolean): void {
+    this.#live(key).waits = waits
+  }
+
   /** Brings the marked stations up to date, all at once: the store answers many questions together. */
   async refresh(nowMs: number): Promise<void> {
     const marked = [...this.#stations.values()].filter((station) => station.dirty !== 'no')
@@ -239,7 +252,7 @@ export class LiveSite {
         key: live.evse.key,
         link: station.link,
         ...(station.link === 'offline' ? { offlineSinceMs: station.offlineSinceMs } : {}),
-        session: live.session,
+        session: waiting(live),
         measured: live.measured,
         slots: live.slots,
         device: this.device(station.id),
@@ -332,6 +345,11 @@ export class LiveSite {
     if (!live) throw new Error(`The EVSE ${key ?? ''} is not part of the site ${this.site.id}`)
     return live
   }
+}
+
+function waiting({ session, waits }: LiveEvse): Demanding | null {
+  if (!waits || !session?.iso15118) return session
+  return { ...session, iso15118: { ...session.iso15118, waits } }
 }
 
 /** The next step of a car's plan is made room for before it comes. */

@@ -186,17 +186,32 @@ async function compareProfiles(
 /** What a found profile allows above the one that was written; undefined where it allows no more. */
 function excessOf(believed: BelievedProfile, found: ChargingProfileType) {
   const [own] = believed.profile.chargingSchedule
-  const wanted = own?.chargingSchedulePeriod[0]?.limit ?? 0
   for (const schedule of found.chargingSchedule) {
     const unit = schedule.chargingRateUnit
-    const limit = Math.max(...schedule.chargingSchedulePeriod.map((period) => period.limit))
-    const inA = (evse: SiteEvse | undefined) => (evse ? onGridA(evse, limit, unit) : Number.POSITIVE_INFINITY)
+    const inA = (limit: number) => (evse: SiteEvse | undefined) =>
+      evse ? onGridA(evse, limit, unit) : Number.POSITIVE_INFINITY
+    const highest = Math.max(...schedule.chargingSchedulePeriod.map((period) => period.limit))
     if (unit !== own?.chargingRateUnit)
-      return { limitA: inA, text: `is in ${unit} instead of ${own?.chargingRateUnit ?? 'none'}` }
-    if (limit > wanted * RELATIVE + ABSOLUTE[unit])
-      return { limitA: inA, text: `says ${limit} ${unit} instead of ${wanted} ${unit}` }
+      return { limitA: inA(highest), text: `is in ${unit} instead of ${own?.chargingRateUnit ?? 'none'}` }
+    for (const atS of [...own.chargingSchedulePeriod, ...schedule.chargingSchedulePeriod].map(startOf)) {
+      const [limit, wanted] = [
+        limitAt(schedule.chargingSchedulePeriod, atS),
+        limitAt(own.chargingSchedulePeriod, atS),
+      ]
+      if (limit > wanted * RELATIVE + ABSOLUTE[unit])
+        return { limitA: inA(highest), text: `says ${limit} ${unit} instead of ${wanted} ${unit}` }
+    }
   }
   return undefined
+}
+
+const startOf = (period: { readonly startPeriod: number }): number => period.startPeriod
+
+function limitAt(
+  periods: readonly { readonly startPeriod: number; readonly limit?: number }[],
+  atS: number,
+): number {
+  return periods.filter((period) => period.startPeriod <= atS).at(-1)?.limit ?? 0
 }
 
 /** What the station says counts from now on: the next decision lowers it again, and others make room until then. */

@@ -101,7 +101,7 @@ export class SiteLoop {
     this.live = new LiveSite(options)
     this.baseLoads = new BaseLoads(options.site, options.meters ?? [])
     this.limits = new LimitSources(options)
-    this.cars = new CarPlans({ ...options, live: this.live, leaseMs: options.settings.leaseMs })
+    this.cars = new CarPlans({ ...options, live: this.live, prices: () => this.#steering.prices })
     this.#desk = new PushDesk({
       ...options,
       live: this.live,
@@ -270,7 +270,7 @@ export class SiteLoop {
       const decision = decide({ ...snapshot, site: this.#options.site })
       this.#decision = decision
       this.#memory = decision.memory
-      this.#send([...this.cars.renewals(decision, snapshot.nowMs), ...decision.pushes])
+      this.#send(decision.pushes)
       this.#alarms = [...decision.alarms, ...this.#patrol.alarms, ...this.cars.alarms(snapshot.nowMs)]
       this.#account(decision)
       this.#publish(decision)

@@ -17,9 +17,12 @@ type PlannedClear = Extract<Push, { action: 'ClearChargingProfile' }>['request']
 export function toSetChargingProfile(request: Planned): SetChargingProfileRequest {
   const { chargingProfile, evseId } = request
   const { chargingSchedule, chargingProfileKind, chargingProfilePurpose } = chargingProfile
-  const [first, ...more] = chargingSchedule.map((schedule) => ({
+  const [first, ...more] = chargingSchedule.map(({ salesTariff, ...schedule }) => ({
     ...schedule,
     chargingSchedulePeriod: schedule.chargingSchedulePeriod.map(toPeriod),
+    ...(salesTariff === undefined
+      ? {}
+      : { salesTariff: { ...salesTariff, salesTariffEntry: [...salesTariff.salesTariffEntry] } }),
   }))
   if (!first) throw new Error(`Charging profile ${chargingProfile.id} has no schedule`)
   const { id, stackLevel, recurrencyKind, validFrom, validTo, transactionId } = chargingProfile

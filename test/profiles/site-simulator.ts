@@ -23,7 +23,7 @@ import {
 } from '../../profiles/index.ts'
 
 interface HeldProfile {
-  readonly limitA: number
+  readonly steps: readonly { readonly fromMs: number; readonly limitA: number }[]
   readonly expiresAtMs: number | null
   readonly transactionId?: string
 }
@@ -170,21 +170,39 @@ export class SiteSimulator {
     const truth = this.#truthOf(key)
     const evse = this.site.evseByKey.get(key)
     if (!truth.car || !evse) return evse ? evse.terminals.map(() => 0) : []
-    const limitA = this.#inForceA(key)
-    return evse.terminals.map((_, index) => {
-      const { maxA, shortfallA = 0 } = truth.car ?? { maxA: [] }
-      if (limitA < 6 || (maxA[index] ?? 0) === 0) return 0
-      return Math.min(maxA[index] ?? 0, limitA - shortfallA)
+    return this.#drawA(key, truth.car, this.nowMs)
+  }
+
+  #drawA(key: string, car: Car, atMs: number): number[] {
+    const limitA = this.#inForceA(key, car, atMs)
+    const terminals = this.site.evseByKey.get(key)?.terminals ?? []
+    return terminals.map((_, index) => {
+      const wants = car.maxA[index] ?? 0
+      if (limitA < 6 || wants === 0) return 0
+      return Math.min(wants, limitA - (car.shortfallA ?? 0))
     })
+  }
+
+  /**
+   * Current per grid phase below a node at a later time, if nobody steers from now on: cars stay, or as greedy ones
+   * plug in wherever one is missing.
+   */
+  loadWithoutUsA(nodeId: string, atMs: number): [number, number, number] {
+    const greedy = { transactionId: 'greedy', maxA: [80, 80, 80] }
+    return this.#sumA(nodeId, (key) => this.#drawA(key, this.#truthOf(key).car ?? greedy, atMs))
   }
 
   /** Current per grid phase below a node. */
   loadA(nodeId: string): [number, number, number] {
+    return this.#sumA(nodeId, (key) => this.drawnA(key))
+  }
+
+  #sumA(nodeId: string, drawnA: (key: string) => number[]): [number, number, number] {
     const node = this.site.nodeById.get(nodeId)
     const phases: [number, number, number] = [0, 0, 0]
     for (const evse of this.site.evses) {
       if (!node || !evse.path.includes(node.index)) continue
-      const drawn = this.drawnA(evse.key)
+      const drawn = drawnA(evse.key)
       evse.terminals.forEach((terminal, index) => {
         phases[terminal.phase - 1] = (phases[terminal.phase - 1] ?? 0) + (drawn[index] ?? 0)
       })
@@ -192,17 +210,19 @@ export class SiteSimulator {
     return phases
   }
 
-  #inForceA(key: string): number {
-    const { profiles, car, ignores, clockAheadMs } = this.#truthOf(key)
+  #inForceA(key: string, car: Car, atMs: number): number {
+    const { profiles, ignores, clockAheadMs } = this.#truthOf(key)
     const evse = this.site.evseByKey.get(key)
-    const stationMs = this.nowMs + clockAheadMs
+    const stationMs = atMs + clockAheadMs
+    const limitA = ({ steps }: HeldProfile) =>
+      steps.filter((step) => step.fromMs <= stationMs).at(-1)?.limitA ?? 0
     const alive = (profile: HeldProfile | undefined) =>
       profile !== undefined && (profile.expiresAtMs === null || profile.expiresAtMs > stationMs)
     if (ignores) return evse?.maxA ?? 0
     const lease = profiles.lease
-    if (lease && alive(lease) && lease.transactionId === car?.transactionId) return lease.limitA
-    if (profiles.hold && alive(profiles.hold)) return profiles.hold.limitA
-    if (profiles.safe && alive(profiles.safe)) return profiles.safe.limitA
+    if (lease && alive(lease) && lease.transactionId === car.transactionId) return limitA(lease)
+    if (profiles.hold && alive(profiles.hold)) return limitA(profiles.hold)
+    if (profiles.safe && alive(profiles.safe)) return limitA(profiles.safe)
     return evse?.maxA ?? 0
   }
 
@@ -237,12 +257,15 @@ export class SiteSimulator {
     const period = schedule?.chargingSchedulePeriod[0]
     if (!schedule || period?.limit === undefined || schedule.startSchedule === undefined)
       throw new Error('bad profile')
-    const endMs =
-      schedule.duration === undefined ? null : Date.parse(schedule.startSchedule) + schedule.duration * 1000
+    const startMs = Date.parse(schedule.startSchedule)
+    const endMs = schedule.duration === undefined ? null : startMs + schedule.duration * 1000
     const { transactionId } = push.request.chargingProfile
     const voltA = schedule.chargingRateUnit === 'W' ? 230 * (period.numberPhases ?? 3) : 1
     truth.profiles[slot] = {
-      limitA: period.limit / voltA,
+      steps: schedule.chargingSchedulePeriod.map((step) => ({
+        fromMs: startMs + step.startPeriod * 1000,
+        limitA: (step.limit ?? 0) / voltA,
+      })),
       expiresAtMs: endMs,
       ...(transactionId === undefined ? {} : { transactionId }),
     }

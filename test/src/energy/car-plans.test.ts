@@ -18,6 +18,7 @@ let energy: EnergyService
 let nowMs: number
 let sent: SetChargingProfileRequest[]
 let answers: 'Accepted' | 'Rejected'
+let bus: StationBus
 
 const iso = (afterS = 0) => new Date(nowMs + afterS * 1000).toISOString()
 const leases = () =>
@@ -65,6 +66,25 @@ const needs = (maxScheduleTuples = 12, energyAmount = 20_000): NotifyEVChargingN
   },
 })
 
+/** Two hours at one price, then a cheap day. */
+const DEAR_THEN_CHEAP = () => [
+  { from: iso(-3600), to: iso(2 * 3600), pricePerKwh: 0.4 },
+  { from: iso(2 * 3600), to: iso(26 * 3600), pricePerKwh: 0.1 },
+]
+
+const limitOf = (value: number) => ({
+  siteId: 'depot',
+  id: 'cut',
+  nodeId: 'grid',
+  value,
+  unit: 'A' as const,
+  validFrom: null,
+  validTo: null,
+  source: 'test',
+  setBy: 'operator',
+  updatedAt: iso(),
+})
+
 const chosen = (limit: number): NotifyEVChargingScheduleRequest => ({
   evseId: 1,
   timeBase: iso(),
@@ -76,6 +96,19 @@ const chosen = (limit: number): NotifyEVChargingScheduleRequest => ({
   },
 })
 
+const makeEnergy = () =>
+  new EnergyService({
+    store,
+    bus,
+    hub,
+    clock: { now: () => nowMs },
+    log: pino({ level: 'silent' }),
+    intervalMs: 1_000_000,
+    pushDeadlineMs: 1000,
+    turnGapMs: 0,
+    readBackEveryMs: 0,
+  })
+
 beforeEach(async () => {
   nowMs = T0
   sent = []
@@ -84,7 +117,7 @@ beforeEach(async () => {
   hub = createEventHub((error) => {
     throw error
   })
-  const bus: StationBus = {
+  bus = {
     call: async (_, action, payload) => {
       if (action !== 'SetChargingProfile')
         return { kind: 'answered', payload: { status: 'Accepted' } as never }
@@ -97,18 +130,23 @@ beforeEach(async () => {
     onlineStations: () => ['A'],
     disconnect: () => undefined,
   }
-  energy = new EnergyService({
-    store,
-    bus,
-    hub,
-    clock: { now: () => nowMs },
-    log: pino({ level: 'silent' }),
-    intervalMs: 1_000_000,
-    pushDeadlineMs: 1000,
-    turnGapMs: 0,
-    readBackEveryMs: 0,
-  })
+  energy = makeEnergy()
   await energy.start()
+  const periods = {
+    component: 'SmartChargingCtrlr',
+    componentInstance: null,
+    evseId: null,
+    connectorId: null,
+    variable: 'PeriodsPerSchedule',
+    variableInstance: null,
+    attributeType: 'Actual' as const,
+    value: '24',
+    mutability: null,
+    persistent: null,
+    constant: null,
+    characteristics: null,
+  }
+  await store.stations.recordVariables('A', [periods], iso())
   const evses = [{ evseId: 1, supply: { kind: 'ac', rotation: [1, 2, 3], maxA: 32 } }]
   const root = { kind: 'circuit', id: 'grid', limitA: 20, children: [{ kind: 'station', id: 'A', evses }] }
   const put = await energy.put('depot', { voltageV: 230, root })
@@ -130,8 +168,8 @@ describe('the needs of a car (K15)', () => {
     const [answer] = leases().slice(before)
     expect(answer).toMatchObject({ evseId: 1, chargingProfile: { transactionId: 'tx' } })
     expect(schedules(answer)?.[0]).toBe(20)
-    // 20 kWh in four hours: 7.3 A would do.
-    expect(schedules(answer)?.[1]).toBeCloseTo(7.2, 1)
+    // 20 kWh in four hours: 7.25 A would do.
+    expect(schedules(answer)?.[1]).toBe(7.3)
     expect(schedules(answer)?.length).toBeLessThanOrEqual(3)
   })
 
@@ -149,11 +187,37 @@ describe('the needs of a car (K15)', () => {
     expect(schedules(leases().at(-1))).toHaveLength(2)
   })
 
-  test('K15.FR.07: get no more schedules than the car has room for', async () => {
+  test('K15.FR.07: three schedules within maxScheduleTuples, none above the first, with the tariff', async () => {
+    await energy.steer('depot', { policy: 'fair', prices: DEAR_THEN_CHEAP() })
+    await transaction('Started', 0)
+    await energy.judgeNeeds('A', needs(4))
+    await turns()
+    const offered = leases().at(-1)?.chargingProfile.chargingSchedule ?? []
+    // The most; no more than on average; only in the last two hours, which are cheap: 27.6 kWh there.
+    expect(offered.map((one) => one.chargingSchedulePeriod.map(({ limit }) => limit))).toEqual([
+      [20],
+      [7.3],
+      [0, 20],
+    ])
+    expect(offered.map(({ id }) => id)).toEqual([1, 2, 3])
+    for (const one of offered)
+      expect(one.salesTariff).toMatchObject({
+        numEPriceLevels: 2,
+        salesTariffEntry: [
+          { relativeTimeInterval: { start: 0 }, ePriceLevel: 2 },
+          { relativeTimeInterval: { duration: 2 * 3600 }, ePriceLevel: 1 },
+        ],
+      })
+  })
+
+  test('K15.FR.07: a car of a single tuple gets schedules of one period only', async () => {
+    await energy.steer('depot', { policy: 'fair', prices: DEAR_THEN_CHEAP() })
     await transaction('Started', 0)
     await energy.judgeNeeds('A', needs(1))
     await turns()
-    expect(schedules(leases().at(-1))).toHaveLength(1)
+    for (const one of leases().at(-1)?.chargingProfile.chargingSchedule ?? [])
+      expect(one.chargingSchedulePeriod).toHaveLength(1)
+    expect(schedules(leases().at(-1))).toEqual([20, 7.3])
   })
 
   test('K15.FR.08: are an alarm after a minute without a profile that the station accepts, until it does', async () => {
@@ -217,18 +281,7 @@ describe('renegotiation', () => {
   })
 
   test('K16.FR.01: by us is a new profile, when the limit of the site changes', async () => {
-    await energy.putLimit({
-      siteId: 'depot',
-      id: 'cut',
-      nodeId: 'grid',
-      value: 10,
-      unit: 'A',
-      validFrom: null,
-      validTo: null,
-      source: 'test',
-      setBy: 'operator',
-      updatedAt: iso(),
-    })
+    await energy.putLimit(limitOf(10))
     await turns(2)
     expect(schedules(leases().at(-1))?.[0]).toBe(10)
   })
@@ -242,12 +295,64 @@ describe('renegotiation', () => {
     expect(schedules(leases().at(-1))?.[1]).toBeCloseTo(10.8, 0)
   })
 
-  test('without a reason there is none but the refresh of the lease, at half of its life', async () => {
+  test('without a reason there is none, all through the stay, where the site can keep what it gives', async () => {
     const before = leases().length
-    await turns(100)
+    await turns(1_000)
     expect(leases()).toHaveLength(before)
-    await turns(40)
-    expect(leases()).toHaveLength(before + 1)
-    expect(schedules(leases().at(-1))?.[0]).toBe(schedules(leases().at(-2))?.[0])
+    expect(energy.loops()[0]?.cars.talk('A#1')).toMatchObject({ byUs: 0, byCar: 0 })
+  })
+
+  test("is counted, ours and the car's", async () => {
+    await energy.putLimit(limitOf(10))
+    await turns(3)
+    await energy.judgeNeeds('A', needs(12, 5_000))
+    await turns(3)
+    await energy.judgeSchedule('A', chosen(25))
+    await turns(3)
+    const talk = energy.loops()[0]?.cars.talk('A#1')
+    expect(talk).toEqual({ byUs: 2, byCar: 1, refusedPlans: 1, schedulesOffered: 2 })
+    expect(energy.loops()[0]?.cars.totals).toEqual({ byUs: 2, byCar: 1, refusedPlans: 1 })
+  })
+
+  test('K16.FR.12: of a station that asks anew with every profile is answered, but slower and slower', async () => {
+    const before = leases().length
+    for (let second = 0; second < 600; second++) {
+      const answered = leases().length
+      await turns(1)
+      if (leases().length > answered) await energy.judgeNeeds('A', needs())
+      else if (second === 0) await energy.judgeNeeds('A', needs())
+    }
+    const answers = leases().length - before
+    expect(answers).toBeGreaterThan(10)
+    expect(answers).toBeLessThan(25)
+    expect((await energy.status('depot'))?.alarms.map(({ code }) => code)).not.toContain('ev-profile-late')
+  })
+
+  test('K15.FR.13: with a car that plans above every offer is bounded as well', async () => {
+    const before = leases().length
+    for (let second = 0; second < 600; second++) {
+      const answered = leases().length
+      await turns(1)
+      if (leases().length > answered || second === 0)
+        expect(await energy.judgeSchedule('A', chosen(31))).toBe('Rejected')
+    }
+    expect(leases().length - before).toBeGreaterThan(10)
+    expect(leases().length - before).toBeLessThan(25)
+  })
+})
+
+describe('a restart', () => {
+  test('leaves a car its profile: what it plans is judged by what its station holds', async () => {
+    await transaction('Started', 0)
+    await energy.judgeNeeds('A', needs())
+    await turns()
+    const before = leases().length
+    await energy.stop()
+    energy = makeEnergy()
+    await energy.start()
+    await turns()
+    expect(leases()).toHaveLength(before)
+    expect(await energy.judgeSchedule('A', chosen(25))).toBe('Rejected')
+    expect(await energy.judgeSchedule('A', chosen(18))).toBe('Accepted')
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { DEFAULT_DEVICE, encodeLease, openSite, type Push } from '../../../profiles/index.ts'
+import { type ChargingSchedule, openSite } from '../../../profiles/index.ts'
 import { needsOf } from '../../../src/energy/demand-book.ts'
-import { judgeSchedule, renewedLease, withAlternative } from '../../../src/energy/iso15118.ts'
+import { judgeSchedule } from '../../../src/energy/iso15118.ts'
 import type { Session } from '../../../src/store/sessions.ts'
 
 const T0 = Date.parse('2026-11-22T10:00:00Z')
@@ -30,122 +30,92 @@ const { site } = opened
 const [ac, dc] = site.evses
 if (!ac || !dc) throw new Error('The site of this test has two EVSEs')
 
-const lease = {
-  profileId: 1011,
-  limitA: 16,
-  expiresAtMs: T0 + 240_000,
-  sentAtMs: T0,
-  transactionId: 'tx',
-  unit: 'A' as const,
-}
+const lease = (id: number, ...limits: number[]): ChargingSchedule => ({
+  id,
+  startSchedule: AT,
+  duration: 7200,
+  chargingRateUnit: 'A',
+  chargingSchedulePeriod: limits.map((limit, hour) => ({ startPeriod: hour * 3600, limit })),
+})
 
-function judged(limit: number, startPeriod = 0, chargingRateUnit: 'A' | 'W' = 'A') {
+type Steps = readonly (readonly [number, number])[]
+function judged(
+  steps: Steps,
+  over: Partial<Omit<ChargingSchedule, 'salesTariff'>> = {},
+  given = [[lease(1, 16, 10)]],
+) {
+  const [first, ...more] = steps.map(([startPeriod, limit]) => ({ startPeriod, limit }))
+  if (!first) throw new Error('a plan has a step')
   return judgeSchedule({
     evse: ac as typeof ac & object,
     request: {
       evseId: 1,
       timeBase: AT,
-      chargingSchedule: {
-        id: 1,
-        chargingRateUnit,
-        chargingSchedulePeriod: [
-          { startPeriod: 0, limit: 10 },
-          { startPeriod: startPeriod + 1, limit },
-        ],
-      },
+      chargingSchedule: { id: 1, chargingRateUnit: 'A', ...over, chargingSchedulePeriod: [first, ...more] },
     },
     transactionId: 'tx',
-    lease,
+    given,
+    allowedA: 16,
     nowMs: T0,
   })
 }
 
 describe('the schedule that a car has chosen', () => {
-  test('is accepted within the lease, in amperes and in watts', () => {
-    expect(judged(16).accepted).toBe(true)
-    expect(judged(16 * 690, 0, 'W').accepted).toBe(true)
+  test('is accepted within what it was given, in amperes and in watts', () => {
+    expect(judged([[0, 16]], { duration: 3600 }).accepted).toBe(true)
+    expect(judged([[0, 16 * 690]], { duration: 3600, chargingRateUnit: 'W' }).accepted).toBe(true)
+    const both: Steps = [
+      [0, 16],
+      [3600, 10],
+    ]
+    expect(judged(both).accepted).toBe(true)
   })
 
-  test('is refused above it', () => {
-    expect(judged(18).accepted).toBe(false)
-    expect(judged(18 * 690, 0, 'W').accepted).toBe(false)
+  test('is refused above it, at any time of the stay', () => {
+    expect(judged([[0, 18]]).accepted).toBe(false)
+    expect(judged([[0, 18 * 690]], { chargingRateUnit: 'W' }).accepted).toBe(false)
+    expect(judged([[0, 16]], { duration: 3700 }).accepted).toBe(false)
+    const later = { startSchedule: new Date(T0 + 1800_000).toISOString() }
+    expect(judged([[0, 16]], { ...later, duration: 1800 }).accepted).toBe(true)
+    expect(judged([[0, 16]], { ...later, duration: 1900 }).accepted).toBe(false)
   })
 
-  test('is not judged beyond the end of the lease', () => {
-    expect(judged(32, 240).accepted).toBe(true)
+  test('is not judged before now, nor beyond the end of what was given', () => {
+    const steps: Steps = [
+      [0, 16],
+      [3600, 10],
+      [7200, 32],
+    ]
+    expect(judged(steps).accepted).toBe(true)
+    const past = { startSchedule: new Date(T0 - 60_000).toISOString() }
+    const sinceThen: Steps = [
+      [0, 32],
+      [60, 10],
+    ]
+    expect(judged(sinceThen, past).accepted).toBe(true)
   })
 
-  test('is refused where nothing was allowed', () => {
-    const request = {
-      evseId: 1,
-      timeBase: AT,
-      chargingSchedule: {
-        id: 1,
-        chargingRateUnit: 'A' as const,
-        chargingSchedulePeriod: [{ startPeriod: 0, limit: 6 }] as [{ startPeriod: number; limit: number }],
-      },
-    }
-    expect(judgeSchedule({ evse: ac, request, transactionId: 'tx', lease: null, nowMs: T0 }).accepted).toBe(
-      false,
-    )
-  })
-})
-
-describe('a profile for a car that plans', () => {
-  const push = (): Extract<Push, { action: 'SetChargingProfile' }> => {
-    const made = renewedLease({
-      evse: ac,
-      device: DEFAULT_DEVICE,
-      held: lease,
-      transactionId: 'tx',
-      leaseMs: 240_000,
-      nowMs: T0,
-    })
-    if (!made) throw new Error('A station that takes amperes gets a lease')
-    return made
-  }
-
-  test('repeats the lease without allowing more', () => {
-    expect(push().belief.limitA).toBe(16)
-    expect(push().request.chargingProfile.transactionId).toBe('tx')
+  test('is judged by the schedule that it names, and by any where it names none of them', () => {
+    const given = [[lease(1, 16, 16), lease(2, 8, 8)]]
+    expect(judged([[0, 12]], { id: 1 }, given).accepted).toBe(true)
+    expect(judged([[0, 12]], { id: 2 }, given).accepted).toBe(false)
+    expect(judged([[0, 12]], { id: 99 }, given).accepted).toBe(true)
   })
 
-  test('offers the slower schedule beside it, within what the car takes', () => {
-    const alternative = { averageA: 8, maxTuples: 12 }
-    const dressed = withAlternative(push(), { evse: ac, device: DEFAULT_DEVICE, alternative })
-    const limits = dressed.request.chargingProfile.chargingSchedule.map(
-      (schedule) => schedule.chargingSchedulePeriod[0]?.limit,
-    )
-    expect(limits).toEqual([16, 8])
-    expect(dressed.belief).toEqual(push().belief)
+  test('may be of the profile before, while the next is under way', () => {
+    const given = [[lease(1, 8, 8)], [lease(1, 16, 16)]]
+    expect(judged([[0, 16]], {}, given).accepted).toBe(true)
+    expect(judged([[0, 18]], {}, given).accepted).toBe(false)
   })
 
-  test('stays with one schedule where the car takes no more, or needs all it can get', () => {
-    const one = withAlternative(push(), {
-      evse: ac,
-      device: DEFAULT_DEVICE,
-      alternative: { averageA: 8, maxTuples: 1 },
-    })
-    const all = withAlternative(push(), {
-      evse: ac,
-      device: DEFAULT_DEVICE,
-      alternative: { averageA: 30, maxTuples: null },
-    })
-    expect(one.request.chargingProfile.chargingSchedule).toHaveLength(1)
-    expect(all.request.chargingProfile.chargingSchedule).toHaveLength(1)
+  test('is refused where nothing was given', () => {
+    expect(judged([[0, 6]], {}, []).accepted).toBe(false)
   })
 
-  test('is the same that the core encodes', () => {
-    const encoded = encodeLease({
-      evse: ac,
-      device: DEFAULT_DEVICE,
-      unit: 'A',
-      limitA: 16,
-      nowMs: T0,
-      transactionId: 'tx',
-      leaseMs: 240_000,
-    })
-    expect(push().request).toEqual(encoded.request)
+  test('tells what it will take, on the grid side', () => {
+    const { plan } = judged([[0, 6900]], { chargingRateUnit: 'W', duration: 600 })
+    expect(plan.steps).toEqual([{ fromMs: T0, limitA: 10 }])
+    expect(plan).toMatchObject({ untilMs: T0 + 600_000, allowedA: 16 })
   })
 })
 
