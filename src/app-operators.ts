@@ -41,10 +41,7 @@ export async function serveOperators(foundation: Foundation, trust: Trust, { ocp
       clock,
       sites: energy,
       energy,
-      limits: {
-        put: (limit) => energy.putLimit(limit),
-        remove: (siteId, id) => energy.removeLimit(siteId, id),
-      },
+      limits: energy.limits,
       certificates,
       contracts: contractAdministration(contracts),
       authorities,

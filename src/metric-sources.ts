@@ -22,7 +22,7 @@ const OPEN_CAMPAIGNS = ['running', 'paused', 'halted', 'rolling-back'] as const
 export interface MetricParts {
   readonly store: Store
   readonly clock: Clock
-  readonly energy: Pick<EnergyService, 'loads' | 'status' | 'limitsInForce'>
+  readonly energy: Pick<EnergyService, 'loads' | 'status' | 'limits'>
   readonly onlineStations: () => readonly string[]
   readonly ocsp: () => readonly {
     readonly authorityId: string
@@ -164,7 +164,7 @@ async function siteAlarms(energy: MetricParts['energy']): Promise<Sample[]> {
 }
 
 function silentSources(energy: MetricParts['energy'], siteId: string): Sample[] {
-  return (energy.limitsInForce(siteId) ?? [])
+  return (energy.limits.inForce(siteId) ?? [])
     .filter(({ kind }) => kind === 'grid')
     .map(({ sourceId, state }) => sample({ site: siteId, source: sourceId }, state === 'failsafe' ? 1 : 0))
 }

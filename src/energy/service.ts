@@ -1,33 +1,21 @@
 import type { Logger } from 'pino'
-import {
-  DEFAULT_SETTINGS,
-  openSite,
-  type PlanSolver,
-  type PolicyName,
-  type Site,
-  type SiteSpec,
-} from '../../profiles/index.ts'
+import { DEFAULT_SETTINGS, openSite, type PlanSolver, type Site } from '../../profiles/index.ts'
 import type { EventHub, StationBus } from '../bus/ports.ts'
-import type { GridSignal, GridSignalSink } from '../grid/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type {
   NotifyEVChargingNeedsRequest,
   NotifyEVChargingScheduleRequest,
 } from '../ocpp/v201/messages.generated.ts'
-import type { ComplianceMinute, SessionCost } from '../store/energy.ts'
 import type { Store } from '../store/ports.ts'
-import type { LimitRecord, SiteRecord } from '../store/sites.ts'
-import type { MeterConfig } from './base-load.ts'
-import { believedSlots } from './believed.ts'
+import type { SiteRecord } from '../store/sites.ts'
 import { DemandBook, deliveredWh, type SessionDemand } from './demand-book.ts'
 import { FreeCars } from './free-cars.ts'
-import type { LimitInForce, ScheduleRecord, SourceRecord } from './limit-sources.ts'
 import { PlanRounds } from './plan-rounds.ts'
+import { type Issue, metersOf, type Refusable, toSpec, unknownMeters } from './site-config.ts'
+import { SiteLimits } from './site-limits.ts'
 import { SiteLoop, type Steering } from './site-loop.ts'
-import { type SiteOutlook, siteOutlook } from './site-outlook.ts'
-import { type DecisionPart, replay } from './snapshots.ts'
-import { replayStatus, type SiteStatus, siteStatus } from './status.ts'
-import { isTimeZone } from './weekly-schedule.ts'
+import { SiteRecords } from './site-records.ts'
+import { type SiteStatus, siteStatus } from './status.ts'
 
 export interface EnergyServiceOptions {
   readonly store: Store
@@ -50,25 +38,18 @@ export interface EnergyServiceOptions {
   readonly offerAfterMs?: number
 }
 
-export interface Issue {
-  readonly path: string
-  readonly message: string
-}
-
-export type Refusable<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly issues: readonly Issue[] }
-
 /** What an operator or another system says about a session; null takes back what was said. */
 export type DemandWish = Pick<SessionDemand, 'departure' | 'energyWh' | 'priorityClass' | 'guaranteeA'>
 
 /** The sites and their loops: one loop per site, rebuilt when its configuration changes. */
-export class EnergyService implements GridSignalSink {
+export class EnergyService {
   readonly #options: EnergyServiceOptions
   readonly #loops = new Map<string, { site: Site; loop: SiteLoop }>()
   readonly #demands: DemandBook
   readonly #freeCars: FreeCars
   readonly #plans: PlanRounds
+  readonly limits: SiteLimits
+  readonly records: SiteRecords
   #timer: NodeJS.Timeout | undefined
   #unsubscribe: () => void = () => undefined
 
@@ -81,6 +62,9 @@ export class EnergyService implements GridSignalSink {
       solver: options.solver ?? (async () => null),
       demands: this.#demands,
     })
+    const find = (siteId: string) => this.#loops.get(siteId)
+    this.limits = new SiteLimits({ ...options, find })
+    this.records = new SiteRecords({ ...options, plans: this.#plans, find })
   }
 
   async start(): Promise<void> {
@@ -147,20 +131,6 @@ export class EnergyService implements GridSignalSink {
     return siteStatus(site, loop) ?? { siteId, at: this.#now(), nodes: [], evses: [], alarms: [] }
   }
 
-  async putLimit(limit: LimitRecord): Promise<Refusable<LimitRecord>> {
-    const refused = this.#refusedNode(limit.siteId, limit.nodeId)
-    if (refused) return refused
-    await this.#options.store.sites.putLimit(limit)
-    await this.#limitsChanged(limit.siteId)
-    return { ok: true, value: limit }
-  }
-
-  async removeLimit(siteId: string, limitId: string): Promise<boolean> {
-    const removed = await this.#options.store.sites.removeLimit(siteId, limitId)
-    if (removed) await this.#limitsChanged(siteId)
-    return removed
-  }
-
   /** A meter's reading; false where the configuration has no such site or meter. */
   readMeter(
     siteId: string,
@@ -174,59 +144,6 @@ export class EnergyService implements GridSignalSink {
     const [one, two, three] = perPhase ?? []
     if (one === undefined || two === undefined || three === undefined) return false
     return running.loop.readMeter(nodeId, [one, two, three])
-  }
-
-  /** Every limit beside the configuration, with who set it and whether it holds now. */
-  limitsInForce(siteId: string): readonly LimitInForce[] | undefined {
-    return this.#loops.get(siteId)?.loop.limits.inForce(this.#options.clock.now())
-  }
-
-  schedules(siteId: string): readonly ScheduleRecord[] | undefined {
-    return this.#loops.get(siteId)?.loop.limits.schedules
-  }
-
-  async putSchedule(siteId: string, schedule: ScheduleRecord): Promise<Refusable<ScheduleRecord>> {
-    const refused = this.#refusedNode(siteId, schedule.nodeId)
-    if (refused) return refused
-    if (!isTimeZone(schedule.timeZone)) {
-      const message = `${schedule.timeZone} is no time zone; use a name like Europe/Berlin`
-      return { ok: false, issues: [{ path: 'body/timeZone', message }] }
-    }
-    await this.#loops.get(siteId)?.loop.limits.putSchedule(schedule)
-    this.#announceLimits(siteId)
-    return { ok: true, value: schedule }
-  }
-
-  async removeSchedule(siteId: string, id: string): Promise<boolean> {
-    const removed = (await this.#loops.get(siteId)?.loop.limits.removeSchedule(id)) ?? false
-    if (removed) this.#announceLimits(siteId)
-    return removed
-  }
-
-  sources(siteId: string): readonly SourceRecord[] | undefined {
-    return this.#loops.get(siteId)?.loop.limits.sources
-  }
-
-  async putSource(siteId: string, source: SourceRecord): Promise<Refusable<SourceRecord>> {
-    const refused = this.#refusedNode(siteId, source.nodeId)
-    if (refused) return refused
-    await this.#loops.get(siteId)?.loop.limits.putSource(source, this.#options.clock.now())
-    this.#announceLimits(siteId)
-    return { ok: true, value: source }
-  }
-
-  async removeSource(siteId: string, id: string): Promise<boolean> {
-    const removed = (await this.#loops.get(siteId)?.loop.limits.removeSource(id)) ?? false
-    if (removed) this.#announceLimits(siteId)
-    return removed
-  }
-
-  async signal(siteId: string, sourceId: string, signal: GridSignal): Promise<boolean> {
-    const running = this.#loops.get(siteId)
-    if (!running) return false
-    const known = await running.loop.limits.signal(sourceId, signal, this.#options.clock.now())
-    if (known) this.#announceLimits(siteId)
-    return known
   }
 
   steering(siteId: string): Steering | undefined {
@@ -279,82 +196,6 @@ export class EnergyService implements GridSignalSink {
     return loop.cars.judgeSchedule(stationId, request).finally(() => loop.poke())
   }
 
-  /** The compliance record, with the minute that is under way at its end. */
-  async compliance(
-    siteId: string,
-    query: { fromMs: number; toMs: number; nodeId?: string; limit: number },
-  ): Promise<readonly ComplianceMinute[] | undefined> {
-    const running = this.#loops.get(siteId)
-    if (!running) return undefined
-    const { fromMs, toMs, nodeId, limit } = query
-    const { currentMinutes } = running.loop
-    const current = currentMinutes.filter(
-      (one) =>
-        one.minuteMs >= fromMs && one.minuteMs < toMs && (nodeId === undefined || one.nodeId === nodeId),
-    )
-    // The minute under way is on disk too, some seconds old.
-    const beforeMs = currentMinutes[0]?.minuteMs ?? toMs
-    const kept = await this.#options.store.energy.minutes({
-      siteId,
-      ...query,
-      toMs: Math.min(toMs, beforeMs),
-    })
-    return [...kept, ...current].slice(0, limit)
-  }
-
-  /** What a station holds, as far as we know and as it last said; undefined where the site has no such station. */
-  heldProfiles(siteId: string, stationId: string) {
-    const loop = this.#loops.get(siteId)?.loop
-    if (!loop?.live.has(stationId)) return undefined
-    const visit = loop.visit(stationId)
-    return {
-      believed: believedSlots(loop.live, stationId),
-      trust: loop.live.trust(stationId),
-      readBack: visit
-        ? {
-            at: visit.at,
-            result: visit.result,
-            findings: [...visit.findings],
-            profiles: visit.profiles.map(({ evseId, profile }) => ({ evseId, profile: { ...profile } })),
-            computed: visit.computed.map(({ evseKey, ...computed }) => ({
-              evseId: loop.live.site.evseByKey.get(evseKey)?.evseId ?? 0,
-              ...computed,
-            })),
-          }
-        : null,
-    }
-  }
-
-  /** What sessions that ended in the span have cost; undefined where there is no such site. */
-  async costs(
-    siteId: string,
-    query: { fromMs: number; toMs: number; limit: number },
-  ): Promise<readonly SessionCost[] | undefined> {
-    if (!this.#loops.has(siteId)) return undefined
-    return this.#options.store.energy.costs({ siteId, ...query })
-  }
-
-  /** A decision of the past, decided again from what it came from; undefined where nothing is kept from then. */
-  async replay(
-    siteId: string,
-    atMs: number,
-  ): Promise<
-    { at: string; same: boolean; differs: DecisionPart[]; policy: PolicyName; status: SiteStatus } | undefined
-  > {
-    const played = await replay(this.#options.store, siteId, atMs)
-    if (!played) return undefined
-    const { at, differs, snapshot } = played
-    const same = differs.length === 0
-    return { at, same, differs: [...differs], policy: snapshot.policy, status: replayStatus(played) }
-  }
-
-  /** The hours ahead; undefined where there is no such site, or no decision of it yet. */
-  async outlook(siteId: string): Promise<SiteOutlook | undefined> {
-    const running = this.#loops.get(siteId)
-    const found = running && (await this.#plans.outlook(running.loop))
-    return running && found && siteOutlook(running.site, found.input, found.outlook)
-  }
-
   /** Load against limit of every node that has been decided on: for metrics. */
   loads() {
     return [...this.#loops.values()].flatMap(({ site, loop }) =>
@@ -370,25 +211,6 @@ export class EnergyService implements GridSignalSink {
   /** For those who show or record sites: every running loop. */
   loops(): readonly SiteLoop[] {
     return [...this.#loops.values()].map(({ loop }) => loop)
-  }
-
-  async #limitsChanged(siteId: string): Promise<void> {
-    await this.#loops.get(siteId)?.loop.limits.reloadOperator()
-    this.#announceLimits(siteId)
-  }
-
-  #announceLimits(siteId: string): void {
-    this.#loops.get(siteId)?.loop.poke()
-    this.#options.hub.publish({ kind: 'limit.changed', siteId, at: this.#now() })
-  }
-
-  #refusedNode(siteId: string, nodeId: string): Refusable<never> | undefined {
-    const site = this.#loops.get(siteId)?.site
-    if (site?.nodeById.has(nodeId) || site?.evseByKey.has(nodeId)) return undefined
-    return {
-      ok: false,
-      issues: [{ path: 'body/nodeId', message: `The site ${siteId} has no node ${nodeId}` }],
-    }
   }
 
   #loopOf(stationId: string): SiteLoop | undefined {
@@ -432,24 +254,4 @@ export class EnergyService implements GridSignalSink {
             })),
     )
   }
-}
-
-type StoredConfig = Omit<SiteSpec, 'id'> & { readonly meters?: readonly MeterConfig[] }
-
-/** The API has checked the shape against openapi.yaml; what remains is judged by `openSite`. */
-function toSpec(id: string, config: object): SiteSpec {
-  const { meters: _meters, ...spec } = config as StoredConfig
-  return { ...spec, id }
-}
-
-function metersOf(config: object): readonly MeterConfig[] {
-  return (config as StoredConfig).meters ?? []
-}
-
-function unknownMeters(site: Site, config: object): Issue[] {
-  return metersOf(config).flatMap(({ nodeId }, index) =>
-    site.nodeById.has(nodeId)
-      ? []
-      : [{ path: `body/meters/${index}/nodeId`, message: `The site has no node ${nodeId}` }],
-  )
 }

@@ -45,9 +45,9 @@ export interface LimitService {
   remove(siteId: string, limitId: string): Promise<boolean>
 }
 
-export interface EnergyApi {
-  readMeter(siteId: string, nodeId: string, reading: components['schemas']['MeterReading']): boolean
-  limitsInForce(siteId: string): readonly components['schemas']['LimitInForce'][] | undefined
+/** Every limit beside the configuration: what holds, and schedules and grid sources to change. */
+export interface LimitSourcesApi {
+  inForce(siteId: string): readonly components['schemas']['LimitInForce'][] | undefined
   schedules(siteId: string): readonly LimitSchedule[] | undefined
   putSchedule(siteId: string, schedule: LimitSchedule): Promise<Refusable<LimitSchedule>>
   removeSchedule(siteId: string, id: string): Promise<boolean>
@@ -60,19 +60,10 @@ export interface EnergyApi {
     sourceId: string,
     signal: { readonly active?: boolean; readonly value?: number; readonly durationMs?: number },
   ): Promise<boolean>
-  steering(siteId: string): Steering | undefined
-  steer(siteId: string, change: Partial<Steering>): Promise<Steering | undefined>
-  /** False where there is no such running session. */
-  wish(
-    stationId: string,
-    transactionId: string,
-    wish: Required<components['schemas']['SessionDemandDecision']>,
-    setBy: string,
-  ): Promise<boolean>
-  demand(
-    stationId: string,
-    transactionId: string,
-  ): { readonly told: SessionDemand | null; readonly needs: SessionDemand | null } | undefined
+}
+
+/** What can be read about a site beside its status. */
+export interface SiteRecordsApi {
   compliance(
     siteId: string,
     query: { fromMs: number; toMs: number; nodeId?: string; limit: number },
@@ -87,6 +78,25 @@ export interface EnergyApi {
   outlook(siteId: string): Promise<components['schemas']['SiteOutlook'] | undefined>
   /** Undefined where nothing is kept from then. */
   replay(siteId: string, atMs: number): Promise<components['schemas']['SiteReplay'] | undefined>
+}
+
+export interface EnergyApi {
+  readMeter(siteId: string, nodeId: string, reading: components['schemas']['MeterReading']): boolean
+  readonly limits: LimitSourcesApi
+  readonly records: SiteRecordsApi
+  steering(siteId: string): Steering | undefined
+  steer(siteId: string, change: Partial<Steering>): Promise<Steering | undefined>
+  /** False where there is no such running session. */
+  wish(
+    stationId: string,
+    transactionId: string,
+    wish: Required<components['schemas']['SessionDemandDecision']>,
+    setBy: string,
+  ): Promise<boolean>
+  demand(
+    stationId: string,
+    transactionId: string,
+  ): { readonly told: SessionDemand | null; readonly needs: SessionDemand | null } | undefined
 }
 
 export type LimitSchedule = Readonly<components['schemas']['LimitSchedule']>

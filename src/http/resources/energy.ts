@@ -36,7 +36,7 @@ export function energyOperations(services: ApiServices): EnergyOperations {
     const site = await requireSite(services, siteId)
     const { nodeId, limit = DEFAULT_ROWS } = query
     if (nodeId !== undefined) requireNode(site, nodeId, 'query/nodeId')
-    const found = await energy().compliance(siteId, {
+    const found = await energy().records.compliance(siteId, {
       ...spanOf(query),
       limit: limit + 1,
       ...(nodeId === undefined ? {} : { nodeId }),
@@ -53,7 +53,7 @@ export function energyOperations(services: ApiServices): EnergyOperations {
     query: { from: string; to: string; limit?: number },
   ): Promise<CostBody[]> => {
     await requireSite(services, siteId)
-    const found = await energy().costs(siteId, {
+    const found = await energy().records.costs(siteId, {
       ...spanOf(query),
       limit: query.limit ?? DEFAULT_ROWS,
     })
@@ -102,7 +102,7 @@ export function energyOperations(services: ApiServices): EnergyOperations {
 
     getSiteOutlook: async ({ path }) => {
       await requireSite(services, path.siteId)
-      const outlook = await energy().outlook(path.siteId)
+      const outlook = await energy().records.outlook(path.siteId)
       if (!outlook)
         throw new ApiProblem('outlook.unknown', 'The site has decided nothing yet; try again in a second.')
       return { status: 200, body: outlook }
@@ -120,7 +120,7 @@ export function energyOperations(services: ApiServices): EnergyOperations {
 
     getHeldProfiles: async ({ path }) => {
       await requireSite(services, path.siteId)
-      const held = energy().heldProfiles(path.siteId, path.stationId)
+      const held = energy().records.heldProfiles(path.siteId, path.stationId)
       if (!held)
         throw new ApiProblem(
           'station.unknown',
@@ -141,7 +141,7 @@ export function energyOperations(services: ApiServices): EnergyOperations {
 
     replaySite: async ({ path, query }) => {
       await requireSite(services, path.siteId)
-      const played = await energy().replay(path.siteId, Date.parse(query.at))
+      const played = await energy().records.replay(path.siteId, Date.parse(query.at))
       if (!played)
         throw new ApiProblem(
           'replay.unknown',

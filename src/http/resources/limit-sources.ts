@@ -20,16 +20,16 @@ type LimitSourceOperations = Pick<
 
 export function limitSourceOperations(services: ApiServices): LimitSourceOperations {
   const { clock } = services
-  const energy = () => present(services.energy)
+  const limits = () => present(services.energy).limits
   return {
     listLimitsInForce: async ({ path }) => {
       await requireSite(services, path.siteId)
-      return { status: 200, body: { items: [...(energy().limitsInForce(path.siteId) ?? [])] } }
+      return { status: 200, body: { items: [...(limits().inForce(path.siteId) ?? [])] } }
     },
 
     listSchedules: async ({ path }) => {
       await requireSite(services, path.siteId)
-      return { status: 200, body: { items: [...(energy().schedules(path.siteId) ?? [])] } }
+      return { status: 200, body: { items: [...(limits().schedules(path.siteId) ?? [])] } }
     },
 
     putSchedule: async ({ path, body, principal }) => {
@@ -40,7 +40,7 @@ export function limitSourceOperations(services: ApiServices): LimitSourceOperati
         setBy: principal.name,
         updatedAt: isoNow(clock),
       }
-      const result = await energy().putSchedule(path.siteId, schedule)
+      const result = await limits().putSchedule(path.siteId, schedule)
       if (!result.ok) throw invalid('limit.invalid', result.issues)
       const subject = `${path.siteId}/${path.scheduleId}`
       return { status: 200, body: result.value, audit: { action: 'schedule.put', subject, detail: body } }
@@ -49,14 +49,14 @@ export function limitSourceOperations(services: ApiServices): LimitSourceOperati
     deleteSchedule: async ({ path }) => {
       await requireSite(services, path.siteId)
       const subject = `${path.siteId}/${path.scheduleId}`
-      if (!(await energy().removeSchedule(path.siteId, path.scheduleId)))
+      if (!(await limits().removeSchedule(path.siteId, path.scheduleId)))
         throw new ApiProblem('schedule.unknown', `The site has no schedule "${path.scheduleId}".`)
       return { status: 204, audit: { action: 'schedule.delete', subject, detail: {} } }
     },
 
     listSources: async ({ path }) => {
       await requireSite(services, path.siteId)
-      return { status: 200, body: { items: (energy().sources(path.siteId) ?? []).map(toBody) } }
+      return { status: 200, body: { items: (limits().sources(path.siteId) ?? []).map(toBody) } }
     },
 
     putSource: async ({ path, body, principal }) => {
@@ -74,7 +74,7 @@ export function limitSourceOperations(services: ApiServices): LimitSourceOperati
         setBy: principal.name,
         updatedAt: isoNow(clock),
       }
-      const result = await energy().putSource(path.siteId, source)
+      const result = await limits().putSource(path.siteId, source)
       if (!result.ok) throw invalid('limit.invalid', result.issues)
       const subject = `${path.siteId}/${path.sourceId}`
       const audit = { action: 'source.put', subject, detail: body }
@@ -83,14 +83,14 @@ export function limitSourceOperations(services: ApiServices): LimitSourceOperati
 
     deleteSource: async ({ path }) => {
       await requireSite(services, path.siteId)
-      if (!(await energy().removeSource(path.siteId, path.sourceId))) throw unknownSource(path)
+      if (!(await limits().removeSource(path.siteId, path.sourceId))) throw unknownSource(path)
       const subject = `${path.siteId}/${path.sourceId}`
       return { status: 204, audit: { action: 'source.delete', subject, detail: {} } }
     },
 
     reportSignal: async ({ path, body }) => {
       const { active, value, durationS } = body
-      const heard = await energy().signal(path.siteId, path.sourceId, {
+      const heard = await limits().signal(path.siteId, path.sourceId, {
         ...(active === undefined ? {} : { active }),
         ...(value === undefined ? {} : { value }),
         ...(durationS === undefined ? {} : { durationMs: durationS * 1000 }),

@@ -281,7 +281,7 @@ describe('renegotiation', () => {
   })
 
   test('K16.FR.01: by us is a new profile, when the limit of the site changes', async () => {
-    await energy.putLimit(limitOf(10))
+    await energy.limits.put(limitOf(10))
     await turns(2)
     expect(schedules(leases().at(-1))?.[0]).toBe(10)
   })
@@ -303,7 +303,7 @@ describe('renegotiation', () => {
   })
 
   test("is counted, ours and the car's", async () => {
-    await energy.putLimit(limitOf(10))
+    await energy.limits.put(limitOf(10))
     await turns(3)
     await energy.judgeNeeds('A', needs(12, 5_000))
     await turns(3)

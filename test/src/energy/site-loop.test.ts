@@ -259,8 +259,8 @@ test('a limit set by the operator binds at once, is named as the reason, and is 
     setBy: 'me',
     updatedAt: '2026-11-22T10:00:00Z',
   }
-  expect(await energy.putLimit({ ...limit, nodeId: 'nowhere' })).toMatchObject({ ok: false })
-  expect(await energy.putLimit(limit)).toMatchObject({ ok: true })
+  expect(await energy.limits.put({ ...limit, nodeId: 'nowhere' })).toMatchObject({ ok: false })
+  expect(await energy.limits.put(limit)).toMatchObject({ ok: true })
   await settle()
   expect(allowed()).toBeLessThanOrEqual(16)
   const status = await energy.status('depot')
@@ -270,7 +270,7 @@ test('a limit set by the operator binds at once, is named as the reason, and is 
     binding: { source: 'operator', limitId: 'evening' },
   })
   expect(status?.evses[0]?.reason).toMatchObject({ code: 'node-limit', nodeId: 'grid' })
-  expect(await energy.removeLimit('depot', 'evening')).toBe(true)
+  expect(await energy.limits.remove('depot', 'evening')).toBe(true)
   await settle()
   expect(stations.allowedA('A', true, nowMs)).toBeGreaterThan(16)
 })
@@ -291,7 +291,7 @@ test('a limit in watts holds as well', async () => {
     setBy: 'me',
     updatedAt: '2026-11-22T10:00:00Z',
   }
-  await energy.putLimit(limit)
+  await energy.limits.put(limit)
   await settle()
   expect(stations.allowedA('A', true, nowMs) * 3 * 230).toBeLessThanOrEqual(13_800)
   expect((await energy.status('depot'))?.nodes[0]?.limitW).toBe(13_800)

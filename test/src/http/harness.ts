@@ -190,10 +190,7 @@ function steered(energy: EnergyService): Pick<ApiServices, 'sites' | 'limits' | 
   return {
     sites: energy,
     energy,
-    limits: {
-      put: (limit) => energy.putLimit(limit),
-      remove: (siteId, id) => energy.removeLimit(siteId, id),
-    },
+    limits: energy.limits,
   }
 }
 
