@@ -1,4 +1,4 @@
-import type { PhasorConstraintSpec, Site } from './site.ts'
+import type { PhasorConstraintSpec, Site, Supply } from './site.ts'
 import type { Phase } from './units.ts'
 
 export type RowKind = 'phase' | 'power' | 'imbalance' | 'dc-power' | 'phasor'
@@ -224,13 +224,18 @@ function addImbalanceRows(site: Site, rows: Row[], entries: Entry[]): void {
       rows.push({ id: `${node.id}/imbalance-L${phase}`, kind: 'imbalance', node: node.index, phase })
     }
     for (const evse of site.evses) {
-      if (!evse.path.includes(node.index) || evse.supply.kind === 'dc') continue
+      if (!evse.path.includes(node.index) || isBalanced(evse.supply, site.wiring)) continue
       evse.terminals.forEach((terminal, index) => {
         const mask = 1 << (index + UNBALANCED_SHIFT)
         entries.push({ load: evse.index, row: first + terminal.phase - 1, re: 1, im: 0, mask })
       })
     }
   }
+}
+
+/** DC chargers load all lines alike; so does what is between the two legs of a split phase. */
+function isBalanced(supply: Supply, wiring: Site['wiring']): boolean {
+  return supply.kind === 'dc' || (supply.kind === 'ac-line' && wiring === 'split-phase')
 }
 
 const UNBALANCED_SHIFT = 3

@@ -1,5 +1,5 @@
 import type { Phase, PhaseValues } from './units.ts'
-import { MIN_PILOT_A, phaseValues } from './units.ts'
+import { MIN_PILOT_A, PHASES, phaseValues } from './units.ts'
 
 /** Alternating current, phase to neutral. `rotation[k]` is the grid phase that feeds the EVSE's terminal L(k+1). */
 export interface AcSupply {
@@ -17,7 +17,7 @@ export interface LineToLineSupply {
   readonly minA?: number
 }
 
-/** Direct current: the grid sees `maxW / efficiency`, balanced over three phases. */
+/** Direct current: the grid sees `maxW / efficiency`, balanced over three phases, or over the two legs of a split phase. */
 export interface DcSupply {
   readonly kind: 'dc'
   readonly maxW: number
@@ -139,9 +139,14 @@ export function evseKey(stationId: string, evseId: number): string {
   return `${stationId}#${evseId}`
 }
 
+/** The conductors that carry load. */
+export function linesOf(wiring: Site['wiring']): readonly Phase[] {
+  return wiring === 'split-phase' ? [1, 2] : PHASES
+}
+
 function terminalsOf(supply: Supply, wiring: Site['wiring']): Terminal[] {
   if (supply.kind === 'ac') return supply.rotation.map((phase) => ({ phase, angleDeg: 0 }))
-  if (supply.kind === 'dc') return ([1, 2, 3] as const).map((phase) => ({ phase, angleDeg: 0 }))
+  if (supply.kind === 'dc') return linesOf(wiring).map((phase) => ({ phase, angleDeg: 0 }))
   const [from, to] = supply.between
   if (wiring === 'split-phase') return [from, to].map((phase) => ({ phase, angleDeg: 0 }))
   // A current from phase a to the phase that follows it leads a's voltage by 30 degrees and trails b's by 30.
@@ -162,7 +167,7 @@ function electrics(supply: Supply, site: { voltageV: number; wiring: Site['wirin
     const wattPerA = site.voltageV * (site.wiring === 'split-phase' ? 2 : Math.sqrt(3))
     return { wattPerA, maxA: supply.maxA, minA: supply.minA ?? MIN_PILOT_A }
   }
-  const wattPerA = 3 * site.voltageV
+  const wattPerA = linesOf(site.wiring).length * site.voltageV
   const toA = (powerW: number) => powerW / supply.efficiency / wattPerA
   return { wattPerA, maxA: toA(supply.maxW), minA: toA(supply.minW ?? 0) }
 }

@@ -7,7 +7,7 @@ import { worstMask } from './failsafe.ts'
 import { LEARN, type LearnedDraw, learn, startLearning } from './learned.ts'
 import { type MergedLimits, mergeLimits } from './limits.ts'
 import { type Network, phaseRow, powerRow, siteNetwork } from './network.ts'
-import type { Site, SiteEvse } from './site.ts'
+import { linesOf, type Site, type SiteEvse } from './site.ts'
 import type { EvseMemory, Snapshot } from './snapshot.ts'
 import { PHASES, type PhaseValues } from './units.ts'
 
@@ -149,23 +149,34 @@ function worstMasks(
 /** Takes the base load off the rows: per phase, over all phases for power, and its own unevenness for imbalance. */
 export function lessBase(site: Site, rowLimits: Float64Array, base: readonly NodeBaseLoad[]): Float64Array {
   const available = rowLimits.slice()
+  const network = networkOf(site)
   for (const node of site.nodes) {
     const current = base[node.index]?.currentA ?? [0, 0, 0]
     for (const phase of PHASES) {
       const row = phaseRow(node.index, phase)
-      available[row] = (available[row] ?? 0) - (current[phase - 1] ?? 0)
+      available[row] = besideBase(available[row] ?? 0, current[phase - 1] ?? 0, network.phasor[row] === 1)
     }
     const total = current[0] + current[1] + current[2]
     available[powerRow(node.index)] = (available[powerRow(node.index)] ?? 0) - total * site.voltageV
   }
-  const network = networkOf(site)
   network.rows.forEach((row, index) => {
     if (row.kind !== 'imbalance' || row.node === null || row.phase === null) return
     const current = base[row.node]?.currentA ?? [0, 0, 0]
-    const uneven = (current[row.phase - 1] ?? 0) - Math.min(...current)
+    const least = Math.min(...linesOf(site.wiring).map((phase) => current[phase - 1] ?? 0))
+    const uneven = (current[row.phase - 1] ?? 0) - least
     available[index] = (available[index] ?? 0) - uneven
   })
   return available
+}
+
+/**
+ * What cars may carry beside a base load. Surplus does not wholly take off what flows between two phases: the two are
+ * up to 30 degrees apart, so |S e^(j30) - surplus| <= limit is solved for S.
+ */
+function besideBase(limitA: number, baseA: number, turned: boolean): number {
+  if (!turned || baseA >= 0 || !Number.isFinite(limitA)) return limitA - baseA
+  const across = baseA / 2
+  return -baseA * Math.cos(Math.PI / 6) + Math.sqrt(Math.max(0, limitA * limitA - across * across))
 }
 
 /** Whether the EVSE's draw is measured above what it may take, for explanations. */

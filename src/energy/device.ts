@@ -1,8 +1,14 @@
 import { DEFAULT_DEVICE, type SmartChargingDevice } from '../../profiles/index.ts'
 import type { VariableAttribute } from '../store/stations.ts'
 
-/** What a station's device model says about smart charging; what it does not say keeps its careful default. */
-export function deviceOf(variables: readonly VariableAttribute[]): SmartChargingDevice {
+/**
+ * What a station's device model says about smart charging; what it does not say keeps its careful default. Watts mean
+ * amperes at the nominal voltage of the area (K01.FR.50), which is the site's.
+ */
+export function deviceOf(
+  variables: readonly VariableAttribute[],
+  lineVoltageV = DEFAULT_DEVICE.lineVoltageV,
+): SmartChargingDevice {
   const actual = (variable: string, instance: string | null = null): string | undefined =>
     variables.find(
       (one) =>
@@ -17,6 +23,7 @@ export function deviceOf(variables: readonly VariableAttribute[]): SmartCharging
   const rateUnits = (['A', 'W'] as const).filter((unit) => units.includes(unit))
   return {
     ...DEFAULT_DEVICE,
+    lineVoltageV,
     enabled: actual('Enabled') !== 'false' && actual('Available') !== 'false',
     rateUnits: rateUnits.length > 0 ? rateUnits : DEFAULT_DEVICE.rateUnits,
     maxStackLevel: count(actual('ProfileStackLevel')) ?? DEFAULT_DEVICE.maxStackLevel,

@@ -1,5 +1,4 @@
 import {
-  DEFAULT_DEVICE,
   type Session as Demanding,
   EMPTY_SLOTS,
   type EvseState,
@@ -93,7 +92,7 @@ export class LiveSite {
         id: evse.stationId,
         link: 'never-seen',
         offlineSinceMs: 0,
-        device: DEFAULT_DEVICE,
+        device: deviceOf([], this.site.voltageV),
         stationMax: NO_BELIEF,
         dirty: 'all',
         rebooted: false,
@@ -209,6 +208,7 @@ export class LiveSite {
     station.link = online ? 'connected' : record?.boot ? 'offline' : 'never-seen'
     station.device = deviceOf(
       await this.#store.stations.variables(station.id, { component: 'SmartChargingCtrlr' }),
+      this.site.voltageV,
     )
     // A station that was started again may have forgotten its profiles: until it accepts them anew, none counts.
     if (!rebooted || record?.boot?.reason === 'Triggered') return
