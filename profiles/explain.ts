@@ -41,8 +41,8 @@ export interface EvseExplanation {
   readonly code: ReasonCode
   readonly row: RowReason | null
   readonly source: BindingLimit | null
-  /** What the session would get if the thing named in `code` did not bind; amperes per phase. */
-  readonly otherwiseA: number
+  /** What the car could take here if nothing of the site bound it; amperes per phase. See `otherwise.ts` for the rest. */
+  readonly wantsA: number
   readonly booking: BookingReason
 }
 

@@ -11,6 +11,8 @@ export type LimitOrigin = 'site' | 'schedule' | 'operator' | 'api' | 'station' |
 export interface LimitInput {
   readonly sourceId: string
   readonly origin: LimitOrigin
+  /** Who set it, in the words of whoever feeds the core: goes into explanations as it is. */
+  readonly setBy?: string
   /** Node of the site tree, or the key of an EVSE (`stationId#evseId`). */
   readonly target: string
   /** Amperes per phase, or watts over all phases. */
@@ -39,6 +41,7 @@ export interface BindingLimit {
   readonly sourceId: string
   readonly origin: LimitOrigin
   readonly value: number
+  readonly setBy?: string
   readonly state: 'normal' | 'failsafe'
   /** When this source's value changes next; `null` when it does not. */
   readonly untilMs: number | null
@@ -65,13 +68,14 @@ function standingOf(input: LimitInput, nowMs: number, lookaheadMs: number): Stan
   const fromMs = input.validFromMs ?? Number.NEGATIVE_INFINITY
   const toMs = input.validToMs ?? Number.POSITIVE_INFINITY
   const { sourceId, origin } = input
+  const by = input.setBy === undefined ? {} : { setBy: input.setBy }
   if (input.watch) {
     const watch = reduceWatch(input.watch.state, { kind: 'tick', atMs: nowMs }, input.watch.config)
     const rule = ruleOf(watch)
     if (rule === 'none') return null
     if (rule === 'failsafe') {
       const value = input.watch.failsafeValue
-      return { input, binding: { sourceId, origin, value, state: 'failsafe', untilMs: null } }
+      return { input, binding: { sourceId, origin, ...by, value, state: 'failsafe', untilMs: null } }
     }
   }
   const envelope = clipEnvelope(input.envelope, { fromMs, toMs })
@@ -81,7 +85,7 @@ function standingOf(input: LimitInput, nowMs: number, lookaheadMs: number): Stan
   const seenMs = valueAt(envelope, nowMs) === value ? nowMs : nowMs + lookaheadMs
   return {
     input,
-    binding: { sourceId, origin, value, state: 'normal', untilMs: nextChangeAfter(envelope, seenMs) },
+    binding: { sourceId, origin, ...by, value, state: 'normal', untilMs: nextChangeAfter(envelope, seenMs) },
   }
 }
 

@@ -51,38 +51,37 @@ interface ExplainInput {
 
 function explain(input: ExplainInput): EvseExplanation {
   const { situation, targets, evse } = input
-  const { code, otherwiseA } = reasonOf(input)
+  const { code, wantsA } = reasonOf(input)
   const row = targets.bindingRow[evse.index] ?? -1
   const booking = situation.bookings[evse.index]?.reason ?? 'no-safe-default'
   const named = code === 'node-limit' || code === 'waiting-for-turn'
   const source = code === 'evse-limit' ? (situation.merged.evseBinding[evse.index] ?? null) : null
   const rowReason = named && row >= 0 ? rowReasonOf(situation, row) : null
-  return { code, row: rowReason, source: source ?? rowReason?.source ?? null, otherwiseA, booking }
+  return { code, row: rowReason, source: source ?? rowReason?.source ?? null, wantsA, booking }
 }
 
-function reasonOf(input: ExplainInput): { code: ReasonCode; otherwiseA: number } {
+function reasonOf(input: ExplainInput): { code: ReasonCode; wantsA: number } {
   const { situation, targets, evse, waiting } = input
   const index = evse.index
   const unsteered = targets.unsteered[index]
   const demand = targets.demands[index]
   const capA = situation.merged.evseCapA[index] ?? evse.maxA
   const ownA = Math.min(capA, situation.states[index]?.session?.maxA ?? Number.POSITIVE_INFINITY)
-  if (unsteered !== null && unsteered !== undefined) return { code: unsteered, otherwiseA: ownA }
-  if (!situation.states[index]?.slots.safe.acked) return { code: 'no-safe-default', otherwiseA: ownA }
-  if (waiting) return { code: 'waiting-for-others', otherwiseA: targets.limitA[index] ?? 0 }
+  if (unsteered !== null && unsteered !== undefined) return { code: unsteered, wantsA: ownA }
+  if (!situation.states[index]?.slots.safe.acked) return { code: 'no-safe-default', wantsA: ownA }
+  if (waiting) return { code: 'waiting-for-others', wantsA: targets.limitA[index] ?? 0 }
   if ((targets.bindingRow[index] ?? -1) >= 0) {
     const code = targets.admitted[index] === 1 ? 'node-limit' : 'waiting-for-turn'
-    return { code, otherwiseA: demand?.maxA ?? ownA }
+    return { code, wantsA: demand?.maxA ?? ownA }
   }
-  if (targets.kept.has(index)) return { code: 'within-deadband', otherwiseA: demand?.maxA ?? ownA }
+  if (targets.kept.has(index)) return { code: 'within-deadband', wantsA: demand?.maxA ?? ownA }
   const wantsA = usableA(situation.memories[index]?.learned ?? null, ownA)
-  if (demand && demand.maxA < Math.max(demand.minA, wantsA) - 1e-6)
-    return { code: 'plan', otherwiseA: wantsA }
+  if (demand && demand.maxA < Math.max(demand.minA, wantsA) - 1e-6) return { code: 'plan', wantsA }
   if (wantsA < ownA - 1e-6 && (targets.limitA[index] ?? 0) < ownA - 1e-6)
-    return { code: 'takes-less', otherwiseA: ownA }
+    return { code: 'takes-less', wantsA: ownA }
   return capA < evse.maxA - 1e-6
-    ? { code: 'evse-limit', otherwiseA: evse.maxA }
-    : { code: 'own-maximum', otherwiseA: ownA }
+    ? { code: 'evse-limit', wantsA: evse.maxA }
+    : { code: 'own-maximum', wantsA: ownA }
 }
 
 function rowReasonOf(situation: Situation, index: number): RowReason | null {

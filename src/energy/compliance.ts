@@ -131,7 +131,7 @@ export class Compliance {
       const drawnW = (terminalsA / evse.terminals.length) * evse.wattPerA
       const { explanation } = grant
       const bound = explanation.code === 'node-limit' || explanation.code === 'waiting-for-turn'
-      const couldW = Math.max(0, explanation.otherwiseA - grant.limitA) * evse.wattPerA
+      const couldW = Math.max(0, explanation.wantsA - grant.limitA) * evse.wattPerA
       const unmetWh = bound ? couldW * hours : 0
       for (const index of evse.path) {
         const nodeId = nodes[index]?.id

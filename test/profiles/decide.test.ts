@@ -111,7 +111,7 @@ describe('a decision', () => {
     for (let k = 1; k <= 3; k++) simulator.plug(`S${k}#1`, { transactionId: `t${k}`, maxA: [32, 32, 32] })
     settle(simulator, 20)
     const explanation = simulator.last?.grants[0]?.explanation
-    expect(explanation).toMatchObject({ code: 'node-limit', otherwiseA: 32, source: { sourceId: 'dso' } })
+    expect(explanation).toMatchObject({ code: 'node-limit', wantsA: 32, source: { sourceId: 'dso' } })
     expect(explanation?.row).toMatchObject({ nodeId: 'grid', limit: 30 })
   })
 

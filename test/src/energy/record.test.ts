@@ -74,7 +74,7 @@ describe('the record for replays', () => {
     }
     const [grant] = decision.grants
     if (!grant) throw new Error('The site of this test has EVSEs')
-    const other = { ...grant, explanation: { ...grant.explanation, otherwiseA: 1 } }
+    const other = { ...grant, explanation: { ...grant.explanation, wantsA: 1 } }
     expect(await differsFor({ ...decision, grants: [other, ...decision.grants.slice(1)] })).toEqual([
       'grants',
     ])
