@@ -1,5 +1,6 @@
-import type { Site } from './site.ts'
-import { addPhases, mapPhases, type PhaseValues } from './units.ts'
+import { networkOf, phaseRow, powerRow } from './network.ts'
+import { linesOf, type Site } from './site.ts'
+import { addPhases, mapPhases, PHASES, type PhaseValues } from './units.ts'
 
 /**
  * What a node carries besides its EVSEs: a building, minus its solar power and battery. Negative is surplus.
@@ -148,4 +149,37 @@ function ownBaseLoad(
   if (stale) return { currentA: input.staleA, stale: true }
   const marginA = input.marginA ?? 0
   return { currentA: mapPhases(besideEvses(input, evses), (value) => value + marginA), stale: false }
+}
+
+/** Takes the base load off the rows: per phase, over all phases for power, and its own unevenness for imbalance. */
+export function lessBase(site: Site, rowLimits: Float64Array, base: readonly NodeBaseLoad[]): Float64Array {
+  const available = rowLimits.slice()
+  const network = networkOf(site)
+  for (const node of site.nodes) {
+    const current = base[node.index]?.currentA ?? [0, 0, 0]
+    for (const phase of PHASES) {
+      const row = phaseRow(node.index, phase)
+      available[row] = besideBase(available[row] ?? 0, current[phase - 1] ?? 0, network.phasor[row] === 1)
+    }
+    const total = current[0] + current[1] + current[2]
+    available[powerRow(node.index)] = (available[powerRow(node.index)] ?? 0) - total * site.voltageV
+  }
+  network.rows.forEach((row, index) => {
+    if (row.kind !== 'imbalance' || row.node === null || row.phase === null) return
+    const current = base[row.node]?.currentA ?? [0, 0, 0]
+    const least = Math.min(...linesOf(site.wiring).map((phase) => current[phase - 1] ?? 0))
+    const uneven = (current[row.phase - 1] ?? 0) - least
+    available[index] = (available[index] ?? 0) - uneven
+  })
+  return available
+}
+
+/**
+ * What cars may carry beside a base load. Surplus does not wholly take off what flows between two phases: the two are
+ * up to 30 degrees apart, so |S e^(j30) - surplus| <= limit is solved for S.
+ */
+function besideBase(limitA: number, baseA: number, turned: boolean): number {
+  if (!turned || baseA >= 0 || !Number.isFinite(limitA)) return limitA - baseA
+  const across = baseA / 2
+  return -baseA * Math.cos(Math.PI / 6) + Math.sqrt(Math.max(0, limitA * limitA - across * across))
 }

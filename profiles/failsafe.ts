@@ -1,7 +1,8 @@
 import { allocate, rowLoads } from './allocate.ts'
-import { loadMask, type Network, phaseRow, powerRow, staticLimits } from './network.ts'
+import { type BaseLoadInput, baseLoads, lessBase } from './base-load.ts'
+import { loadMask, type Network, staticLimits } from './network.ts'
 import type { Site } from './site.ts'
-import { PHASES, roundDownTenth } from './units.ts'
+import { type PhaseValues, phaseValues, roundDownTenth } from './units.ts'
 
 export interface SafeDefaults {
   /** Amperes per phase by EVSE index: the TxDefaultProfile every station carries. */
@@ -10,27 +11,21 @@ export interface SafeDefaults {
   readonly zero: readonly { readonly evseKey: string; readonly because: string }[]
 }
 
-/** Rows' limits less what nodes keep free for their building, summed up the tree. */
-export function limitsLessReserve(site: Site, network: Network): Float64Array {
-  const limits = staticLimits(site, network)
-  const reserve = site.nodes.map((node) => [...node.reserveA])
-  for (let index = site.nodes.length - 1; index >= 0; index--) {
-    const node = site.nodes[index]
-    const own = reserve[index]
-    if (!node || !own) continue
-    for (const phase of PHASES) {
-      const row = phaseRow(index, phase)
-      limits[row] = (limits[row] ?? 0) - (own[phase - 1] ?? 0)
-    }
-    const total = own.reduce((sum, value) => sum + value, 0)
-    limits[powerRow(index)] = (limits[powerRow(index)] ?? 0) - total * site.voltageV
-    const above = node.parent === null ? undefined : reserve[node.parent]
-    if (above)
-      own.forEach((value, phase) => {
-        above[phase] = (above[phase] ?? 0) + value
-      })
-  }
-  return limits
+/**
+ * Rows' limits less what nodes keep free for their building. `silentA` says what metered nodes carry instead, by node
+ * id, with all that is below them.
+ */
+export function limitsLessReserve(
+  site: Site,
+  network: Network,
+  silentA: ReadonlyMap<string, number | PhaseValues> = new Map(),
+): Float64Array {
+  const inputs = [...silentA].map(([nodeId, value]): BaseLoadInput => {
+    const staleA = phaseValues(value)
+    return { nodeId, currentA: staleA, staleA, measuredAtMs: 0, maxAgeMs: 0, includesEvses: false }
+  })
+  const base = baseLoads({ site, inputs, evseCurrentA: [], nowMs: 0 })
+  return lessBase(site, staticLimits(site, network), base)
 }
 
 /** All terminals of every EVSE, not known to be balanced: the worst that can be plugged in. */
@@ -70,13 +65,17 @@ export function safeDefaults(site: Site, network: Network, limits?: Float64Array
   return { safeA, zero }
 }
 
-/** Rows that a set of safe defaults would overload. Empty means that the site is safe by itself. */
+/**
+ * Rows that a set of safe defaults would overload, beside reserves or beside what silent meters count as. Empty means
+ * that the site is safe by itself.
+ */
 export function safeOverload(
   site: Site,
   network: Network,
   safeA: Float64Array,
+  silentA?: ReadonlyMap<string, number | PhaseValues>,
 ): { id: string; where: string; sum: number; limit: number }[] {
-  const limits = limitsLessReserve(site, network)
+  const limits = limitsLessReserve(site, network, silentA)
   const sums = rowLoads(network, safeA, worstMask(site))
   return network.rows.flatMap((row, index) => {
     const sum = sums[index] ?? 0

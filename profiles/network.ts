@@ -202,6 +202,17 @@ export function siteNetwork(site: Site): Network {
   return buildNetwork({ loadCount: site.evses.length, rows, entries })
 }
 
+const networks = new WeakMap<Site, Network>()
+
+/** The network of a site, built once. */
+export function networkOf(site: Site): Network {
+  const known = networks.get(site)
+  if (known) return known
+  const made = siteNetwork(site)
+  networks.set(site, made)
+  return made
+}
+
 function polarTerms(site: Site, constraint: PhasorConstraintSpec): PolarTerm[] {
   const terms: PolarTerm[] = []
   for (const term of constraint.terms) {

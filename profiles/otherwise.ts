@@ -1,8 +1,9 @@
 import type { RowReason } from './explain.ts'
 import type { BindingLimit } from './limits.ts'
+import { networkOf } from './network.ts'
 import { grants } from './report.ts'
 import type { Site, SiteNode } from './site.ts'
-import { assess, networkOf } from './situation.ts'
+import { assess } from './situation.ts'
 import type { Decision, EvseGrant, Snapshot } from './snapshot.ts'
 import { computeTargets } from './targets.ts'
 

@@ -1,8 +1,9 @@
+import { lessBase } from './base-load.ts'
 import { bookedMask, type PlanAdvice } from './demand.ts'
 import { expectedMaximumA, type LearnedDraw, usableA } from './learned.ts'
 import { mergeLimits } from './limits.ts'
 import { type Plan, type PlanObjective, type PlanRequest, type PlanSession, planSlots } from './plan.ts'
-import { assess, lessBase, type Situation } from './situation.ts'
+import { assess, type Situation } from './situation.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export interface PlanOptions {

@@ -1,11 +1,11 @@
 import { rowLoads } from './allocate.ts'
-import { baseLoads } from './base-load.ts'
+import { baseLoads, lessBase } from './base-load.ts'
 import { liveLease } from './booking.ts'
 import { rowChanges } from './diff.ts'
 import { constantEnvelope } from './envelope.ts'
 import { limitsLessReserve, worstMask } from './failsafe.ts'
 import { type LimitInput, mergeLimits } from './limits.ts'
-import { lessBase, type Situation } from './situation.ts'
+import type { Situation } from './situation.ts'
 import { roundDownTenth } from './units.ts'
 
 /** How far ahead known limits are looked at for a profile that ends with the transaction, and for one that is renewed. */

@@ -1,15 +1,17 @@
-import { safeDefaults, safeOverload } from './failsafe.ts'
+import { rowLoads } from './allocate.ts'
+import { limitsLessReserve, safeDefaults, safeOverload, worstMask } from './failsafe.ts'
 import { siteNetwork } from './network.ts'
 import {
   type CircuitSpec,
   type EvseSpec,
   flattenSite,
+  linesOf,
   type Site,
   type SiteSpec,
   type StationSpec,
   type Supply,
 } from './site.ts'
-import { phaseValues } from './units.ts'
+import { type PhaseValues, phaseValues } from './units.ts'
 
 export type SiteProblemCode =
   | 'id-duplicate'
@@ -22,6 +24,11 @@ export type SiteProblemCode =
   | 'reference-unknown'
   | 'safe-defaults-exceed'
   | 'safe-default-zero'
+  | 'safe-default-paused'
+  | 'silent-meter-exceeds'
+  | 'never-charges'
+  | 'shared-dc-unused'
+  | 'no-evse'
   | 'unlimited-root'
 
 /** What is wrong with a site configuration, and where. Errors refuse the site; warnings are for the operator to know. */
@@ -40,22 +47,39 @@ const error = (code: SiteProblemCode, where: string, message: string): SiteProbl
   message,
 })
 
+const warning = (code: SiteProblemCode, where: string, message: string): SiteProblem => ({
+  code,
+  severity: 'warning',
+  where,
+  message,
+})
+
 const positive = (value: number) => Number.isFinite(value) && value > 0
 
+/** No fuse and no connection is larger; whoever wants no limit leaves it out. */
+const MOST = { limitA: 100_000, imbalanceA: 100_000, limitW: 100_000_000 } as const
+
+export interface SiteCheckOptions {
+  /** What meters count as while they are silent, by node id: amperes for all phases or for each. */
+  readonly silentA?: ReadonlyMap<string, number | PhaseValues>
+}
+
 /** Every problem of a configuration, all at once, with the node that causes it. */
-export function checkSite(spec: SiteSpec): SiteProblem[] {
+export function checkSite(spec: SiteSpec, options: SiteCheckOptions = {}): SiteProblem[] {
   const problems = [...checkVoltage(spec), ...checkNode(spec, spec.root, new Set()), ...checkReferences(spec)]
   if (problems.some((problem) => problem.severity === 'error')) return problems
-  return [...problems, ...checkSafeDefaults(flattenSite(spec))]
+  const site = flattenSite(spec)
+  return [...problems, ...checkRoot(site), ...checkMinimums(site), ...checkSafeDefaults(site, options)]
 }
 
 /** The checked site, or what is wrong with it. A site with warnings opens. */
 export function openSite(
   spec: SiteSpec,
+  options: SiteCheckOptions = {},
 ):
   | { readonly ok: true; readonly site: Site; readonly warnings: SiteProblem[] }
   | { readonly ok: false; readonly problems: SiteProblem[] } {
-  const problems = checkSite(spec)
+  const problems = checkSite(spec, options)
   if (problems.some((problem) => problem.severity === 'error')) return { ok: false, problems }
   return { ok: true, site: flattenSite(spec), warnings: problems }
 }
@@ -76,14 +100,11 @@ function checkNode(spec: SiteSpec, node: CircuitSpec | StationSpec, ids: Set<str
   if (node.id === '') problems.push(error('id-empty', '(unnamed)', 'every node needs an id'))
   if (ids.has(node.id)) problems.push(error('id-duplicate', node.id, `the id ${node.id} is used twice`))
   ids.add(node.id)
-  const values: [string, readonly number[]][] = [
-    ['limitA', node.limitA === undefined ? [] : phaseValues(node.limitA)],
-    ['limitW', node.limitW === undefined ? [] : [node.limitW]],
-    ['imbalanceA', node.imbalanceA === undefined ? [] : [node.imbalanceA]],
-  ]
-  for (const [name, numbers] of values) {
-    if (numbers.every(positive)) continue
-    problems.push(error('limit-invalid', node.id, `${name} must be above zero, is ${numbers.join('/')}`))
+  for (const name of ['limitA', 'limitW', 'imbalanceA'] as const) {
+    const numbers = node[name] === undefined ? [] : phaseValues(node[name])
+    if (numbers.every((value) => positive(value) && value <= MOST[name])) continue
+    const message = `${name} must be above zero and at most ${MOST[name]}, is ${[...new Set(numbers)].join('/')}`
+    problems.push(error('limit-invalid', node.id, message))
   }
   if (!phaseValues(node.reserveA ?? 0).every((value) => Number.isFinite(value) && value >= 0)) {
     problems.push(error('limit-invalid', node.id, 'reserveA must be zero or more'))
@@ -97,6 +118,10 @@ function checkStation(spec: SiteSpec, station: StationSpec): SiteProblem[] {
   const seen = new Set<number>()
   if (station.sharedDcW !== undefined && !positive(station.sharedDcW)) {
     problems.push(error('limit-invalid', station.id, `sharedDcW must be above zero, is ${station.sharedDcW}`))
+  }
+  if (station.sharedDcW !== undefined && !station.evses.some(({ supply }) => supply.kind === 'dc')) {
+    const message = 'sharedDcW limits the DC outlets of a station, and this one has none: give limitW instead'
+    problems.push(warning('shared-dc-unused', station.id, message))
   }
   for (const evse of station.evses) {
     const where = `${station.id}#${evse.evseId}`
@@ -174,23 +199,59 @@ function checkReferences(spec: SiteSpec): SiteProblem[] {
   })
 }
 
-/** The guarantee of the whole design: the sum of what every EVSE falls to by itself stays inside every node. */
-function checkSafeDefaults(site: Site): SiteProblem[] {
-  const root = site.nodes[0]
+function checkRoot(site: Site): SiteProblem[] {
+  const [root] = site.nodes
+  if (!root) return []
   const problems: SiteProblem[] = []
-  if (root && !root.limitA.every(Number.isFinite) && !Number.isFinite(root.limitW)) {
-    const message = 'the grid connection has no limit: give limitA or limitW'
-    problems.push({ code: 'unlimited-root', severity: 'warning', where: root.id, message })
-  }
+  if (site.evses.length === 0)
+    problems.push(warning('no-evse', root.id, 'no EVSE is below it: add a station with its evses'))
+  if (
+    !linesOf(site.wiring).every((line) => Number.isFinite(root.limitA[line - 1])) &&
+    root.limitW === Infinity
+  )
+    problems.push(
+      warning('unlimited-root', root.id, 'the grid connection has no limit: give limitA or limitW'),
+    )
+  return problems
+}
+
+/** EVSEs that can never charge, and safe defaults that are none. */
+function checkMinimums(site: Site): SiteProblem[] {
+  const network = siteNetwork(site)
+  const limits = limitsLessReserve(site, network)
+  const mask = worstMask(site)
+  return site.evses.flatMap(({ index, key, minA, safeA }) => {
+    const alone = new Float64Array(site.evses.length)
+    alone[index] = minA
+    const over = rowLoads(network, alone, mask).findIndex((sum, row) => sum > (limits[row] ?? 0) + 1e-6)
+    const problems: SiteProblem[] = []
+    if (over >= 0) {
+      const message = `can never charge on all its phases: ${network.rows[over]?.id} cannot carry its minimum of ${minA.toFixed(1)} A even alone`
+      problems.push(warning('never-charges', key, message))
+    }
+    if (safeA !== null && safeA > 0 && safeA < minA) {
+      const message = `safeA ${safeA} is below the least the EVSE can offer, ${minA.toFixed(1)} A: it is a pause, as 0 is`
+      problems.push(warning('safe-default-paused', key, message))
+    }
+    return problems
+  })
+}
+
+/** The guarantee of the whole design: the sum of what every EVSE falls to by itself stays inside every node. */
+function checkSafeDefaults(site: Site, { silentA }: SiteCheckOptions): SiteProblem[] {
   const network = siteNetwork(site)
   const safe = safeDefaults(site, network)
-  for (const row of safeOverload(site, network, safe.safeA)) {
+  const problems = safeOverload(site, network, safe.safeA).map((row) => {
     const message = `safe defaults add up to ${row.sum.toFixed(1)} on ${row.id}, above its ${row.limit.toFixed(1)}: lower safeA or raise the limit`
-    problems.push(error('safe-defaults-exceed', row.where, message))
-  }
+    return error('safe-defaults-exceed', row.where, message)
+  })
   for (const zero of safe.zero) {
     const message = `falls to 0 A when Gridkeep is not reachable, because ${zero.because} cannot carry the minimum of every EVSE below it`
-    problems.push({ code: 'safe-default-zero', severity: 'warning', where: zero.evseKey, message })
+    problems.push(warning('safe-default-zero', zero.evseKey, message))
+  }
+  for (const row of silentA ? safeOverload(site, network, safe.safeA, silentA) : []) {
+    const message = `safe defaults add up to ${row.sum.toFixed(1)} on ${row.id}, and ${row.limit.toFixed(1)} is what a silent meter's staleA leaves of its limit: lower safeA, or staleA if the building never takes that much`
+    problems.push(warning('silent-meter-exceeds', row.where, message))
   }
   return problems
 }

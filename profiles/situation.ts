@@ -1,4 +1,4 @@
-import { baseLoads, type NodeBaseLoad } from './base-load.ts'
+import { baseLoads, lessBase, type NodeBaseLoad } from './base-load.ts'
 import { type Booking, book, EMPTY_SLOTS, type EvseState, freshDrawA, liveLease } from './booking.ts'
 import { learnPhases } from './car-phases.ts'
 import { bookedMask } from './demand.ts'
@@ -6,10 +6,10 @@ import { DEFAULT_DEVICE } from './device.ts'
 import { worstMask } from './failsafe.ts'
 import { LEARN, type LearnedDraw, learn, startLearning } from './learned.ts'
 import { type MergedLimits, mergeLimits } from './limits.ts'
-import { type Network, phaseRow, powerRow, siteNetwork } from './network.ts'
-import { linesOf, type Site, type SiteEvse } from './site.ts'
+import { type Network, networkOf } from './network.ts'
+import type { Site, SiteEvse } from './site.ts'
 import type { EvseMemory, Snapshot } from './snapshot.ts'
-import { PHASES, type PhaseValues } from './units.ts'
+import type { PhaseValues } from './units.ts'
 
 /** A snapshot, measured and booked: what every later step of a decision reads. */
 export interface Situation {
@@ -27,17 +27,6 @@ export interface Situation {
   /** Terminals that count for the worst case. */
   readonly worstMask: Uint8Array
   readonly measuredA: readonly PhaseValues[]
-}
-
-const networks = new WeakMap<Site, Network>()
-
-/** The network of a site, built once. */
-export function networkOf(site: Site): Network {
-  const known = networks.get(site)
-  if (known) return known
-  const made = siteNetwork(site)
-  networks.set(site, made)
-  return made
 }
 
 export function assess(snapshot: Snapshot): Situation {
@@ -144,39 +133,6 @@ function worstMasks(
     const steered = states[index]?.link === 'connected' && (reason === 'lease' || reason === 'still-drawing')
     return steered ? bookedMask(evse, memories[index]?.learned ?? null) : (worst[index] ?? 7)
   })
-}
-
-/** Takes the base load off the rows: per phase, over all phases for power, and its own unevenness for imbalance. */
-export function lessBase(site: Site, rowLimits: Float64Array, base: readonly NodeBaseLoad[]): Float64Array {
-  const available = rowLimits.slice()
-  const network = networkOf(site)
-  for (const node of site.nodes) {
-    const current = base[node.index]?.currentA ?? [0, 0, 0]
-    for (const phase of PHASES) {
-      const row = phaseRow(node.index, phase)
-      available[row] = besideBase(available[row] ?? 0, current[phase - 1] ?? 0, network.phasor[row] === 1)
-    }
-    const total = current[0] + current[1] + current[2]
-    available[powerRow(node.index)] = (available[powerRow(node.index)] ?? 0) - total * site.voltageV
-  }
-  network.rows.forEach((row, index) => {
-    if (row.kind !== 'imbalance' || row.node === null || row.phase === null) return
-    const current = base[row.node]?.currentA ?? [0, 0, 0]
-    const least = Math.min(...linesOf(site.wiring).map((phase) => current[phase - 1] ?? 0))
-    const uneven = (current[row.phase - 1] ?? 0) - least
-    available[index] = (available[index] ?? 0) - uneven
-  })
-  return available
-}
-
-/**
- * What cars may carry beside a base load. Surplus does not wholly take off what flows between two phases: the two are
- * up to 30 degrees apart, so |S e^(j30) - surplus| <= limit is solved for S.
- */
-function besideBase(limitA: number, baseA: number, turned: boolean): number {
-  if (!turned || baseA >= 0 || !Number.isFinite(limitA)) return limitA - baseA
-  const across = baseA / 2
-  return -baseA * Math.cos(Math.PI / 6) + Math.sqrt(Math.max(0, limitA * limitA - across * across))
 }
 
 /** Whether the EVSE's draw is measured above what it may take, for explanations. */

@@ -38,6 +38,7 @@ describe('a site configuration', () => {
     ['two nodes of one name', site({ children: [station('A'), station('A')] }), 'error id-duplicate A'],
     ['a limit of zero', site({ limitA: 0 }), 'error limit-invalid grid'],
     ['a negative power', site({ limitW: -1 }), 'error limit-invalid grid'],
+    ['a fuse that nobody makes', site({ limitA: 1e300 }), 'error limit-invalid grid'],
     ['a voltage nobody has', site({}, { voltageV: 5 }), 'error voltage-invalid s'],
     [
       'EVSE 0',
@@ -102,5 +103,49 @@ describe('a site configuration', () => {
   it('keeps the reserve of a building out of the safe sum', () => {
     const opened = openSite(site({ limitA: 20, reserveA: 10, children: [station('A'), station('B')] }))
     expect(opened.ok && opened.warnings).toMatchObject([{ code: 'safe-default-zero', where: 'B#1' }])
+  })
+
+  it('warns of EVSEs that can never charge, and of safe defaults that are pauses', () => {
+    const evses = [{ evseId: 1, supply: { kind: 'ac', rotation: [1, 2, 3], maxA: 32 }, safeA: 3 }] as const
+    const problems = checkSite(site({ limitA: [20, 5, 20], children: [station('A', { evses })] }))
+    expect(problems.map(({ code, where, severity }) => `${severity} ${code} ${where}`)).toEqual([
+      'warning never-charges A#1',
+      'warning safe-default-paused A#1',
+    ])
+    expect(problems[0]?.message).toMatch(/grid\/L2 cannot carry its minimum of 6\.0 A/)
+  })
+
+  it('warns of a tree without EVSEs, without a limit, and of modules that no outlet shares', () => {
+    expect(codes(site({ children: [] }))).toEqual(['warning no-evse grid'])
+    const { limitA: _, ...open } = site({}).root
+    expect(codes({ ...site({}), root: open })).toEqual(['warning unlimited-root grid'])
+    expect(codes(site({ children: [station('A', { sharedDcW: 50_000 })] }))).toEqual([
+      'warning shared-dc-unused A',
+    ])
+  })
+
+  it('warns where the safe defaults do not fit beside what a silent meter counts as', () => {
+    const spec = site({ limitA: 63, children: [station('A')] })
+    const warned = (staleA: number) =>
+      checkSite(spec, { silentA: new Map([['grid', staleA]]) }).map(({ code, where }) => `${code} ${where}`)
+    expect(warned(57)).toEqual([])
+    expect(new Set(warned(100))).toEqual(new Set(['silent-meter-exceeds grid']))
+  })
+
+  it('counts what the reserve of a building leaves of an imbalance limit', () => {
+    const single = station('A', {
+      evses: [{ evseId: 1, supply: { kind: 'ac', rotation: [1], maxA: 16 } }],
+    })
+    const spec = (reserveA: [number, number, number]) =>
+      site({ imbalanceA: 10, reserveA, children: [single] })
+    expect(codes(spec([3, 0, 0]))).toEqual([])
+    expect(codes(spec([6, 0, 0]))).toEqual(['warning never-charges A#1', 'warning safe-default-zero A#1'])
+  })
+
+  it('feeds a DC charger over both legs of a split phase', () => {
+    const supply = { kind: 'dc', maxW: 24_000, efficiency: 1 } as const
+    const spec = site({ children: [station('A', { evses: [{ evseId: 1, supply }] })] }, { voltageV: 120 })
+    const split = openSite({ ...spec, wiring: 'split-phase' })
+    expect(split.ok && split.site.evses[0]).toMatchObject({ maxA: 100, wattPerA: 240 })
   })
 })
