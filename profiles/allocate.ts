@@ -52,6 +52,16 @@ export function allocate(network: Network, request: AllocationRequest): Allocati
 
 /** Row sums for given currents: magnitudes for phasor rows. */
 export function rowLoads(network: Network, currentA: Float64Array, mask: Uint8Array): Float64Array {
+  const { re, im } = rowPhasors(network, currentA, mask)
+  return rowMagnitudes(network, re, im)
+}
+
+/** The same before magnitudes are taken, for sums that are to be added to. */
+export function rowPhasors(
+  network: Network,
+  currentA: Float64Array,
+  mask: Uint8Array,
+): { readonly re: Float64Array; readonly im: Float64Array } {
   const re = new Float64Array(network.rowCount)
   const im = new Float64Array(network.rowCount)
   for (let load = 0; load < network.loadCount; load++) {
@@ -66,7 +76,7 @@ export function rowLoads(network: Network, currentA: Float64Array, mask: Uint8Ar
       im[row] = (im[row] ?? 0) + current * (network.entryIm[entry] ?? 0)
     }
   }
-  return rowMagnitudes(network, re, im)
+  return { re, im }
 }
 
 function rowMagnitudes(network: Network, re: Float64Array, im: Float64Array): Float64Array {

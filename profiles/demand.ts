@@ -137,6 +137,11 @@ export function laxityS(input: DemandInput): number {
 }
 
 const TURN_CLASS = 1e10
+/**
+ * How long a car may leave an offer untouched before its turn goes to another. Stations report SuspendedEV from the
+ * offer on until the car has woken up: taking the turn back at once would let none ever start.
+ */
+const WAKE_MS = 120_000
 
 /**
  * Admission when not all minimums fit. A car that started lately keeps its turn; then come those who wait, longest
@@ -144,7 +149,8 @@ const TURN_CLASS = 1e10
  */
 function orderOf(input: DemandInput): number {
   const { turn, nowMs, rotateMs, session } = input
-  const asleep = session.chargingState === 'SuspendedEV' ? 2 * TURN_CLASS : 0
+  const awakeUntilMs = turn.runningSinceMs === null ? 0 : turn.runningSinceMs + WAKE_MS
+  const asleep = session.chargingState === 'SuspendedEV' && nowMs >= awakeUntilMs ? 2 * TURN_CLASS : 0
   if (turn.runningSinceMs !== null) {
     const ranMs = nowMs - turn.runningSinceMs
     return asleep + (ranMs < rotateMs ? -ranMs : TURN_CLASS + ranMs)

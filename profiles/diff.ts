@@ -1,4 +1,4 @@
-import { rowLoads } from './allocate.ts'
+import { rowPhasors } from './allocate.ts'
 import type { LimitBelief, ProfileSlot } from './belief.ts'
 import type { Network } from './network.ts'
 import type { ClearChargingProfileRequest, SetChargingProfileRequest } from './profile.ts'
@@ -57,7 +57,7 @@ export function orderPushes(options: {
     else now.push(candidate.push)
   }
   raises.sort((a, b) => a.order - b.order || a.load - b.load)
-  const sums = rowLoads(network, worstA, mask)
+  const sums = rowPhasors(network, worstA, mask)
   const lowers = now.filter((push) => push.direction === 'lower').map((push) => push.id)
   const later: Push[] = []
   for (const raise of raises) {
@@ -76,46 +76,51 @@ export function orderPushes(options: {
 interface Sums {
   readonly network: Network
   readonly mask: Uint8Array
-  readonly sums: Float64Array
+  readonly sums: { readonly re: Float64Array; readonly im: Float64Array }
   readonly worstA: Float64Array
 }
 
+/** Phasors are added as such: their magnitudes would leave room unused for ever where currents are turned apart. */
 function fits(
   options: Sums & { readonly limits: Float64Array; readonly load: number; readonly toA: number },
 ): boolean {
   const { network, limits, mask, sums, worstA, load } = options
   const extraA = options.toA - (worstA[load] ?? 0)
-  const change = rowChanges(network, mask[load] ?? 0, load, extraA)
-  for (const [row, delta] of change) {
-    // Adding the magnitude of the change is exact for plain rows and safe for phasor rows.
+  for (const [row, change] of rowChanges(network, mask[load] ?? 0, load, extraA)) {
+    const re = (sums.re[row] ?? 0) + change.re
+    const sum = network.phasor[row] === 1 ? Math.hypot(re, (sums.im[row] ?? 0) + change.im) : re
     const limit = limits[row] ?? Number.POSITIVE_INFINITY
-    if ((sums[row] ?? 0) + delta > limit + 1e-6) return false
+    if (sum > limit + 1e-6) return false
   }
   return true
 }
 
 function addToSums(options: Sums & { readonly load: number; readonly extraA: number }): void {
   const { network, mask, sums, load, extraA } = options
-  for (const [row, delta] of rowChanges(network, mask[load] ?? 0, load, extraA))
-    sums[row] = (sums[row] ?? 0) + delta
+  for (const [row, change] of rowChanges(network, mask[load] ?? 0, load, extraA)) {
+    sums.re[row] = (sums.re[row] ?? 0) + change.re
+    sums.im[row] = (sums.im[row] ?? 0) + change.im
+  }
 }
 
-/** By row: what `extraA` more of one load adds. */
+/** By row: the phasor that `extraA` more of one load adds. */
 export function rowChanges(
   network: Network,
   booked: number,
   load: number,
   extraA: number,
-): Map<number, number> {
-  const change = new Map<number, number>()
+): Map<number, { re: number; im: number }> {
+  const changes = new Map<number, { re: number; im: number }>()
   const end = network.loadStart[load + 1] ?? 0
   for (let entry = network.loadStart[load] ?? 0; entry < end; entry++) {
     if (((network.entryMask[entry] ?? 0) & booked) === 0) continue
     const row = network.entryRow[entry] ?? 0
-    const size = Math.hypot(network.entryRe[entry] ?? 0, network.entryIm[entry] ?? 0)
-    change.set(row, (change.get(row) ?? 0) + extraA * size)
+    const change = changes.get(row) ?? { re: 0, im: 0 }
+    change.re += extraA * (network.entryRe[entry] ?? 0)
+    change.im += extraA * (network.entryIm[entry] ?? 0)
+    changes.set(row, change)
   }
-  return change
+  return changes
 }
 
 /**
@@ -144,7 +149,7 @@ export function applyDeadband(options: {
     wantedA[load] = heldA
     kept.add(load)
   }
-  const sums = rowLoads(network, wantedA, mask)
+  const sums = rowPhasors(network, wantedA, mask)
   for (let load = 0; load < wantedA.length; load++) {
     const heldA = options.heldA(load)
     const wanted = wantedA[load] ?? 0

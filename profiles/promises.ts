@@ -102,8 +102,9 @@ function promised(options: {
     const fromA = levelA[index] ?? 0
     const reachA = roundDownTenth(Math.min(toA, fromA + roomA(situation, { limits, sums, mask, index })))
     if (reachA <= fromA || reachA < (site.evses[index]?.minA ?? 0)) return
-    for (const [row, delta] of rowChanges(situation.network, mask[index] ?? 0, index, reachA - fromA))
-      sums[row] = (sums[row] ?? 0) + delta
+    // Adding magnitudes is exact for plain rows and safe for phasor rows.
+    for (const [row, { re, im }] of rowChanges(situation.network, mask[index] ?? 0, index, reachA - fromA))
+      sums[row] = (sums[row] ?? 0) + Math.hypot(re, im)
     levelA[index] = reachA
   }
   const wantedA = (index: number) => targets.limitA[index] ?? 0
@@ -124,8 +125,10 @@ function roomA(
 ): number {
   const { limits, sums, mask, index } = options
   let room = Number.POSITIVE_INFINITY
-  for (const [row, perA] of rowChanges(network, mask[index] ?? 0, index, 1))
+  for (const [row, { re, im }] of rowChanges(network, mask[index] ?? 0, index, 1)) {
+    const perA = Math.hypot(re, im)
     if (perA > 0) room = Math.min(room, ((limits[row] ?? 0) - (sums[row] ?? 0)) / perA)
+  }
   return Math.max(0, room)
 }
 

@@ -145,6 +145,62 @@ describe('a decision', () => {
   })
 })
 
+describe('a turn', () => {
+  it('is left to a car that needs a while to wake up: stations call it SuspendedEV from the offer on', () => {
+    const simulator = new SiteSimulator(garage(8, 25))
+    for (let k = 1; k <= 8; k++) simulator.plug(`S${k}#1`, { transactionId: `t${k}`, maxA: [16, 16, 16] })
+    const offeredSinceMs = new Map<string, number>()
+    const woke = new Set<string>()
+    for (let k = 0; k < 600; k++) {
+      simulator.decide(prompt)
+      simulator.advance(500)
+      for (const [key, state] of simulator.states) {
+        const offered = (simulator.drawnA(key)[0] ?? 0) > 0
+        const sinceMs = offeredSinceMs.get(key) ?? simulator.nowMs
+        if (offered) offeredSinceMs.set(key, sinceMs)
+        else offeredSinceMs.delete(key)
+        const awake = offered && simulator.nowMs - sinceMs >= 20_000
+        if (awake) woke.add(key)
+        const chargingState = awake ? 'Charging' : offered ? 'SuspendedEV' : 'SuspendedEVSE'
+        if (state.session)
+          simulator.states.set(key, { ...state, session: { ...state.session, chargingState } })
+      }
+    }
+    expect(woke.size).toBe(4)
+  })
+})
+
+describe('currents between two phases', () => {
+  it('are raised to what their phasors leave room for, where their magnitudes would never fit', () => {
+    const between = [
+      [1, 2],
+      [2, 3],
+      [3, 1],
+    ] as const
+    const opened = openSite({
+      id: 'depot',
+      voltageV: 120,
+      root: {
+        kind: 'circuit',
+        id: 'grid',
+        limitA: 50,
+        children: between.map((pair, index) => ({
+          kind: 'station' as const,
+          id: `S${index + 1}`,
+          evses: [{ evseId: 1, supply: { kind: 'ac-line' as const, between: pair, maxA: 32 } }],
+        })),
+      },
+    })
+    if (!opened.ok) throw new Error(opened.problems[0]?.message)
+    const simulator = new SiteSimulator(opened.site)
+    for (const key of ['S1#1', 'S2#1', 'S3#1'])
+      simulator.plug(key, { transactionId: `t-${key}`, maxA: [32, 32] })
+    settle(simulator, 60)
+    for (const state of simulator.states.values())
+      expect(state.slots.lease.acked?.limitA).toBeCloseTo(50 / Math.sqrt(3), 0)
+  })
+})
+
 describe('the invariant', () => {
   it.each([1, 2, 3, 4, 5, 6])(
     'the real load never exceeds a standing limit, whatever stations answer (seed %i)',
