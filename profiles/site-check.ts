@@ -1,6 +1,5 @@
-import { rowLoads } from './allocate.ts'
 import { limitsLessReserve, safeDefaults, safeOverload, worstMask } from './failsafe.ts'
-import { siteNetwork } from './network.ts'
+import { type Network, networkOf } from './network.ts'
 import {
   type CircuitSpec,
   type EvseSpec,
@@ -16,6 +15,7 @@ import { type PhaseValues, phaseValues } from './units.ts'
 export type SiteProblemCode =
   | 'id-duplicate'
   | 'id-empty'
+  | 'too-deep'
   | 'limit-invalid'
   | 'voltage-invalid'
   | 'evse-id-invalid'
@@ -66,7 +66,9 @@ export interface SiteCheckOptions {
 
 /** Every problem of a configuration, all at once, with the node that causes it. */
 export function checkSite(spec: SiteSpec, options: SiteCheckOptions = {}): SiteProblem[] {
-  const problems = [...checkVoltage(spec), ...checkNode(spec, spec.root, new Set()), ...checkReferences(spec)]
+  const nodes = [...checkVoltage(spec), ...checkNode(spec, spec.root, { ids: new Set(), depth: 1 })]
+  if (nodes.some((problem) => problem.code === 'too-deep')) return nodes
+  const problems = [...nodes, ...checkReferences(spec)]
   if (problems.some((problem) => problem.severity === 'error')) return problems
   const site = flattenSite(spec)
   return [...problems, ...checkRoot(site), ...checkMinimums(site), ...checkSafeDefaults(site, options)]
@@ -95,7 +97,17 @@ function checkVoltage(spec: SiteSpec): SiteProblem[] {
   ]
 }
 
-function checkNode(spec: SiteSpec, node: CircuitSpec | StationSpec, ids: Set<string>): SiteProblem[] {
+/** Deeper than any building, and far from what recursion can stand. */
+const MAX_DEPTH = 200
+
+function checkNode(
+  spec: SiteSpec,
+  node: CircuitSpec | StationSpec,
+  at: { readonly ids: Set<string>; readonly depth: number },
+): SiteProblem[] {
+  const { ids, depth } = at
+  if (depth > MAX_DEPTH)
+    return [error('too-deep', node.id, `lies ${depth} levels deep: at most ${MAX_DEPTH} are possible`)]
   const problems: SiteProblem[] = []
   if (node.id === '') problems.push(error('id-empty', '(unnamed)', 'every node needs an id'))
   if (ids.has(node.id)) problems.push(error('id-duplicate', node.id, `the id ${node.id} is used twice`))
@@ -110,7 +122,7 @@ function checkNode(spec: SiteSpec, node: CircuitSpec | StationSpec, ids: Set<str
     problems.push(error('limit-invalid', node.id, 'reserveA must be zero or more'))
   }
   if (node.kind === 'station') return [...problems, ...checkStation(spec, node)]
-  return [...problems, ...node.children.flatMap((child) => checkNode(spec, child, ids))]
+  return [...problems, ...node.children.flatMap((child) => checkNode(spec, child, { ids, depth: depth + 1 }))]
 }
 
 function checkStation(spec: SiteSpec, station: StationSpec): SiteProblem[] {
@@ -217,16 +229,14 @@ function checkRoot(site: Site): SiteProblem[] {
 
 /** EVSEs that can never charge, and safe defaults that are none. */
 function checkMinimums(site: Site): SiteProblem[] {
-  const network = siteNetwork(site)
+  const network = networkOf(site)
   const limits = limitsLessReserve(site, network)
   const mask = worstMask(site)
   return site.evses.flatMap(({ index, key, minA, safeA }) => {
-    const alone = new Float64Array(site.evses.length)
-    alone[index] = minA
-    const over = rowLoads(network, alone, mask).findIndex((sum, row) => sum > (limits[row] ?? 0) + 1e-6)
+    const over = firstOver(network, limits, { load: index, currentA: minA, mask: mask[index] ?? 7 })
     const problems: SiteProblem[] = []
-    if (over >= 0) {
-      const message = `can never charge on all its phases: ${network.rows[over]?.id} cannot carry its minimum of ${minA.toFixed(1)} A even alone`
+    if (over !== undefined) {
+      const message = `can never charge on all its phases: ${over} cannot carry its minimum of ${minA.toFixed(1)} A even alone`
       problems.push(warning('never-charges', key, message))
     }
     if (safeA !== null && safeA > 0 && safeA < minA) {
@@ -237,9 +247,26 @@ function checkMinimums(site: Site): SiteProblem[] {
   })
 }
 
+/** The first row that one load overloads by itself. */
+function firstOver(
+  network: Network,
+  limits: Float64Array,
+  { load, currentA, mask }: { readonly load: number; readonly currentA: number; readonly mask: number },
+): string | undefined {
+  const sums = new Map<number, number>()
+  for (let entry = network.loadStart[load] ?? 0; entry < (network.loadStart[load + 1] ?? 0); entry++) {
+    if (((network.entryMask[entry] ?? 0) & mask) === 0) continue
+    const row = network.entryRow[entry] ?? 0
+    const share = Math.hypot(network.entryRe[entry] ?? 0, network.entryIm[entry] ?? 0)
+    sums.set(row, (sums.get(row) ?? 0) + currentA * share)
+  }
+  const over = [...sums].find(([row, sum]) => sum > (limits[row] ?? 0) + 1e-6)
+  return over && network.rows[over[0]]?.id
+}
+
 /** The guarantee of the whole design: the sum of what every EVSE falls to by itself stays inside every node. */
 function checkSafeDefaults(site: Site, { silentA }: SiteCheckOptions): SiteProblem[] {
-  const network = siteNetwork(site)
+  const network = networkOf(site)
   const safe = safeDefaults(site, network)
   const problems = safeOverload(site, network, safe.safeA).map((row) => {
     const message = `safe defaults add up to ${row.sum.toFixed(1)} on ${row.id}, above its ${row.limit.toFixed(1)}: lower safeA or raise the limit`

@@ -83,6 +83,14 @@ describe('a site configuration', () => {
     expect(openSite(spec).ok).toBe(false)
   })
 
+  it('is refused where it is deeper than anybody builds', () => {
+    const deep = Array.from({ length: 5000 }).reduce<CircuitSpec | StationSpec>(
+      (child, _, k) => ({ kind: 'circuit', id: `c${k}`, children: [child] }),
+      station('A'),
+    )
+    expect(codes(site({ children: [deep] }))).toEqual(['error too-deep c4800'])
+  })
+
   it('is refused when the configured safe defaults do not fit, naming the node', () => {
     const children = [1, 2, 3].map((k) =>
       station(`S${k}`, {
