@@ -25,6 +25,7 @@ interface Kept {
 }
 
 const PAGE = 500
+const KINDS = ['NotifyChargingLimit', 'ClearedChargingLimit']
 /** Reported limits per station: a station that reports more loses its oldest. */
 const MAX_PER_STATION = 32
 
@@ -41,25 +42,37 @@ export class ExternalLimits {
 
   async restore(): Promise<void> {
     const kept = await this.#store.energy.list('external/')
-    for (const stationId of new Set(this.#site.evses.map((evse) => evse.stationId))) {
+    const stations = [...new Set(this.#site.evses.map((evse) => evse.stationId))]
+    for (const stationId of stations) {
       const state = kept.get(`external/${stationId}`) as Kept | undefined
       if (state) this.#kept.set(stationId, state)
     }
+    // What was reported when the process died, or before the station was part of the site, was answered: it counts.
+    await Promise.all(stations.map((stationId) => this.update(stationId)))
   }
 
   /** Reads what the station has reported since; true where a limit changed. */
   async update(stationId: string): Promise<boolean> {
     const before = this.#kept.get(stationId) ?? { after: 0, limits: [] }
-    let state = before
-    for (;;) {
-      const events = await this.#store.events.list({ stationId, after: state.after, limit: PAGE })
-      state = events.reduce(fold, state)
-      if (events.length < PAGE) break
-    }
+    const reports = await Promise.all(KINDS.map((kind) => this.#reports(stationId, kind, before.after)))
+    const state = reports
+      .flat()
+      .sort((a, b) => a.id - b.id)
+      .reduce(fold, before)
     if (state.after === before.after) return false
     this.#kept.set(stationId, state)
     await this.#store.energy.put(`external/${stationId}`, state)
     return state.limits !== before.limits
+  }
+
+  async #reports(stationId: string, kind: string, after: number): Promise<StationEvent[]> {
+    const found: StationEvent[] = []
+    for (;;) {
+      const last = found.at(-1)?.id ?? after
+      const page = await this.#store.events.list({ stationId, kind, after: last, limit: PAGE })
+      found.push(...page)
+      if (page.length < PAGE) return found
+    }
   }
 
   list(): readonly ExternalLimit[] {
@@ -71,6 +84,7 @@ export class ExternalLimits {
       limit.schedules.map((schedule) => ({
         sourceId: sourceIdOf(limit),
         origin: 'station' as const,
+        setBy: limit.source,
         target: limit.evseId === null ? limit.stationId : `${limit.stationId}#${limit.evseId}`,
         unit: schedule.chargingRateUnit,
         envelope: envelopeOf(schedule, Date.parse(limit.receivedAt)),

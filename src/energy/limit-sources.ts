@@ -2,57 +2,59 @@ import {
   constantEnvelope,
   type LimitInput,
   reduceWatch,
-  ruleOf,
   type Site,
   type SourceWatch,
   type SourceWatchConfig,
   startWatch,
-  valueAt,
 } from '../../profiles/index.ts'
 import type { GridSignal, GridSourceConfig } from '../grid/ports.ts'
 import type { Store } from '../store/ports.ts'
 import type { LimitRecord } from '../store/sites.ts'
-import { ExternalLimits, sourceIdOf } from './external-limits.ts'
+import { ExternalLimits } from './external-limits.ts'
+import {
+  externalViews,
+  type LimitInForce,
+  operatorView,
+  overruled,
+  scheduleView,
+  sourceView,
+} from './limits-in-force.ts'
 import { type WeeklyWindow, weeklyEnvelope } from './weekly-schedule.ts'
 
-export interface ScheduleRecord {
+/** Limits of one group on the same node and unit stand in for each other: of those in force the highest priority counts. */
+export interface Rank {
+  readonly group: string | null
+  readonly priority: number
+}
+
+export interface ScheduleRecord extends Rank {
   readonly id: string
   readonly nodeId: string
   readonly unit: 'A' | 'W'
   /** IANA name: the windows are in local time, also where the clocks change. */
   readonly timeZone: string
   readonly windows: WeeklyWindow[]
+  readonly validFrom: string | null
+  readonly validTo: string | null
   readonly setBy: string
   readonly updatedAt: string
 }
 
-export interface SourceRecord extends GridSourceConfig {
+export interface SourceRecord extends GridSourceConfig, Rank {
   readonly id: string
   readonly setBy: string
   readonly updatedAt: string
 }
 
-interface SourceState {
+export interface SourceState {
   readonly record: SourceRecord
   readonly watch: SourceWatch
   /** What the source said last; stands while the watch says so. */
   readonly value: number | null
 }
 
-/** One limit as an operator sees it: who says what about which node, and until when. */
-export interface LimitInForce {
-  readonly sourceId: string
-  readonly kind: 'operator' | 'schedule' | 'station' | 'grid'
-  readonly nodeId: string
-  readonly unit: 'A' | 'W'
-  /** Null where it limits nothing now. */
-  readonly value: number | null
-  readonly state: 'normal' | 'failsafe' | 'inactive'
-  readonly validFrom: string | null
-  readonly validTo: string | null
-  readonly setBy: string
-  readonly updatedAt: string
-}
+/** What was stored before limits had a rank has none. */
+const UNRANKED: Rank = { group: null, priority: 0 }
 
 /** Everything that limits a site beside its configuration, from whatever source. */
 export class LimitSources {
@@ -73,10 +75,14 @@ export class LimitSources {
   async restore(): Promise<void> {
     await this.reloadOperator()
     await this.external.restore()
-    for (const record of (await this.#store.energy.list(this.#key('schedule', ''))).values())
-      this.#schedules.set((record as ScheduleRecord).id, record as ScheduleRecord)
-    for (const state of (await this.#store.energy.list(this.#key('source', ''))).values())
-      this.#sources.set((state as SourceState).record.id, state as SourceState)
+    for (const kept of (await this.#store.energy.list(this.#key('schedule', ''))).values()) {
+      const record = kept as Omit<ScheduleRecord, keyof Rank | keyof Validity>
+      this.#schedules.set(record.id, { ...UNRANKED, validFrom: null, validTo: null, ...record })
+    }
+    for (const kept of (await this.#store.energy.list(this.#key('source', ''))).values()) {
+      const state = kept as Omit<SourceState, 'record'> & { record: Omit<SourceRecord, keyof Rank> }
+      this.#sources.set(state.record.id, { ...state, record: { ...UNRANKED, ...state.record } })
+    }
   }
 
   async reloadOperator(): Promise<void> {
@@ -149,32 +155,18 @@ export class LimitSources {
   }
 
   inForce(nowMs: number): LimitInForce[] {
-    return [
+    return overruled([
       ...this.#operator.map((record) => operatorView(record, nowMs)),
       ...[...this.#schedules.values()].map((record) => scheduleView(record, nowMs)),
       ...[...this.#sources.values()].map((state) => sourceView(state, nowMs)),
-      ...this.#externalViews(nowMs),
-    ]
+      ...externalViews(this.external, nowMs),
+    ])
   }
 
-  #externalViews(nowMs: number): LimitInForce[] {
-    const inputs = this.external.inputs()
-    return this.external.list().map((limit) => {
-      const own = inputs.filter((input) => input.sourceId === sourceIdOf(limit))
-      const value = Math.min(...own.map((input) => valueAt(input.envelope, nowMs)))
-      return {
-        sourceId: sourceIdOf(limit),
-        kind: 'station',
-        nodeId: limit.evseId === null ? limit.stationId : `${limit.stationId}#${limit.evseId}`,
-        unit: own[0]?.unit ?? 'A',
-        value: finite(value),
-        state: Number.isFinite(value) ? 'normal' : 'inactive',
-        validFrom: null,
-        validTo: null,
-        setBy: limit.source,
-        updatedAt: limit.receivedAt,
-      }
-    })
+  /** Of a site that is no more: one that gets its name later begins without limits. */
+  async forget(): Promise<void> {
+    for (const { id } of this.schedules) await this.removeSchedule(id)
+    for (const { id } of this.sources) await this.removeSource(id)
   }
 
   #key(kind: 'schedule' | 'source', id: string): string {
@@ -182,7 +174,7 @@ export class LimitSources {
   }
 }
 
-function watchConfig(record: SourceRecord): SourceWatchConfig {
+export function watchConfig(record: SourceRecord): SourceWatchConfig {
   return {
     heartbeatTimeoutMs: record.heartbeatTimeoutMs,
     failsafeDurationMs: record.failsafeDurationMs,
@@ -191,99 +183,46 @@ function watchConfig(record: SourceRecord): SourceWatchConfig {
   }
 }
 
-function operatorInput(record: LimitRecord): LimitInput {
+/** What every stored limit tells the core beside its values. */
+function inputOf(record: Partial<Rank> & { id: string; nodeId: string; unit: 'A' | 'W'; setBy: string }) {
+  const { id, nodeId, unit, setBy, group, priority } = record
+  const rank = group === undefined || group === null ? {} : { group, priority: priority ?? 0 }
+  return { sourceId: id, setBy, target: nodeId, unit, ...rank }
+}
+
+export interface Validity {
+  readonly validFrom?: string | null
+  readonly validTo?: string | null
+}
+
+function validityOf({ validFrom, validTo }: Validity): { validFromMs?: number; validToMs?: number } {
   return {
-    sourceId: record.id,
-    origin: 'operator',
-    target: record.nodeId,
-    unit: record.unit,
-    envelope: constantEnvelope(record.value),
-    ...(record.validFrom === null ? {} : { validFromMs: Date.parse(record.validFrom) }),
-    ...(record.validTo === null ? {} : { validToMs: Date.parse(record.validTo) }),
+    ...(validFrom ? { validFromMs: Date.parse(validFrom) } : {}),
+    ...(validTo ? { validToMs: Date.parse(validTo) } : {}),
   }
 }
 
+export function isValid(validity: Validity, nowMs: number): boolean {
+  const { validFromMs = nowMs, validToMs = Number.POSITIVE_INFINITY } = validityOf(validity)
+  return validFromMs <= nowMs && nowMs < validToMs
+}
+
+function operatorInput(record: LimitRecord): LimitInput {
+  const envelope = constantEnvelope(record.value)
+  return { ...inputOf(record), origin: 'operator', envelope, ...validityOf(record) }
+}
+
 function scheduleInput(record: ScheduleRecord, nowMs: number): LimitInput {
-  const { id, nodeId, unit, windows, timeZone } = record
-  return {
-    sourceId: id,
-    origin: 'schedule',
-    target: nodeId,
-    unit,
-    envelope: weeklyEnvelope(windows, timeZone, nowMs),
-  }
+  const envelope = weeklyEnvelope(record.windows, record.timeZone, nowMs)
+  return { ...inputOf(record), origin: 'schedule', envelope, ...validityOf(record) }
 }
 
 function sourceInput({ record, watch, value }: SourceState): LimitInput {
   return {
-    sourceId: record.id,
+    ...inputOf(record),
     origin: 'grid',
-    target: record.nodeId,
-    unit: record.unit,
     // A source that takes control without ever naming a value is held to its failsafe value.
     envelope: constantEnvelope(value ?? record.failsafeValue),
     watch: { state: watch, config: watchConfig(record), failsafeValue: record.failsafeValue },
   }
-}
-
-function operatorView(record: LimitRecord, nowMs: number): LimitInForce {
-  const { id, nodeId, unit, validFrom, validTo, setBy, updatedAt } = record
-  const began = validFrom === null || Date.parse(validFrom) <= nowMs
-  const holds = began && (validTo === null || Date.parse(validTo) > nowMs)
-  return {
-    sourceId: id,
-    kind: 'operator',
-    nodeId,
-    unit,
-    value: holds ? record.value : null,
-    state: holds ? 'normal' : 'inactive',
-    validFrom,
-    validTo,
-    setBy,
-    updatedAt,
-  }
-}
-
-function scheduleView(record: ScheduleRecord, nowMs: number): LimitInForce {
-  const { id, nodeId, unit, setBy, updatedAt } = record
-  const envelope = weeklyEnvelope(record.windows, record.timeZone, nowMs)
-  const value = valueAt(envelope, nowMs)
-  const next = envelope.find((step) => step.fromMs > nowMs)?.fromMs
-  const holds = Number.isFinite(value)
-  return {
-    sourceId: id,
-    kind: 'schedule',
-    nodeId,
-    unit,
-    value: finite(value),
-    state: holds ? 'normal' : 'inactive',
-    validFrom: null,
-    validTo: holds && next !== undefined ? new Date(next).toISOString() : null,
-    setBy,
-    updatedAt,
-  }
-}
-
-function sourceView({ record, watch, value }: SourceState, nowMs: number): LimitInForce {
-  const aged = reduceWatch(watch, { kind: 'tick', atMs: nowMs }, watchConfig(record))
-  const rule = ruleOf(aged)
-  const { id, nodeId, unit, failsafeValue, setBy, updatedAt } = record
-  const said = rule === 'limit' ? (value ?? failsafeValue) : null
-  return {
-    sourceId: id,
-    kind: 'grid',
-    nodeId,
-    unit,
-    value: rule === 'failsafe' ? failsafeValue : said,
-    state: rule === 'failsafe' ? 'failsafe' : rule === 'limit' ? 'normal' : 'inactive',
-    validFrom: null,
-    validTo:
-      rule === 'limit' && aged.limitUntilMs !== null ? new Date(aged.limitUntilMs).toISOString() : null,
-    setBy,
-    updatedAt,
-  }
-}
-
-function finite(value: number): number | null {
-  return Number.isFinite(value) ? value : null
 }

@@ -121,6 +121,9 @@ export class EnergyService {
     const running = this.#loops.get(siteId)
     this.#loops.delete(siteId)
     await running?.loop.stop()
+    // A site that gets the name later begins anew.
+    await running?.loop.limits.forget()
+    for (const kind of ['steering', 'memory']) await this.#options.store.energy.remove(`${kind}/${siteId}`)
     return removed
   }
 

@@ -4,10 +4,14 @@ import type { GridSignal, GridSignalSink } from '../grid/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { Store } from '../store/ports.ts'
 import type { LimitRecord } from '../store/sites.ts'
-import type { LimitInForce, LimitSources, ScheduleRecord, SourceRecord } from './limit-sources.ts'
+import type { LimitSources, ScheduleRecord, SourceRecord } from './limit-sources.ts'
+import type { LimitInForce } from './limits-in-force.ts'
 import type { Refusable } from './site-config.ts'
 import type { SiteLoop } from './site-loop.ts'
 import { isTimeZone } from './weekly-schedule.ts'
+
+/** Nodes named to somebody who asked for one that there is not. */
+const NAMED = 10
 
 export interface SiteLimitsOptions {
   readonly store: Store
@@ -110,9 +114,10 @@ export class SiteLimits implements GridSignalSink {
   #refusedNode(siteId: string, nodeId: string): Refusable<never> | undefined {
     const site = this.#options.find(siteId)?.site
     if (site?.nodeById.has(nodeId) || site?.evseByKey.has(nodeId)) return undefined
-    return {
-      ok: false,
-      issues: [{ path: 'body/nodeId', message: `The site ${siteId} has no node ${nodeId}` }],
-    }
+    const nodes = site?.nodes.map(({ id }) => id) ?? []
+    const some = `${nodes.slice(0, NAMED).join(', ')}${nodes.length > NAMED ? ', ...' : ''}`
+    const evse = site?.evses[0]?.key
+    const message = `The site ${siteId} has no node ${nodeId}; it has ${some}, and EVSEs like ${evse}`
+    return { ok: false, issues: [{ path: 'body/nodeId', message }] }
   }
 }

@@ -2920,10 +2920,12 @@ export interface components {
             /** @description Null where it limits nothing now. */
             value: number | null;
             /**
-             * @description `failsafe`: the source is silent and its failsafe value holds.
+             * @description `failsafe`: the source is silent and its failsafe value holds; `overruled`: a limit of its group has the higher priority.
              * @enum {string}
              */
-            state: "normal" | "failsafe" | "inactive";
+            state: "normal" | "failsafe" | "inactive" | "overruled";
+            group: string | null;
+            priority: number;
             /** Format: date-time */
             validFrom: string | null;
             /** Format: date-time */
@@ -2931,11 +2933,33 @@ export interface components {
             setBy: string;
             /** Format: date-time */
             updatedAt: string;
+            /**
+             * Format: date-time
+             * @description When a source with a heartbeat, or a station, last said something; null for the others.
+             */
+            heardAt: string | null;
         };
         LimitScheduleDecision: {
             nodeId: string;
             /** @enum {string} */
             unit: "A" | "W";
+            /**
+             * Format: date-time
+             * @default null
+             */
+            validFrom: string | null;
+            /**
+             * Format: date-time
+             * @default null
+             */
+            validTo: string | null;
+            /**
+             * @description Limits of one group on the same node and unit stand in for each other; of those in force the highest priority counts. Without a group every limit counts, and the lowest holds.
+             * @default null
+             */
+            group: string | null;
+            /** @default 0 */
+            priority: number;
             timeZone: string;
             windows: {
                 /** @description 1 is Monday, 7 is Sunday; the day on which the window begins. */
@@ -2958,6 +2982,12 @@ export interface components {
                 to: string;
                 value: number;
             }[];
+            /** Format: date-time */
+            validFrom: string | null;
+            /** Format: date-time */
+            validTo: string | null;
+            group: string | null;
+            priority: number;
             setBy: string;
             /** Format: date-time */
             updatedAt: string;
@@ -2968,6 +2998,13 @@ export interface components {
             unit: "A" | "W";
             /** @description Holds until the source speaks, and whenever it has fallen silent. */
             failsafeValue: number;
+            /**
+             * @description Limits of one group on the same node and unit stand in for each other; of those in force the highest priority counts. Without a group every limit counts, and the lowest holds.
+             * @default null
+             */
+            group: string | null;
+            /** @default 0 */
+            priority: number;
             /** @default 120 */
             heartbeatTimeoutS: number;
             /** @default 7200 */
@@ -2991,6 +3028,8 @@ export interface components {
             failsafeDurationS: number;
             /** @enum {string} */
             afterFailsafe: "hold" | "release";
+            group: string | null;
+            priority: number;
             setBy: string;
             /** Format: date-time */
             updatedAt: string;
@@ -3217,6 +3256,13 @@ export interface components {
              * @default null
              */
             validTo: string | null;
+            /**
+             * @description Limits of one group on the same node and unit stand in for each other; of those in force the highest priority counts. Without a group every limit counts, and the lowest holds.
+             * @default null
+             */
+            group: string | null;
+            /** @default 0 */
+            priority: number;
         };
         /**
          * @example {
@@ -3228,6 +3274,8 @@ export interface components {
          *       "unit": "A",
          *       "validFrom": null,
          *       "validTo": "2026-03-01T20:00:00Z",
+         *       "group": null,
+         *       "priority": 0,
          *       "setBy": "first-admin",
          *       "updatedAt": "2026-03-01T08:00:00.000Z"
          *     }
@@ -3244,6 +3292,8 @@ export interface components {
             validFrom: string | null;
             /** Format: date-time */
             validTo: string | null;
+            group: string | null;
+            priority: number;
             setBy: string;
             /** Format: date-time */
             updatedAt: string;

@@ -111,6 +111,8 @@ export interface GridSource {
   readonly heartbeatTimeoutMs: number
   readonly failsafeDurationMs: number
   readonly afterFailsafe: 'hold' | 'release'
+  readonly group: string | null
+  readonly priority: number
   readonly setBy: string
   readonly updatedAt: string
 }

@@ -18,6 +18,9 @@ export interface LimitRecord {
   readonly unit: 'A' | 'W'
   readonly validFrom: string | null
   readonly validTo: string | null
+  /** Limits of one group on the same node and unit stand in for each other: the highest priority counts. */
+  readonly group?: string | null
+  readonly priority?: number
   readonly setBy: string
   readonly updatedAt: string
 }

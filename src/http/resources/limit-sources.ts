@@ -5,6 +5,7 @@ import { ApiProblem, invalid } from '../problems.ts'
 import type { ApiServices, GridSource, LimitSchedule } from '../services.ts'
 import { present } from './present.ts'
 import { requireSite } from './sites.ts'
+import { refuseEmptyValidity } from './validity.ts'
 
 type LimitSourceOperations = Pick<
   Operations,
@@ -34,6 +35,7 @@ export function limitSourceOperations(services: ApiServices): LimitSourceOperati
 
     putSchedule: async ({ path, body, principal }) => {
       await requireSite(services, path.siteId)
+      refuseEmptyValidity(body, clock.now())
       const schedule: LimitSchedule = {
         id: path.scheduleId,
         ...body,
@@ -71,6 +73,8 @@ export function limitSourceOperations(services: ApiServices): LimitSourceOperati
         heartbeatTimeoutMs: body.heartbeatTimeoutS * 1000,
         failsafeDurationMs: body.failsafeDurationS * 1000,
         afterFailsafe: body.afterFailsafe,
+        group: body.group,
+        priority: body.priority,
         setBy: principal.name,
         updatedAt: isoNow(clock),
       }

@@ -1,9 +1,11 @@
 import { isoNow } from '../../observe/clock.ts'
 import type { LimitRecord } from '../../store/sites.ts'
+import type { components } from '../api.generated.ts'
 import type { Operations } from '../operation.ts'
 import { ApiProblem, invalid } from '../problems.ts'
 import type { ApiServices } from '../services.ts'
 import { requireSite } from './sites.ts'
+import { refuseEmptyValidity } from './validity.ts'
 
 export function limitOperations(
   services: ApiServices,
@@ -12,7 +14,7 @@ export function limitOperations(
   return {
     listLimits: async ({ path }) => {
       await requireSite(services, path.siteId)
-      return { status: 200, body: { items: [...(await store.sites.limits(path.siteId))] } }
+      return { status: 200, body: { items: (await store.sites.limits(path.siteId)).map(toBody) } }
     },
 
     putLimit: async ({ path, body, principal }) => {
@@ -25,12 +27,12 @@ export function limitOperations(
         setBy: principal.name,
         updatedAt: isoNow(clock),
       }
-      refuseEmptyValidity(limit)
+      refuseEmptyValidity(body, clock.now())
       const result = await limits.put(limit)
       if (!result.ok) throw invalid('limit.invalid', result.issues)
       return {
         status: 200,
-        body: result.value,
+        body: toBody(result.value),
         audit: { action: 'limit.put', subject: `${path.siteId}/${path.limitId}`, detail: body },
       }
     },
@@ -50,8 +52,6 @@ export function limitOperations(
   }
 }
 
-/** A limit that never holds would look like a promise. */
-function refuseEmptyValidity({ validFrom, validTo }: LimitRecord): void {
-  if (validFrom === null || validTo === null || Date.parse(validFrom) < Date.parse(validTo)) return
-  throw invalid('limit.invalid', [{ path: 'body/validTo', message: 'must be later than validFrom' }])
+function toBody({ group = null, priority = 0, ...limit }: LimitRecord): components['schemas']['Limit'] {
+  return { ...limit, group, priority }
 }

@@ -306,4 +306,9 @@ export const migrations: readonly string[] = [
     not_before TEXT NOT NULL
   ) WITHOUT ROWID;
   `,
+  `
+  -- Limits of one group stand in for each other.
+  ALTER TABLE site_limits ADD COLUMN rank_group TEXT;
+  ALTER TABLE site_limits ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+  `,
 ]

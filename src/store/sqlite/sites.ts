@@ -27,7 +27,7 @@ export function createSiteStore(db: Database): SiteStore {
     putLimit: (limit) =>
       db.write(() => {
         db.run(
-          'INSERT OR REPLACE INTO site_limits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+          'INSERT OR REPLACE INTO site_limits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
           limit.siteId,
           limit.id,
           limit.nodeId,
@@ -38,6 +38,8 @@ export function createSiteStore(db: Database): SiteStore {
           limit.validTo,
           limit.setBy,
           limit.updatedAt,
+          limit.group ?? null,
+          limit.priority ?? 0,
         )
       }),
     removeLimit: (siteId, id) =>
@@ -63,5 +65,7 @@ function toLimit(row: Row): LimitRecord {
     validTo: textOrNull(row, 'valid_to'),
     setBy: text(row, 'set_by'),
     updatedAt: text(row, 'updated_at'),
+    group: textOrNull(row, 'rank_group'),
+    priority: int(row, 'priority'),
   }
 }

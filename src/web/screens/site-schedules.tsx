@@ -75,7 +75,9 @@ export function Schedules({ siteId, nodeIds, schedules, reload }: SchedulesProps
           add={async (id, nodeId, unit, window) => {
             const known = schedules.find((one) => one.id === id)
             const { timeZone } = known ?? Intl.DateTimeFormat().resolvedOptions()
-            await put(id, { nodeId, unit, timeZone, windows: [...(known?.windows ?? []), window] })
+            const { validFrom, validTo, group, priority } = known ?? ALWAYS
+            const windows = [...(known?.windows ?? []), window]
+            await put(id, { nodeId, unit, timeZone, windows, validFrom, validTo, group, priority })
             reload()
           }}
         />
@@ -83,6 +85,9 @@ export function Schedules({ siteId, nodeIds, schedules, reload }: SchedulesProps
     </Panel>
   )
 }
+
+/** A schedule from here holds until it is removed, beside all others. */
+const ALWAYS = { validFrom: null, validTo: null, group: null, priority: 0 }
 
 interface WindowFormProps {
   readonly nodeIds: readonly string[]

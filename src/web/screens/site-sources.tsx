@@ -53,6 +53,7 @@ const STATE: Readonly<Record<InForce['state'], { readonly tone: Tone; readonly t
   normal: { tone: 'ok', text: 'in force' },
   failsafe: { tone: 'bad', text: 'silent: failsafe holds' },
   inactive: { tone: 'none', text: 'not now' },
+  overruled: { tone: 'none', text: 'another of its group counts' },
 }
 
 const KIND: Readonly<Record<InForce['kind'], string>> = {
@@ -74,6 +75,7 @@ const IN_FORCE: readonly Column<InForce>[] = [
   { name: 'State', cell: ({ state }) => <Badge tone={STATE[state].tone}>{STATE[state].text}</Badge> },
   { name: 'Until', kind: 'fit', cell: ({ validTo }) => (validTo === null ? '' : dateTime(validTo)) },
   { name: 'Set by', cell: ({ setBy }) => setBy },
+  { name: 'Last heard', kind: 'fit', cell: ({ heardAt }) => (heardAt === null ? '' : dateTime(heardAt)) },
 ]
 
 function InForceList({ items }: { readonly items: readonly InForce[] }) {

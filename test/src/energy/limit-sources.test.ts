@@ -75,6 +75,8 @@ const source = {
   heartbeatTimeoutMs: 120_000,
   failsafeDurationMs: 7_200_000,
   afterFailsafe: 'hold' as const,
+  group: null,
+  priority: 0,
   setBy: 'me',
   updatedAt: AT,
 }
@@ -155,4 +157,105 @@ describe('a limit that a station reports', () => {
     expect(evseA(sources, T0 + 59_000)).toBe(12)
     expect(evseA(sources, T0 + 60_000)).toBe(32)
   })
+
+  test('counts also where nobody lived to take it in: it was answered, or the station came to the site later', async () => {
+    const detail = {
+      evseId: 1,
+      chargingLimit: { chargingLimitSource: 'EMS' },
+      chargingSchedule: [schedule(12)],
+    }
+    const event = { stationId: 'A', type: 'EMS', at: AT, receivedAt: AT, critical: false }
+    await store.events.record({ ...event, kind: 'NotifyChargingLimit', detail })
+    expect(evseA(await reopened(), T0)).toBe(12)
+    await store.events.record({
+      ...event,
+      kind: 'ClearedChargingLimit',
+      detail: { chargingLimitSource: 'EMS', evseId: 1 },
+    })
+    expect(evseA(await reopened(), T0)).toBe(32)
+  })
+
+  test('says until when', async () => {
+    await report('NotifyChargingLimit', {
+      evseId: 1,
+      chargingLimit: { chargingLimitSource: 'Other' },
+      chargingSchedule: [schedule(12, 60)],
+    })
+    expect(sources.inForce(T0)).toMatchObject([{ validTo: new Date(T0 + 60_000).toISOString(), heardAt: AT }])
+    expect(sources.inForce(T0 + 60_000)).toMatchObject([{ state: 'inactive', value: null }])
+  })
+})
+
+describe('limits of one group', () => {
+  const evenings = {
+    id: 'evenings',
+    nodeId: 'grid',
+    unit: 'A' as const,
+    timeZone: 'UTC',
+    windows: [{ days: [7], from: '09:00', to: '12:00', value: 20 }],
+    validFrom: null,
+    validTo: null,
+    group: 'usual',
+    priority: 0,
+    setBy: 'me',
+    updatedAt: AT,
+  }
+  const exception = {
+    id: 'today',
+    siteId: 'depot',
+    nodeId: 'grid',
+    source: 'operator',
+    value: 50,
+    unit: 'A' as const,
+    validFrom: null,
+    validTo: new Date(T0 + 60_000).toISOString(),
+    group: 'usual',
+    priority: 5,
+    setBy: 'anna',
+    updatedAt: AT,
+  }
+
+  test('stand in for each other: an exception of higher priority lifts the schedule while it is valid', async () => {
+    await sources.putSchedule(evenings)
+    expect(gridA(sources, T0)).toBe(20)
+    await store.sites.putLimit(exception)
+    const again = await reopened()
+    expect(gridA(again, T0)).toBe(50)
+    expect(again.inForce(T0).map(({ sourceId, state }) => [sourceId, state])).toEqual([
+      ['today', 'normal'],
+      ['evenings', 'overruled'],
+    ])
+    expect(gridA(again, T0 + 60_000)).toBe(20)
+  })
+
+  test('never lift a limit that is of no group, or of another', async () => {
+    await sources.putSchedule({ ...evenings, group: null })
+    await store.sites.putLimit(exception)
+    expect(gridA(await reopened(), T0)).toBe(20)
+  })
+})
+
+test('a schedule has a validity of its own, and a site that is gone leaves none behind', async () => {
+  const season = {
+    id: 'winter',
+    nodeId: 'grid',
+    unit: 'A' as const,
+    timeZone: 'UTC',
+    setBy: 'me',
+    updatedAt: AT,
+  }
+  await sources.putSchedule({
+    ...season,
+    group: null,
+    priority: 0,
+    windows: [{ days: [1, 2, 3, 4, 5, 6, 7], from: '00:00', to: '24:00', value: 30 }],
+    validFrom: new Date(T0).toISOString(),
+    validTo: new Date(T0 + 3_600_000).toISOString(),
+  })
+  expect([T0 - 1, T0, T0 + 3_599_999, T0 + 3_600_000].map((at) => gridA(sources, at))).toEqual([
+    63, 30, 30, 63,
+  ])
+  expect(sources.inForce(T0)).toMatchObject([{ value: 30, validTo: new Date(T0 + 3_600_000).toISOString() }])
+  await sources.forget()
+  expect(gridA(await reopened(), T0)).toBe(63)
 })
