@@ -49,7 +49,11 @@ function nextMemory(situation: Situation, targets: Targets, pushes: readonly Pus
   for (const evse of site.evses) {
     const memory = situation.memories[evse.index]
     safeA[evse.key] = targets.safeA[evse.index] ?? 0
-    if (!memory || memory.transactionId === null) continue
+    if (!memory || (memory.transactionId === null && memory.overdrew === undefined)) continue
+    if (memory.transactionId === null) {
+      evses[evse.key] = memory
+      continue
+    }
     const running = (targets.limitA[evse.index] ?? 0) > 0 && targets.unsteered[evse.index] === null
     evses[evse.key] = {
       ...memory,

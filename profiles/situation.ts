@@ -33,7 +33,7 @@ export function assess(snapshot: Snapshot): Situation {
   const { site, nowMs, settings } = snapshot
   const network = networkOf(site)
   const byKey = new Map(snapshot.evses.map((state) => [state.key, state]))
-  const states = site.evses.map((evse) => byKey.get(evse.key) ?? neverSeen(evse.key))
+  const reported = site.evses.map((evse) => byKey.get(evse.key) ?? neverSeen(evse.key))
   const merged = mergeLimits({
     site,
     network,
@@ -41,9 +41,12 @@ export function assess(snapshot: Snapshot): Situation {
     nowMs,
     lookaheadMs: settings.lookaheadMs,
   })
+  const memories = site.evses.map((evse, index) => updateMemory(evse, reported[index], snapshot))
+  const states = reported.map((state, index) =>
+    overdrewBefore(memories[index], nowMs) ? { ...state, distrusted: true } : state,
+  )
   const measuredA = site.evses.map((evse, index) => measuredPhases(evse, states[index], snapshot))
   const base = baseLoads({ site, inputs: snapshot.baseLoads, evseCurrentA: measuredA, nowMs })
-  const memories = site.evses.map((evse, index) => updateMemory(evse, states[index], snapshot))
   const bookings = site.evses.map((evse, index) =>
     book(evse, states[index] ?? neverSeen(evse.key), memories[index]?.learned ?? null, nowMs, settings),
   )
@@ -83,26 +86,46 @@ function measuredPhases(evse: SiteEvse, state: EvseState | undefined, snapshot: 
   return phases
 }
 
+/** How long an EVSE that drew above its limit is not taken at its word by the car that comes next. */
+const OVERDREW_MS = 60_000
+
+/** It is the station that does not obey, not the car: another car changes nothing about it. */
+function overdrewBefore(memory: EvseMemory | undefined, nowMs: number): boolean {
+  const { overdrew } = memory ?? {}
+  return (
+    overdrew !== undefined && nowMs < overdrew.untilMs && overdrew.transactionId !== memory?.transactionId
+  )
+}
+
 /** Learning starts anew with each transaction. */
 function updateMemory(evse: SiteEvse, state: EvseState | undefined, snapshot: Snapshot): EvseMemory {
+  const { nowMs } = snapshot
   const before = snapshot.memory?.evses[evse.key]
   const transactionId = state?.session?.transactionId ?? null
+  const overdrew = before?.overdrew && nowMs < before.overdrew.untilMs ? { overdrew: before.overdrew } : {}
   if (!state?.session || transactionId === null) {
     return {
       learned: null,
       turn: { runningSinceMs: null, pausedSinceMs: null },
       transactionId: null,
       lastRaiseMs: null,
+      ...overdrew,
     }
   }
   const same = before?.transactionId === transactionId
-  const learned = same && before.learned ? before.learned : startLearning(transactionId)
-  const turn = same ? before.turn : { runningSinceMs: null, pausedSinceMs: snapshot.nowMs }
+  const learned = learnFrom(
+    same && before.learned ? before.learned : startLearning(transactionId),
+    state,
+    snapshot,
+  )
   return {
-    learned: learnFrom(learned, state, snapshot),
-    turn,
+    learned,
+    turn: same ? before.turn : { runningSinceMs: null, pausedSinceMs: nowMs },
     transactionId,
     lastRaiseMs: same ? before.lastRaiseMs : null,
+    ...(learned.overSinceMs === null
+      ? overdrew
+      : { overdrew: { transactionId, untilMs: nowMs + OVERDREW_MS } }),
   }
 }
 

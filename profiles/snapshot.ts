@@ -76,6 +76,8 @@ export interface EvseMemory {
   readonly turn: Turn
   readonly transactionId: string | null
   readonly lastRaiseMs: number | null
+  /** A transaction in which the EVSE drew above what it had accepted: until then the next one is not trusted either. */
+  readonly overdrew?: { readonly transactionId: string; readonly untilMs: number }
 }
 
 export interface Memory {

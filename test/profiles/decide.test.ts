@@ -311,6 +311,23 @@ describe('a disturbance', () => {
     })
   })
 
+  it('is a station that ignores its limit and gets another car: room is kept for what that one will take', () => {
+    const simulator = fullGarage()
+    const truth = simulator.truth.get('S1#1')
+    if (truth) truth.ignores = true
+    settle(simulator, 12)
+    simulator.unplug('S1#1')
+    settle(simulator, 3)
+    simulator.plug('S1#1', { transactionId: 'next', maxA: [32, 32, 32] })
+    for (let k = 0; k < 40; k++) {
+      expect(Math.max(...simulator.loadA('grid'))).toBeLessThanOrEqual(120)
+      settle(simulator, 1)
+    }
+    if (truth) truth.ignores = false
+    settle(simulator, 70)
+    expect(simulator.last?.grants[0]?.state).toBe('charging')
+  })
+
   it('is a station that draws above its limit where no meter sees it: the others have made room within ten seconds', () => {
     const simulator = fullGarage()
     const truth = simulator.truth.get('S1#1')
