@@ -33,17 +33,6 @@ export function valueAt(envelope: Envelope, atMs: number): number {
   return value
 }
 
-/** Lowest value in [fromMs, toMs), or at `fromMs` when the interval is empty. */
-export function lowestIn(envelope: Envelope, interval: { fromMs: number; toMs: number }): number {
-  let lowest = valueAt(envelope, interval.fromMs)
-  for (const step of envelope) {
-    if (step.fromMs <= interval.fromMs) continue
-    if (step.fromMs >= interval.toMs) break
-    lowest = Math.min(lowest, step.value)
-  }
-  return lowest
-}
-
 /** When the value in force at `atMs` next changes; `null` when it never does. */
 export function nextChangeAfter(envelope: Envelope, atMs: number): number | null {
   const now = valueAt(envelope, atMs)
@@ -51,38 +40,17 @@ export function nextChangeAfter(envelope: Envelope, atMs: number): number | null
   return null
 }
 
-function combine(envelopes: readonly Envelope[], join: (values: readonly number[]) => number): Envelope {
-  const times = new Set<number>()
-  for (const envelope of envelopes) for (const step of envelope) times.add(step.fromMs)
+/** The lowest of all at each instant. */
+export function minEnvelope(...envelopes: readonly Envelope[]): Envelope {
+  const times = new Set(envelopes.flatMap((envelope) => envelope.map((step) => step.fromMs)))
   const steps: EnvelopeStep[] = []
   let last = Number.POSITIVE_INFINITY
   for (const fromMs of [...times].sort((a, b) => a - b)) {
-    const value = join(envelopes.map((envelope) => valueAt(envelope, fromMs)))
+    const value = Math.min(...envelopes.map((envelope) => valueAt(envelope, fromMs)))
     if (value !== last) steps.push({ fromMs, value })
     last = value
   }
   return steps
-}
-
-/** The lowest of all at each instant. */
-export function minEnvelope(...envelopes: readonly Envelope[]): Envelope {
-  return combine(envelopes, (values) => Math.min(...values))
-}
-
-/** The sum of all at each instant; unlimited where any is. */
-export function sumEnvelope(...envelopes: readonly Envelope[]): Envelope {
-  if (envelopes.length === 0) return constantEnvelope(0)
-  return combine(envelopes, (values) => values.reduce((total, value) => total + value, 0))
-}
-
-/** Adds `delta` to every limited value (negative to subtract a load). */
-export function offsetEnvelope(envelope: Envelope, delta: number): Envelope {
-  return envelope.map((step) => ({ fromMs: step.fromMs, value: step.value + delta }))
-}
-
-/** The same shape, later by `byMs`. */
-export function shiftEnvelope(envelope: Envelope, byMs: number): Envelope {
-  return envelope.map((step) => ({ fromMs: step.fromMs + byMs, value: step.value }))
 }
 
 /** What holds inside [fromMs, toMs); unlimited outside. */

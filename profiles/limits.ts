@@ -1,4 +1,4 @@
-import { clipEnvelope, type Envelope, lowestIn, nextChangeAfter, valueAt } from './envelope.ts'
+import { clipEnvelope, constantEnvelope, type Envelope, nextChangeAfter, valueAt } from './envelope.ts'
 import { reduceWatch, ruleOf, type SourceWatch, type SourceWatchConfig } from './heartbeat.ts'
 import { type Network, phaseRow, powerRow, staticLimits } from './network.ts'
 import type { Site, SiteEvse } from './site.ts'
@@ -59,54 +59,56 @@ export interface MergedLimits {
   readonly nextChangeMs: number | null
 }
 
+/** What an input says at one instant, and on which rows or which EVSE. */
 interface Standing {
   readonly input: LimitInput
   readonly binding: BindingLimit
 }
 
-function standingOf(input: LimitInput, nowMs: number, lookaheadMs: number): Standing | null {
-  const fromMs = input.validFromMs ?? Number.NEGATIVE_INFINITY
-  const toMs = input.validToMs ?? Number.POSITIVE_INFINITY
-  const { sourceId, origin } = input
-  const by = input.setBy === undefined ? {} : { setBy: input.setBy }
-  if (input.watch) {
-    const watch = reduceWatch(input.watch.state, { kind: 'tick', atMs: nowMs }, input.watch.config)
-    const rule = ruleOf(watch)
-    if (rule === 'none') return null
-    if (rule === 'failsafe') {
-      const value = input.watch.failsafeValue
-      return { input, binding: { sourceId, origin, ...by, value, state: 'failsafe', untilMs: null } }
-    }
-  }
-  const envelope = clipEnvelope(input.envelope, { fromMs, toMs })
-  const value = lowestIn(envelope, { fromMs: nowMs, toMs: nowMs + lookaheadMs })
-  if (value === Number.POSITIVE_INFINITY) return null
-  // A value taken from the lookahead holds from now on: the moment it changes is searched behind the lookahead.
-  const seenMs = valueAt(envelope, nowMs) === value ? nowMs : nowMs + lookaheadMs
-  return {
-    input,
-    binding: { sourceId, origin, ...by, value, state: 'normal', untilMs: nextChangeAfter(envelope, seenMs) },
-  }
+/** An input with its watch aged to now, and its envelope cut to its validity. */
+interface Live {
+  readonly input: LimitInput
+  readonly envelope: Envelope
+  readonly state: BindingLimit['state']
 }
 
-/** Within a group only the highest priority stands. */
-function ranked(standings: readonly Standing[]): Standing[] {
-  const best = new Map<string, number>()
-  const groupOf = ({ input }: Standing) => `${input.target}|${input.unit}|${input.group}`
-  for (const standing of standings) {
-    if (standing.input.group === undefined) continue
-    const group = groupOf(standing)
-    best.set(group, Math.max(best.get(group) ?? Number.NEGATIVE_INFINITY, standing.input.priority ?? 0))
+function liveOf(input: LimitInput, nowMs: number): Live | null {
+  const { watch, validFromMs = Number.NEGATIVE_INFINITY, validToMs = Number.POSITIVE_INFINITY } = input
+  if (!watch) {
+    const envelope = clipEnvelope(input.envelope, { fromMs: validFromMs, toMs: validToMs })
+    return { input, envelope, state: 'normal' }
   }
-  return standings.filter(
-    (standing) =>
-      standing.input.group === undefined || (standing.input.priority ?? 0) === best.get(groupOf(standing)),
-  )
+  const aged = reduceWatch(watch.state, { kind: 'tick', atMs: nowMs }, watch.config)
+  const rule = ruleOf(aged)
+  if (rule === 'none') return null
+  if (rule === 'failsafe')
+    return { input, envelope: constantEnvelope(watch.failsafeValue), state: 'failsafe' }
+  const toMs = Math.min(validToMs, aged.limitUntilMs ?? Number.POSITIVE_INFINITY)
+  return { input, envelope: clipEnvelope(input.envelope, { fromMs: validFromMs, toMs }), state: 'normal' }
+}
+
+function standingAt({ input, envelope, state }: Live, atMs: number): Standing | null {
+  const { sourceId, origin, setBy } = input
+  const by = setBy === undefined ? {} : { setBy }
+  const said = valueAt(envelope, atMs)
+  if (said === Number.POSITIVE_INFINITY) return null
+  // What is no number cannot be kept: nothing may flow until somebody corrects it.
+  const value = Number.isNaN(said) ? 0 : said
+  const untilMs = nextChangeAfter(envelope, atMs)
+  return { input, binding: { sourceId, origin, value, ...by, state, untilMs } }
+}
+
+/** Now, and every later instant of the lookahead at which some source changes. */
+function instantsOf(all: readonly Live[], fromMs: number, toMs: number): number[] {
+  const steps = all.flatMap(({ envelope }) => envelope.map((step) => step.fromMs))
+  const ahead = steps.filter((atMs) => atMs > fromMs && atMs < toMs)
+  return [fromMs, ...[...new Set(ahead)].sort((x, y) => x - y)]
 }
 
 /**
  * Merges the configuration and all sources into one limit per row and EVSE, keeping which source binds and until
- * when. `lookaheadMs` takes the lowest value of the near future, so that a known cut is met before it starts.
+ * when. `lookaheadMs` takes the lowest that will hold in the near future, so that a known cut is met before it starts
+ * and a known raise is not used before.
  */
 export function mergeLimits(options: {
   readonly site: Site
@@ -115,41 +117,88 @@ export function mergeLimits(options: {
   readonly nowMs: number
   readonly lookaheadMs?: number
 }): MergedLimits {
-  const { site, network, nowMs } = options
+  const { site, network, inputs, nowMs } = options
   const rowLimits = staticLimits(site, network)
   const rowBinding: (BindingLimit | null)[] = Array.from(rowLimits, (value) =>
     value === Number.POSITIVE_INFINITY
       ? null
       : { sourceId: 'site', origin: 'site', value, state: 'normal', untilMs: null },
   )
-  const evseCapA = Float64Array.from(site.evses, (evse) => evse.maxA)
-  const evseBinding: (BindingLimit | null)[] = site.evses.map(() => null)
-  const unknownTargets: string[] = []
-  const standings = options.inputs.map((input) => standingOf(input, nowMs, options.lookaheadMs ?? 0))
-  const all = ranked(standings.filter((standing) => standing !== null))
-  for (const { input, binding } of all) {
-    const node = site.nodeById.get(input.target)
-    const evse = site.evseByKey.get(input.target)
-    if (node) {
-      for (const row of rowsOf(node.index, input)) {
-        if (binding.value >= (rowLimits[row] ?? 0)) continue
-        rowLimits[row] = binding.value
-        rowBinding[row] = binding
-      }
-    } else if (evse) {
-      const capA = evseCap(evse, input, binding.value)
-      if (capA >= (evseCapA[evse.index] ?? 0)) continue
-      evseCapA[evse.index] = capA
-      evseBinding[evse.index] = binding
+  const merged = {
+    rowLimits,
+    rowBinding,
+    evseCapA: Float64Array.from(site.evses, (evse) => evse.maxA),
+    evseBinding: site.evses.map((): BindingLimit | null => null),
+  }
+  const live = inputs.map((input) => liveOf(input, nowMs)).filter((one) => one !== null)
+  for (const atMs of instantsOf(live, nowMs, nowMs + (options.lookaheadMs ?? 0))) {
+    const standings = live.map((one) => standingAt(one, atMs)).filter((one) => one !== null)
+    lower(merged, site, standings)
+  }
+  const targets = inputs.map(({ target }) => target)
+  const changes = live.map(({ envelope }) => nextChangeAfter(envelope, nowMs)).filter((atMs) => atMs !== null)
+  return {
+    ...merged,
+    unknownTargets: targets.filter((target) => !site.nodeById.has(target) && !site.evseByKey.has(target)),
+    nextChangeMs: changes.length > 0 ? Math.min(...changes) : null,
+  }
+}
+
+/** One row of a node, or one EVSE, that a standing is about. */
+interface Place {
+  readonly standing: Standing
+  readonly row: number | null
+  readonly evse: SiteEvse | null
+}
+
+function placesOf(site: Site, standing: Standing): Place[] {
+  const { input } = standing
+  const node = site.nodeById.get(input.target)
+  if (node) return rowsOf(node.index, input).map((row) => ({ standing, row, evse: null }))
+  const evse = site.evseByKey.get(input.target)
+  return evse ? [{ standing, row: null, evse }] : []
+}
+
+/** Within a group only the highest priority stands, on each row by itself: an exception for L1 says nothing of L2. */
+function outranked(places: readonly Place[]): (place: Place) => boolean {
+  const best = new Map<string, number>()
+  const keyOf = ({ row, evse, standing: { input } }: Place) =>
+    `${row ?? `${evse?.key}|${input.unit}`}|${input.group}`
+  const grouped = places.filter(({ standing }) => standing.input.group !== undefined)
+  for (const place of grouped) {
+    const priority = place.standing.input.priority ?? 0
+    best.set(keyOf(place), Math.max(best.get(keyOf(place)) ?? Number.NEGATIVE_INFINITY, priority))
+  }
+  return (place) =>
+    (place.standing.input.priority ?? 0) < (best.get(keyOf(place)) ?? Number.NEGATIVE_INFINITY)
+}
+
+function lower(
+  merged: {
+    readonly rowLimits: Float64Array
+    readonly rowBinding: (BindingLimit | null)[]
+    readonly evseCapA: Float64Array
+    readonly evseBinding: (BindingLimit | null)[]
+  },
+  site: Site,
+  standings: readonly Standing[],
+): void {
+  const places = standings.flatMap((standing) => placesOf(site, standing))
+  const isOutranked = outranked(places)
+  for (const place of places) {
+    if (isOutranked(place)) continue
+    const { row, evse, standing } = place
+    const { input, binding } = standing
+    if (row !== null && binding.value < (merged.rowLimits[row] ?? 0)) {
+      merged.rowLimits[row] = binding.value
+      merged.rowBinding[row] = binding
     }
+    if (!evse) continue
+    const capA = evseCap(evse, input, binding.value)
+    if (capA >= (merged.evseCapA[evse.index] ?? 0)) continue
+    merged.evseCapA[evse.index] = capA
+    merged.evseBinding[evse.index] = binding
   }
-  for (const input of options.inputs) {
-    if (!site.nodeById.has(input.target) && !site.evseByKey.has(input.target))
-      unknownTargets.push(input.target)
-  }
-  const changes = all.flatMap(({ binding }) => (binding.untilMs === null ? [] : [binding.untilMs]))
-  const nextChangeMs = changes.length > 0 ? Math.min(...changes) : null
-  return { rowLimits, rowBinding, evseCapA, evseBinding, unknownTargets, nextChangeMs }
 }
 
 function rowsOf(node: number, input: LimitInput): number[] {

@@ -4,12 +4,8 @@ import {
   clipEnvelope,
   constantEnvelope,
   type Envelope,
-  lowestIn,
   minEnvelope,
   nextChangeAfter,
-  offsetEnvelope,
-  shiftEnvelope,
-  sumEnvelope,
   valueAt,
   windowEnvelope,
 } from '../../profiles/index.ts'
@@ -39,13 +35,11 @@ describe('an envelope', () => {
     expect(windowEnvelope({ fromMs: 20, toMs: 20, value: 5 })).toEqual([])
   })
 
-  it('knows its lowest value ahead and its next change', () => {
+  it('knows its next change', () => {
     const falling: Envelope = [
       { fromMs: 0, value: 30 },
       { fromMs: 10, value: 12 },
     ]
-    expect(lowestIn(falling, { fromMs: 5, toMs: 10 })).toBe(30)
-    expect(lowestIn(falling, { fromMs: 5, toMs: 11 })).toBe(12)
     expect(nextChangeAfter(falling, 5)).toBe(10)
     expect(nextChangeAfter(constantEnvelope(7), 5)).toBeNull()
   })
@@ -55,9 +49,6 @@ describe('an envelope', () => {
       fc.property(arbitraryEnvelope, arbitraryEnvelope, fc.integer({ min: -5, max: 50 }), (a, b, atMs) => {
         const [x, y] = [valueAt(a, atMs), valueAt(b, atMs)]
         expect(valueAt(minEnvelope(a, b), atMs)).toBe(Math.min(x, y))
-        expect(valueAt(sumEnvelope(a, b), atMs)).toBe(x + y)
-        expect(valueAt(shiftEnvelope(a, 7), atMs + 7)).toBe(x)
-        expect(valueAt(offsetEnvelope(a, -3), atMs)).toBe(x - 3)
         const inside = atMs >= 10 && atMs < 30
         expect(valueAt(clipEnvelope(a, { fromMs: 10, toMs: 30 }), atMs)).toBe(
           inside ? x : Number.POSITIVE_INFINITY,

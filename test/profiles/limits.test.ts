@@ -99,6 +99,37 @@ describe('merged limits', () => {
     expect(merge([weekly, exception], 1_000).rowLimits[0]).toBe(30)
   })
 
+  it('do not use a raise of the near future yet, nor hide what it follows behind it', () => {
+    const weekly = limit({ sourceId: 'weekly', group: 'plan', priority: 1, envelope: constantEnvelope(30) })
+    const window = windowEnvelope({ fromMs: 1_000, toMs: 5_000, value: 70 })
+    const raise = limit({ sourceId: 'raise', group: 'plan', priority: 2, envelope: window })
+    const at = (nowMs: number) => merge([weekly, raise], nowMs, 2_000).rowBinding[0]
+    expect(at(0)).toMatchObject({ sourceId: 'weekly', value: 30 })
+    expect(at(1_500)).toMatchObject({ sourceId: 'raise', value: 70 })
+    expect(at(3_500)).toMatchObject({ sourceId: 'weekly', value: 30 })
+  })
+
+  it('let an exception of a group stand for its own phases alone', () => {
+    const plan = limit({ sourceId: 'plan', group: 'g', envelope: constantEnvelope(30) })
+    const l2 = limit({ sourceId: 'l2', group: 'g', priority: 1, phases: [2], envelope: constantEnvelope(60) })
+    const { rowLimits } = merge([plan, l2])
+    expect(([1, 2, 3] as const).map((phase) => rowLimits[phaseRow(0, phase)])).toEqual([30, 60, 30])
+  })
+
+  it('allow nothing where a source says what is no number', () => {
+    expect(merge([limit({ envelope: constantEnvelope(Number.NaN) })]).rowLimits[phaseRow(0, 1)]).toBe(0)
+  })
+
+  it('tell when a limit begins, and when one with a duration ends', () => {
+    const later = limit({ envelope: windowEnvelope({ fromMs: 7_000, toMs: 9_000, value: 20 }) })
+    expect(merge([later], 0).nextChangeMs).toBe(7_000)
+    let state = reduceWatch(startWatch(0), { kind: 'heartbeat', atMs: 0 }, DEFAULT_WATCH)
+    state = reduceWatch(state, { kind: 'limit', atMs: 0, active: true, durationMs: 4_000 }, DEFAULT_WATCH)
+    const timed = limit({ watch: { state, config: DEFAULT_WATCH, failsafeValue: 10 } })
+    expect(merge([timed], 1_000)).toMatchObject({ nextChangeMs: 4_000 })
+    expect(merge([timed], 1_000).rowBinding[0]).toMatchObject({ untilMs: 4_000 })
+  })
+
   it('cap a single EVSE, and name a target that does not exist', () => {
     const merged = merge([
       limit({ target: 'A#1', unit: 'W', envelope: constantEnvelope(6_900) }),
