@@ -22,6 +22,10 @@ export interface EvseState {
   readonly device: SmartChargingDevice
   /** Seen not to hold or follow what it accepted: counts at its worst, as one that draws above its limit. */
   readonly distrusted?: boolean
+  /** Found again to hold more than it accepted: its station is capped as a whole. */
+  readonly capped?: boolean
+  /** The unit that it was found not to hold rightly; `device` has it no more. */
+  readonly avoidsUnit?: 'A' | 'W'
 }
 
 export const EMPTY_SLOTS: EvseState['slots'] = { lease: NO_BELIEF, safe: NO_BELIEF, hold: NO_BELIEF }

@@ -23,6 +23,11 @@ export * from './device.ts'
 export type { Push, PushDirection } from './diff.ts'
 export * from './encode.ts'
 export * from './envelope.ts'
+export {
+  type Escalation,
+  type EscalationStep,
+  watchLimit,
+} from './escalation.ts'
 export * from './ev-schedule.ts'
 export * from './explain.ts'
 export { type SafeDefaults, safeDefaults, safeOverload } from './failsafe.ts'

@@ -28,6 +28,8 @@ export interface LearnedDraw {
   /** How often it asked for more than it was left, and when last. */
   readonly asked?: number
   readonly askedMs?: number
+  /** The unit in which its limit was said twice and not followed (see `watchLimit`). */
+  readonly unfollowed?: 'A' | 'W'
   /** How many phases it surely has, where the station only tells a total; 1 until more are proven. */
   readonly phases?: number
 }
@@ -109,10 +111,10 @@ function headroomOf(learned: LearnedDraw, settings: LearnSettings): number {
  * The current per phase in a sample. Of a total nobody knows on how many phases it flows: as few as could carry it
  * within the limit, so that nothing is taken from a car on one phase. More are certain once fewer could not.
  */
-function drawOf(
+export function drawOf(
   learned: LearnedDraw,
   sample: Sample,
-  settings: LearnSettings,
+  settings: LearnSettings = LEARN,
 ): { drawA: number; phases: number } {
   const { currentA, limitA } = sample
   const highestA = Math.max(0, ...currentA)
@@ -136,7 +138,6 @@ export function learn(learned: LearnedDraw, sample: Sample, settings: LearnSetti
   const known: LearnedDraw = {
     ...learned,
     confirmedA: Math.max(learned.confirmedA, drawA),
-    overSinceMs: drawA > limitA + settings.overA ? (learned.overSinceMs ?? atMs) : null,
     ...(phases > 1 ? { phases } : {}),
   }
   const more = learned.drawA !== null && drawA > learned.drawA + (settings.headroomA - settings.gapA)

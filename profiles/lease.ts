@@ -53,7 +53,8 @@ export function leaseDirection(options: {
   const sentAgoMs = nowMs - (lease.acked?.sentAtMs ?? Number.NEGATIVE_INFINITY)
   if (heldA === null || lease.inFlight)
     return wantedA > (situation.worstA[evse.index] ?? 0) ? 'raise' : 'lower'
-  if (wantedA < heldA - 1e-6 || promisesTooMuch(context, lease, term)) return 'lower'
+  if (wantedA < heldA - 1e-6 || promisesTooMuch(context, lease, term) || mustRepeat(context, lease))
+    return 'lower'
   const raises = wantedA > heldA + 1e-6
   if (state.session?.iso15118?.waits) return raises ? 'raise' : 'refresh'
   if (sentAgoMs < state.device.minUpdateMs) return null
@@ -63,6 +64,13 @@ export function leaseDirection(options: {
     return nowMs - lastRaiseMs >= gapMs ? 'raise' : null
   }
   return isDue(lease, term, nowMs) ? 'refresh' : null
+}
+
+/** A limit that is not followed is said again with each step of the escalation that says it in another way. */
+function mustRepeat({ situation, evse }: EvseContext, { acked }: SlotBelief): boolean {
+  const escalation = situation.escalations[evse.index]
+  if (!acked || escalation?.cause !== 'draws-more' || escalation.sinceMs === null) return false
+  return escalation.step !== 'station-cap' && acked.sentAtMs < escalation.sinceMs
 }
 
 /** Raises of a car that renegotiates each of them come together. */

@@ -1,5 +1,6 @@
 import { retryAtMs, type SlotBelief } from './belief.ts'
 import { liveLease } from './booking.ts'
+import type { SmartChargingDevice } from './device.ts'
 import type { Candidate, Push, PushDirection } from './diff.ts'
 import {
   type Encoded,
@@ -10,12 +11,13 @@ import {
   rateUnitFor,
   STATION_MAX_PROFILE_ID,
 } from './encode.ts'
+import { type EscalationStep, followedUnits, hasOtherUnit, unitAttempt } from './escalation.ts'
 import { type EvseContext as Context, heldLeaseA, leaseDirection, leaseTerm } from './lease.ts'
 import { NEAR_MS } from './promises.ts'
 import type { SiteEvse } from './site.ts'
 import type { Situation } from './situation.ts'
 import type { StationState } from './snapshot.ts'
-import { type Targets, type Unsteered, usesHold } from './targets.ts'
+import { type Targets, usesHold } from './targets.ts'
 
 /** Every call that would bring stations from what they hold to what is wanted, before ordering. */
 export function candidates(situation: Situation, targets: Targets): Candidate[] {
@@ -73,7 +75,7 @@ function safeCandidate(context: Context): Candidate | null {
   const slot = state.slots.safe
   const wantedA = targets.safeA[evse.index] ?? 0
   const { nowMs } = situation.snapshot
-  const unit = rateUnitFor(evse, state.device, slot.failures)
+  const unit = rateUnitFor(evse, state.device, unitAttempt(slot.failures))
   if (unit === null || blocked(slot, nowMs)) return null
   if (slot.acked && !slot.inFlight && Math.abs(slot.acked.limitA - wantedA) < 0.1) return null
   const encoded = encodeSafe({ evse, device: state.device, unit, limitA: wantedA, nowMs })
@@ -101,7 +103,7 @@ function holdCandidate(context: Context): Candidate | null {
   // A station may bother a car that speaks ISO 15118 with every profile, this one too (K16.FR.02).
   const leaseMs = state.session?.iso15118 ? Math.max(NEAR_MS, settings.holdMs) : settings.holdMs
   if (alive && !slot.inFlight && leftMs > leaseMs / 2) return null
-  const unit = rateUnitFor(evse, state.device, slot.failures)
+  const unit = rateUnitFor(evse, state.device, unitAttempt(slot.failures))
   if (unit === null) return null
   const limitA = targets.holdA[evse.index] ?? 0
   const encoded = encodeHold({ evse, device: state.device, unit, limitA, nowMs, leaseMs })
@@ -148,24 +150,45 @@ function clearHold(context: Context): Candidate | null {
 
 /** What the lease of an EVSE should say; `null` when it should have none. */
 function wantedLease(context: Context): number | null {
-  const { evse, targets, situation } = context
+  const { evse, targets, situation, state } = context
   const reason = targets.unsteered[evse.index]
-  if (reason === null) return targets.limitA[evse.index] ?? 0
+  if (reason === null) {
+    const wantedA = targets.limitA[evse.index] ?? 0
+    const escalation = situation.escalations[evse.index]
+    if (escalation?.cause !== 'draws-more' || escalation.sinceMs === null) return wantedA
+    // As long as it does not follow what it has, it is not told more.
+    return Math.min(wantedA, heldLeaseA(liveLease(state), situation.snapshot.nowMs) ?? wantedA)
+  }
   if (reason === 'lease-refused')
     return Math.min(targets.safeA[evse.index] ?? 0, situation.worstA[evse.index] ?? 0)
   return reason === 'disobeys' ? evse.minA : null
+}
+
+function deviceOf({ situation, evse, state }: Context): SmartChargingDevice {
+  return followedUnits(evse, state.device, situation.memories[evse.index]?.learned ?? null)
+}
+
+/** What was refused or not followed in one unit may be in the other. */
+function leaseAttempt({ situation, evse, state }: Context): number {
+  const escalation = situation.escalations[evse.index]
+  const known = situation.memories[evse.index]?.learned?.unfollowed != null
+  const other =
+    escalation?.cause === 'holds-more'
+      ? escalation.step === 'worst-case'
+      : escalation?.cause === 'draws-more' && escalation.step !== 'retry' && !known
+  const first = other && hasOtherUnit(evse, state.device) ? 1 : 0
+  return unitAttempt(state.slots.lease.failures) + first
 }
 
 function leaseCandidate(context: Context): Candidate | null {
   const { evse, state, situation } = context
   const { nowMs } = situation.snapshot
   const slot = state.slots.lease
+  const device = deviceOf(context)
   const wantedA = wantedLease(context)
   const transactionId = state.session?.transactionId
   if (wantedA === null || transactionId === undefined || !state.slots.safe.acked) return null
-  // What was not followed in one unit may be in the other.
-  const attempt = slot.failures + (context.targets.unsteered[evse.index] === 'disobeys' ? 1 : 0)
-  const unit = rateUnitFor(evse, state.device, attempt)
+  const unit = rateUnitFor(evse, device, leaseAttempt(context))
   if (unit === null || blocked(slot, nowMs)) return null
   const lease = liveLease(state)
   const term = leaseTerm(context, wantedA, state.slots.safe.acked.limitA)
@@ -173,7 +196,7 @@ function leaseCandidate(context: Context): Candidate | null {
   if (direction === null) return null
   const encoded = encodeLease({
     evse,
-    device: state.device,
+    device,
     unit,
     limitA: wantedA,
     nowMs,
@@ -189,8 +212,8 @@ function leaseCandidate(context: Context): Candidate | null {
 }
 
 /**
- * The station's own cap: what its node allows, and as little as its EVSEs are granted while one of them disobeys or
- * refuses its leases.
+ * The station's own cap: what its node allows, and as little as its EVSEs are granted once that is the step to take
+ * about one of them.
  */
 export function stationPushes(situation: Situation, targets: Targets): Push[] {
   const evsesOf = new Map<string, SiteEvse[]>()
@@ -205,7 +228,7 @@ export function stationPushes(situation: Situation, targets: Targets): Push[] {
   })
 }
 
-const CAPPED: readonly Unsteered[] = ['disobeys', 'lease-refused']
+const CAPPED: readonly EscalationStep[] = ['station-cap', 'worst-case']
 
 function stationPush(options: {
   situation: Situation
@@ -218,7 +241,10 @@ function stationPush(options: {
   const node = site.nodeById.get(station.stationId)
   if (!node || station.link !== 'connected' || !station.device.enabled || blocked(station.stationMax, nowMs))
     return null
-  const capped = evses.some((evse) => CAPPED.includes(targets.unsteered[evse.index] ?? null))
+  const capped = evses.some((evse) => {
+    const escalation = situation.escalations[evse.index]
+    return escalation != null && CAPPED.includes(escalation.step)
+  })
   const grantedA = evses.reduce((sum, evse) => {
     const own = targets.unsteered[evse.index] === 'disobeys' ? evse.minA : (targets.limitA[evse.index] ?? 0)
     return sum + own

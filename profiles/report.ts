@@ -22,6 +22,7 @@ export function grants(situation: Situation, targets: Targets, pushes: readonly 
       worstA: situation.worstA[evse.index] ?? evse.maxA,
       safeA: targets.safeA[evse.index] ?? 0,
       explanation: explain({ situation, targets, evse, waiting: waiting.has(evse.key) }),
+      escalation: situation.escalations[evse.index] ?? null,
     }
   })
 }

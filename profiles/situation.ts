@@ -3,8 +3,9 @@ import { type Booking, book, EMPTY_SLOTS, type EvseState, freshDrawA, liveLease 
 import { learnPhases } from './car-phases.ts'
 import { bookedMask } from './demand.ts'
 import { DEFAULT_DEVICE } from './device.ts'
+import { type Escalation, escalationOf, watchLimit } from './escalation.ts'
 import { worstMask } from './failsafe.ts'
-import { LEARN, type LearnedDraw, learn, startLearning } from './learned.ts'
+import { drawOf, LEARN, type LearnedDraw, learn, startLearning } from './learned.ts'
 import { type MergedLimits, mergeLimits } from './limits.ts'
 import { type Network, networkOf } from './network.ts'
 import type { Site, SiteEvse } from './site.ts'
@@ -22,6 +23,7 @@ export interface Situation {
   /** By EVSE index. */
   readonly states: readonly EvseState[]
   readonly memories: readonly EvseMemory[]
+  readonly escalations: readonly (Escalation | null)[]
   readonly bookings: readonly Booking[]
   readonly worstA: Float64Array
   /** Terminals that count for the worst case. */
@@ -58,6 +60,12 @@ export function assess(snapshot: Snapshot): Situation {
     available: lessBase(site, merged.rowLimits, base),
     states,
     memories,
+    escalations: site.evses.map((evse, index) =>
+      escalationOf(evse, states[index] ?? neverSeen(evse.key), memories[index]?.learned ?? null, {
+        nowMs,
+        maxFailures: settings.maxFailures,
+      }),
+    ),
     bookings,
     worstA: Float64Array.from(bookings, (booking) => booking.worstA),
     worstMask: worstMasks(site, states, bookings, memories),
@@ -129,18 +137,26 @@ function updateMemory(evse: SiteEvse, state: EvseState | undefined, snapshot: Sn
   }
 }
 
-/** Phases from every fresh measurement; how much the car takes from those alone that came after the limit had settled. */
+/**
+ * Phases from every fresh measurement; how much the car takes, and whether it breaks its limit, from those alone that
+ * came after the limit had settled.
+ */
 function learnFrom(learned: LearnedDraw, state: EvseState, snapshot: Snapshot): LearnedDraw {
-  const { acked, inFlight } = liveLease(state)
+  const { acked, inFlight, releasing } = liveLease(state)
   const { measured } = state
   const { settings, nowMs } = snapshot
   if (!measured || nowMs - measured.atMs > settings.meterMaxAgeMs) return learned
-  const sample = { ...measured, limitA: acked?.limitA ?? Number.POSITIVE_INFINITY }
-  const known = learnPhases(learned, sample)
-  if (!acked || inFlight || measured.atMs < acked.sentAtMs + 2 * settings.reactionMs) return known
-  if (acked.expiresAtMs !== null && measured.atMs > acked.expiresAtMs) return known
-  if (acked.limitA < LEARN.chargeA && Math.max(0, ...measured.currentA) < LEARN.idleA) return known
-  return learn(known, sample)
+  const { atMs } = measured
+  const known = learnPhases(learned, { ...measured, limitA: acked?.limitA ?? Number.POSITIVE_INFINITY })
+  const expired = acked !== null && acked.expiresAtMs !== null && atMs > acked.expiresAtMs
+  if (!acked || expired) return { ...known, overSinceMs: null }
+  const releasedA = releasing && releasing.untilMs > atMs ? releasing.limitA : 0
+  const limitA = Math.max(acked.limitA, inFlight?.limitA ?? 0, releasedA)
+  const settled = inFlight === null && atMs >= acked.sentAtMs + 2 * settings.reactionMs
+  const { drawA } = drawOf(known, { ...measured, limitA })
+  const watched = watchLimit(known, { drawA, limitA, atMs, unit: acked.unit }, settled)
+  const paused = acked.limitA < LEARN.chargeA && drawA < LEARN.idleA
+  return settled && !paused ? learn(watched, { ...measured, limitA: acked.limitA }) : watched
 }
 
 /** Unmeasured cars, stations out of reach and disobedient ones count on every phase they are wired to. */

@@ -4,6 +4,7 @@ import type { BookingSettings, EvseState } from './booking.ts'
 import type { PlanAdvice, PolicyName, Turn } from './demand.ts'
 import type { SmartChargingDevice } from './device.ts'
 import type { Push } from './diff.ts'
+import type { Escalation } from './escalation.ts'
 import type { Alarm, EvseExplanation, NodeReport, PowerReport } from './explain.ts'
 import type { LearnedDraw } from './learned.ts'
 import type { LimitInput } from './limits.ts'
@@ -100,6 +101,8 @@ export interface EvseGrant {
   readonly worstA: number
   readonly safeA: number
   readonly explanation: EvseExplanation
+  /** What is being done about a station that does not hold or follow its limit; `null` while there is no need. */
+  readonly escalation: Escalation | null
 }
 
 export interface Decision {

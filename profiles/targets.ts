@@ -3,6 +3,7 @@ import { type EvseState, liveLease } from './booking.ts'
 import { type Demand, demandOf } from './demand.ts'
 import { applyDeadband } from './diff.ts'
 import { rateUnitFor, writeLimit } from './encode.ts'
+import { unitAttempt } from './escalation.ts'
 import { safeDefaults, worstMask } from './failsafe.ts'
 import { disobeys, LEARN } from './learned.ts'
 import { type Promises, promisesOf } from './promises.ts'
@@ -175,13 +176,15 @@ export function computeTargets(situation: Situation): Targets {
 function overdrawA(situation: Situation, index: number, minA: number): number {
   const state = situation.states[index]
   if (!state?.measured || situation.bookings[index]?.reason !== 'still-drawing') return 0
+  // Said again, a limit that is not followed is no new one.
+  const broken = situation.memories[index]?.learned?.overSinceMs != null
   const { acked, inFlight, releasing } = liveLease(state)
   const { reactionMs } = situation.snapshot.settings
   const { atMs } = state.measured
   if (!acked) return 0
   // Measured before the car can have followed: what it had before is no excess.
   const followingA = releasing && releasing.untilMs > atMs ? releasing.limitA : 0
-  if (!releasing && atMs < acked.sentAtMs + reactionMs) return 0
+  if (!broken && !releasing && atMs < acked.sentAtMs + reactionMs) return 0
   const allowedA = Math.max(acked.limitA, inFlight?.limitA ?? 0, followingA)
   const drawnA = situation.worstA[index] ?? 0
   // One that clearly does not follow will not follow its next limit either: all but the least it can be given is gone.
@@ -214,7 +217,7 @@ function rounded(situation: Situation, index: number, limitA: number): number {
   const evse = situation.snapshot.site.evses[index]
   const state = situation.states[index]
   if (!evse || !state || limitA <= 0) return 0
-  const unit = rateUnitFor(evse, state.device, state.slots.lease.failures)
+  const unit = rateUnitFor(evse, state.device, unitAttempt(state.slots.lease.failures))
   if (unit === null) return 0
   return writeLimit({ evse, device: state.device, unit, limitA }).limitA
 }

@@ -1,4 +1,4 @@
-import type { EvseExplanation } from '../../profiles/index.ts'
+import type { Escalation, EvseExplanation } from '../../profiles/index.ts'
 
 /** Why an EVSE gets what it gets, in one sentence for an operator. */
 export function explanationText(explanation: EvseExplanation): string {
@@ -39,4 +39,21 @@ export function explanationText(explanation: EvseExplanation): string {
     case 'lease-refused':
       return 'The station refuses the charging profiles it is sent'
   }
+}
+
+const CAUSES: Readonly<Record<Escalation['cause'], string>> = {
+  refuses: 'It refuses its limits',
+  'draws-more': 'It draws more than it accepted',
+  'holds-more': 'Asked what it holds, it named more than it accepted',
+}
+const STEPS: Readonly<Record<Escalation['step'], string>> = {
+  retry: 'it is told once more',
+  'other-unit': 'it is told in its other unit',
+  'station-cap': 'the station is capped as a whole',
+  'worst-case': 'it counts with all it can give and gets the least; look at the station',
+}
+
+/** What is done about a station that does not hold or follow its limit. */
+export function escalationText({ cause, step }: Escalation): string {
+  return `${CAUSES[cause]}: ${STEPS[step]}`
 }

@@ -36,6 +36,8 @@ export interface Trust {
   readonly avoidUnit: 'A' | 'W' | null
   /** Counts at its worst, whatever it accepts. */
   readonly distrusted: boolean
+  /** Its station is capped as a whole. */
+  readonly capped?: boolean
 }
 const FULL_TRUST: Trust = { avoidUnit: null, distrusted: false }
 
@@ -257,6 +259,8 @@ export class LiveSite {
         slots: live.slots,
         device: this.device(station.id),
         ...(station.trust.distrusted ? { distrusted: true } : {}),
+        ...(station.trust.capped ? { capped: true } : {}),
+        ...(station.trust.avoidUnit === null ? {} : { avoidsUnit: station.trust.avoidUnit }),
       }
     })
     const stations = [...this.#stations.values()].map(

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Site } from '../../profiles/index.ts'
+import type { EscalationStep, Site } from '../../profiles/index.ts'
 import type { DomainEvent, StationBus } from '../bus/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { Store } from '../store/ports.ts'
@@ -27,8 +27,6 @@ export interface PatrolOptions {
 const AT_ONCE = 3
 /** One that did not hold what it had accepted is asked again soon. */
 const RECHECK_MS = 30_000
-/** Visits in a row that found so: from the second on it is written to in its other unit, from the third on distrusted. */
-const STRIKES = { otherUnit: 2, distrust: 3 } as const
 
 /** The latest visit that a station answered. */
 export interface Visit extends ReadBack {
@@ -119,30 +117,42 @@ export class Patrol {
   }
 
   /**
-   * What follows from a visit, step by step: its profiles are sent once more; then in its other unit; then it counts at
-   * its worst whatever it accepts, is capped as a whole and reported. A visit without findings ends the last step.
+   * What follows from a visit, one step of `profiles/escalation.ts` with each in a row that finds so. A visit without
+   * findings ends the last two; the unit is avoided until the station starts again.
    */
   async #judge(stationId: string, disobeys: boolean): Promise<void> {
-    const { live, site, clock, onFinding } = this.#options
-    const trust = live.trust(stationId)
+    const { live, clock, onFinding } = this.#options
+    const { distrusted, capped, avoidUnit } = live.trust(stationId)
     if (!disobeys) {
       this.#strikes.delete(stationId)
-      if (!trust.distrusted) return
-      await live.setTrust(stationId, { ...trust, distrusted: false })
+      if (!distrusted && !capped) return
+      await live.setTrust(stationId, { avoidUnit, distrusted: false })
       onFinding()
       return
     }
     const strikes = (this.#strikes.get(stationId) ?? 0) + 1
     this.#strikes.set(stationId, strikes)
     this.#dueMs.set(stationId, clock.now() + RECHECK_MS)
-    const [unit, other] = live.device(stationId).rateUnits
+    const steps = this.#stepsOf(stationId)
+    const step = distrusted ? 'worst-case' : (steps[strikes - 1] ?? 'worst-case')
+    const avoid = step === 'other-unit' ? (unitInUse(live, stationId) ?? null) : avoidUnit
+    const isCapped = step === 'station-cap' || step === 'worst-case'
+    if (step === 'retry') return
+    await live.setTrust(stationId, {
+      avoidUnit: avoid,
+      distrusted: step === 'worst-case',
+      ...(isCapped ? { capped: true } : {}),
+    })
+    onFinding()
+  }
+
+  #stepsOf(stationId: string): readonly EscalationStep[] {
+    const { live, site } = this.#options
     // Amperes at a DC outlet are no second way to say the same, and what it computes of them cannot be judged.
     const isDc = site.evses.some((evse) => evse.stationId === stationId && evse.supply.kind === 'dc')
-    const hasOther = other !== undefined && !isDc
-    if (strikes >= STRIKES.distrust || (strikes >= STRIKES.otherUnit && !hasOther))
-      await live.setTrust(stationId, { ...trust, distrusted: true })
-    else if (strikes >= STRIKES.otherUnit && unit !== undefined)
-      await live.setTrust(stationId, { ...trust, avoidUnit: unitInUse(live, stationId) ?? unit })
+    const hasOther = live.device(stationId).rateUnits.length > 1 && !isDc
+    const avoids = live.trust(stationId).avoidUnit !== null
+    return ['retry', ...(hasOther || avoids ? (['other-unit'] as const) : []), 'station-cap', 'worst-case']
   }
 
   #reported(stationId: string): Promise<void> {

@@ -1,7 +1,15 @@
-import type { Decision, EvseState, LimitInput, NodeReport, Site, SiteNode } from '../../profiles/index.ts'
+import type {
+  Decision,
+  Escalation,
+  EvseState,
+  LimitInput,
+  NodeReport,
+  Site,
+  SiteNode,
+} from '../../profiles/index.ts'
 import { valueAt } from '../../profiles/index.ts'
 import type { LoopAlarm } from './alarm-book.ts'
-import { explanationText } from './explain-text.ts'
+import { escalationText, explanationText } from './explain-text.ts'
 import type { SiteLoop } from './site-loop.ts'
 import type { Replay } from './snapshots.ts'
 
@@ -37,6 +45,8 @@ export interface EvseStatus {
     readonly source: string | null
     readonly text: string
   } | null
+  /** What is done about a station that does not hold or follow its limit. */
+  readonly escalation: (Pick<Escalation, 'step' | 'cause'> & { readonly text: string }) | null
 }
 
 export interface SiteStatus {
@@ -194,6 +204,11 @@ function evseStatus({ site, states }: View, grant: Decision['grants'][number]): 
       phase: explanation.row?.phase ?? null,
       source: explanation.row?.source?.sourceId ?? explanation.source?.sourceId ?? null,
       text: explanationText(explanation),
+    },
+    escalation: grant.escalation && {
+      step: grant.escalation.step,
+      cause: grant.escalation.cause,
+      text: escalationText(grant.escalation),
     },
   }
 }

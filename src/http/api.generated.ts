@@ -2896,6 +2896,15 @@ export interface components {
                 /** @description The same in one sentence. */
                 text: string;
             } | null;
+            /** @description What is done about a station that refuses its limits, draws more than it accepted, or was found to hold more: one step after the other, each only where the one before did not help. Null while there is no need. */
+            escalation?: {
+                /** @enum {string} */
+                step: "retry" | "other-unit" | "station-cap" | "worst-case";
+                /** @enum {string} */
+                cause: "refuses" | "draws-more" | "holds-more";
+                /** @description The same in one sentence. */
+                text: string;
+            } | null;
         };
         SiteStatus: {
             siteId: string;
@@ -3106,6 +3115,8 @@ export interface components {
                 state: "accepted" | "under-way" | "unsure";
             }[];
             trust: {
+                /** @description The station is capped as a whole, at what its EVSEs are granted. */
+                capped?: boolean;
                 /**
                  * @description The unit that the station was seen not to follow.
                  * @enum {string|null}

@@ -2,12 +2,14 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   disobeys,
+  drawOf,
   expectedMaximumA,
   type LearnedDraw,
   learn,
   startLearning,
   surelyUsedA,
   usableA,
+  watchLimit,
 } from '../../profiles/index.ts'
 
 /** Feeds a constant draw once a second. */
@@ -137,18 +139,23 @@ describe('learning from measurement', () => {
       expect(usableA(watchTotal(48, 32, three), 32)).toBeCloseTo(17.5)
     })
 
-    it('calls only disobedience what no number of phases explains', () => {
-      expect(disobeys(watchTotal(32, 12), second * 1000)).toBe(false)
-      expect(disobeys(watchTotal(48, 12), second * 1000)).toBe(true)
+    it('counts no more than what no number of phases explains otherwise', () => {
+      const spread = (totalA: number, limitA: number) =>
+        drawOf(startLearning('t'), { currentA: Array(3).fill(totalA / 3), limitA, atMs: 0, basis: 'total' })
+      expect(spread(32, 12).drawA).toBeLessThan(12)
+      expect(spread(48, 12).drawA).toBe(16)
     })
   })
 
   it('calls a draw above the limit disobedience only after the time a car needs', () => {
-    const known = watch(startLearning('t'), { currentA: [20, 20, 20], limitA: 10, fromS: 0, seconds: 10 })
-    expect(disobeys(known, 10_000)).toBe(false)
-    expect(
-      disobeys(watch(known, { currentA: [20, 20, 20], limitA: 10, fromS: 10, seconds: 10 }), 20_000),
-    ).toBe(true)
+    const over = { drawA: 20, limitA: 10, unit: 'A' as const }
+    const first = watchLimit(startLearning('t'), { ...over, atMs: 0 }, true)
+    expect(disobeys(first, 10_000)).toBe(false)
+    expect(disobeys(first, 15_000)).toBe(true)
+    // Said again it is no new limit; only a draw inside of it ends what began.
+    expect(watchLimit(first, { ...over, atMs: 12_000 }, false).overSinceMs).toBe(0)
+    expect(watchLimit(first, { ...over, drawA: 11, atMs: 12_000 }, false).overSinceMs).toBeNull()
+    expect(watchLimit(startLearning('t'), { ...over, atMs: 0 }, false).overSinceMs).toBeNull()
   })
 
   it('tries a new car with a modest current first and expects of it what others of its kind take', () => {

@@ -154,7 +154,7 @@ async function world(computes: (unit: 'A' | 'W', heldA: number) => number) {
   return { store, live, patrol, settle, visit, lastUnit, capA, grantedA }
 }
 
-test('a station that computes more than it was told is told again, then in its other unit, then counted at its worst, capped and reported', async () => {
+test('a station that computes more than it was told is told again, then in its other unit, then capped as a whole, then counted at its worst and reported', async () => {
   const { store, live, patrol, settle, visit, lastUnit, capA, grantedA } = await world(() => 32)
   expect(grantedA(await settle(), 'B#1')).toBeCloseTo(25, 0)
 
@@ -170,6 +170,11 @@ test('a station that computes more than it was told is told again, then in its o
   expect(lastUnit()).toBe('W')
 
   await visit()
+  expect(live.trust('A')).toEqual({ avoidUnit: 'A', distrusted: false, capped: true })
+  expect(grantedA(await settle(), 'A#1')).toBeGreaterThan(6)
+  expect(capA()).toBe(grantedA(await settle(), 'A#1'))
+
+  await visit()
   expect(live.trust('A')).toMatchObject({ distrusted: true })
   const decision = await settle()
   expect(decision.alarms).toContainEqual(expect.objectContaining({ code: 'disobeys', where: 'A#1' }))
@@ -181,7 +186,7 @@ test('a station that computes more than it was told is told again, then in its o
 test('what it did is kept over a restart, and ends with a visit that finds nothing', async () => {
   let obeys = false
   const { store, live, patrol, settle, visit, grantedA } = await world((_, heldA) => (obeys ? heldA : 32))
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 4; round++) {
     await visit()
     await settle()
   }
