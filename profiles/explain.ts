@@ -1,5 +1,6 @@
 import type { BookingReason } from './booking.ts'
 import type { BindingLimit } from './limits.ts'
+import type { RowKind } from './network.ts'
 import type { Phase } from './units.ts'
 
 /** Why a session gets what it gets. Texts belong to whoever shows them. */
@@ -30,6 +31,7 @@ export type ReasonCode =
 
 export interface RowReason {
   readonly row: string
+  readonly kind: RowKind
   readonly nodeId: string | null
   readonly phase: Phase | null
   readonly limit: number

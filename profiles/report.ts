@@ -90,6 +90,7 @@ function rowReasonOf(situation: Situation, index: number): RowReason | null {
   if (!row) return null
   return {
     row: row.id,
+    kind: row.kind,
     nodeId: row.node === null ? null : (situation.snapshot.site.nodes[row.node]?.id ?? null),
     phase: row.phase,
     limit: situation.merged.rowLimits[index] ?? Number.POSITIVE_INFINITY,

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { DEFAULT_SETTINGS, openSite, type PlanSolver, type Site } from '../../profiles/index.ts'
+import { DEFAULT_SETTINGS, type PlanSolver, type Site } from '../../profiles/index.ts'
 import type { EventHub, StationBus } from '../bus/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type {
@@ -11,7 +11,7 @@ import type { SiteRecord } from '../store/sites.ts'
 import { DemandBook, deliveredWh, type SessionDemand } from './demand-book.ts'
 import { FreeCars } from './free-cars.ts'
 import { PlanRounds } from './plan-rounds.ts'
-import { type Issue, metersOf, type Refusable, toSpec, unknownMeters } from './site-config.ts'
+import { type Issue, metersOf, openConfig, type Refusable, refusedMeters, toSpec } from './site-config.ts'
 import { SiteLimits } from './site-limits.ts'
 import { SiteLoop, type Steering } from './site-loop.ts'
 import { SiteRecords } from './site-records.ts'
@@ -71,7 +71,7 @@ export class EnergyService {
     const { store, hub, log, intervalMs } = this.#options
     await this.#demands.restore()
     for (const record of await store.sites.listSites()) {
-      const opened = openSite(toSpec(record.id, record.config))
+      const opened = openConfig(record.id, record.config)
       // What was stored had been checked: only a change of the rules between two versions can refuse it now.
       if (opened.ok) await this.#open(opened.site, record.config)
       else
@@ -100,12 +100,12 @@ export class EnergyService {
   }
 
   async put(siteId: string, config: object): Promise<Refusable<{ site: SiteRecord; created: boolean }>> {
-    const opened = openSite(toSpec(siteId, config))
+    const opened = openConfig(siteId, config)
     if (!opened.ok) {
       const errors = opened.problems.filter((problem) => problem.severity === 'error')
       return { ok: false, issues: errors.map(({ where, message }) => ({ path: where, message })) }
     }
-    const issues = [...this.#stationsElsewhere(siteId, opened.site), ...unknownMeters(opened.site, config)]
+    const issues = [...this.#stationsElsewhere(siteId, opened.site), ...refusedMeters(opened.site, config)]
     if (issues.length > 0) return { ok: false, issues }
     const { store, clock } = this.#options
     const site: SiteRecord = { id: siteId, config, updatedAt: new Date(clock.now()).toISOString() }
@@ -114,6 +114,12 @@ export class EnergyService {
     await before?.loop.stop()
     await this.#open(opened.site, config)
     return { ok: true, value: { site, created: before === undefined } }
+  }
+
+  /** What a site's configuration cannot guarantee, or says in vain. */
+  warnings({ id, config }: SiteRecord): readonly Issue[] {
+    const opened = openConfig(id, config)
+    return opened.ok ? opened.warnings.map(({ where, message }) => ({ path: where, message })) : []
   }
 
   async remove(siteId: string): Promise<boolean> {

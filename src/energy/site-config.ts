@@ -1,4 +1,4 @@
-import type { Site, SiteSpec } from '../../profiles/index.ts'
+import { openSite, type Site, type SiteSpec } from '../../profiles/index.ts'
 import type { MeterConfig } from './base-load.ts'
 
 export interface Issue {
@@ -22,10 +22,19 @@ export function metersOf(config: object): readonly MeterConfig[] {
   return (config as StoredConfig).meters ?? []
 }
 
-export function unknownMeters(site: Site, config: object): Issue[] {
-  return metersOf(config).flatMap(({ nodeId }, index) =>
-    site.nodeById.has(nodeId)
-      ? []
-      : [{ path: `body/meters/${index}/nodeId`, message: `The site has no node ${nodeId}` }],
-  )
+/** Judged with what the meters stand for while they are silent. */
+export function openConfig(id: string, config: object): ReturnType<typeof openSite> {
+  const silentA = new Map(metersOf(config).map(({ nodeId, staleA }) => [nodeId, staleA]))
+  return openSite(toSpec(id, config), { silentA })
+}
+
+export function refusedMeters(site: Site, config: object): Issue[] {
+  const seen = new Set<string>()
+  return metersOf(config).flatMap(({ nodeId }, index) => {
+    const path = `body/meters/${index}/nodeId`
+    if (!site.nodeById.has(nodeId)) return [{ path, message: `The site has no node ${nodeId}` }]
+    if (seen.has(nodeId)) return [{ path, message: `${nodeId} has a meter already; one node has one` }]
+    seen.add(nodeId)
+    return []
+  })
 }

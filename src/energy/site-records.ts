@@ -1,7 +1,9 @@
 import type { PolicyName, Site } from '../../profiles/index.ts'
+import type { Clock } from '../observe/clock.ts'
 import type { ComplianceMinute, SessionCost } from '../store/energy.ts'
 import type { Store } from '../store/ports.ts'
 import { believedSlots } from './believed.ts'
+import { type EvseAnswer, explainNow, explainThen } from './explanation.ts'
 import type { PlanRounds } from './plan-rounds.ts'
 import type { SiteLoop } from './site-loop.ts'
 import { type SiteOutlook, siteOutlook } from './site-outlook.ts'
@@ -10,6 +12,7 @@ import { replayStatus, type SiteStatus } from './status.ts'
 
 export interface SiteRecordsOptions {
   readonly store: Store
+  readonly clock: Clock
   readonly plans: Pick<PlanRounds, 'outlook'>
   /** The running site; undefined where there is none. */
   readonly find: (siteId: string) => { readonly site: Site; readonly loop: SiteLoop } | undefined
@@ -90,6 +93,14 @@ export class SiteRecords {
     const { at, differs, snapshot } = played
     const same = differs.length === 0
     return { at, same, differs: [...differs], policy: snapshot.policy, status: replayStatus(played) }
+  }
+
+  /** Why an EVSE gets what it gets, now or then; undefined where the site has no such EVSE, or nothing is kept from then. */
+  async explain(siteId: string, evseKey: string, atMs?: number): Promise<EvseAnswer | undefined> {
+    const loop = this.#options.find(siteId)?.loop
+    if (atMs === undefined) return loop && explainNow(loop, evseKey, this.#options.clock.now())
+    const played = await replay(this.#options.store, siteId, atMs)
+    return played && explainThen(played, evseKey)
   }
 
   /** The hours ahead; undefined where there is no such site, or no decision of it yet. */

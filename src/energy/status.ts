@@ -1,13 +1,15 @@
-import type {
-  Decision,
-  Escalation,
-  EvseState,
-  LimitInput,
-  NodeReport,
-  Site,
-  SiteNode,
+import {
+  type BindingLimit,
+  type Decision,
+  type EvseGrant,
+  type EvseState,
+  type LimitOrigin,
+  linesOf,
+  type NodeReport,
+  type PowerReport,
+  type Site,
+  type SiteNode,
 } from '../../profiles/index.ts'
-import { valueAt } from '../../profiles/index.ts'
 import type { LoopAlarm } from './alarm-book.ts'
 import { escalationText, explanationText } from './explain-text.ts'
 import type { SiteLoop } from './site-loop.ts'
@@ -24,8 +26,12 @@ export interface NodeStatus {
   readonly measuredA: Phases | null
   readonly grantedA: Phases
   readonly binding: {
-    readonly source: string
+    readonly source: 'configuration' | Exclude<LimitOrigin, 'site'>
     readonly limitId: string | null
+    readonly setBy: string | null
+    readonly state: 'normal' | 'failsafe'
+    readonly value: number
+    readonly unit: 'A' | 'W'
     readonly validTo: string | null
   } | null
 }
@@ -43,6 +49,8 @@ export interface EvseStatus {
     readonly nodeId: string | null
     readonly phase: number | null
     readonly source: string | null
+    readonly setBy: string | null
+    readonly validTo: string | null
     readonly text: string
   } | null
   /** What is done about a station that does not hold or follow its limit. */
@@ -61,7 +69,6 @@ export interface SiteStatus {
 interface View {
   readonly site: Site
   readonly decision: Decision
-  readonly limits: readonly LimitInput[]
   readonly states: ReadonlyMap<string, EvseState>
   readonly alarms: readonly LoopAlarm[]
 }
@@ -79,13 +86,12 @@ export function siteStatus(site: Site, loop: SiteLoop): SiteStatus | undefined {
 export function nodeStatuses(site: Site, loop: SiteLoop): NodeStatus[] {
   const { decision, alarms } = loop
   if (!decision) return []
-  const limits = loop.limits.inputs(decision.atMs)
-  return nodesOf({ site, decision, limits, states: new Map(), alarms })
+  return nodesOf({ site, decision, states: new Map(), alarms })
 }
 
 export function replayStatus({ site, decision, snapshot }: Replay): SiteStatus {
-  const { limits, evses } = snapshot
-  return statusOf({ site, decision, limits, states: byKey(evses), alarms: decision.alarms })
+  const { evses } = snapshot
+  return statusOf({ site, decision, states: byKey(evses), alarms: decision.alarms })
 }
 
 function byKey(evses: readonly EvseState[]): ReadonlyMap<string, EvseState> {
@@ -108,33 +114,38 @@ function nodesOf(view: View): NodeStatus[] {
   const reports = new Map<string, NodeReport[]>()
   for (const report of decision.nodes)
     reports.set(report.nodeId, [...(reports.get(report.nodeId) ?? []), report])
+  const powers = new Map(decision.powers.map((report) => [report.nodeId, report]))
   const granted = grantedBelow(site, decision)
   return site.nodes.map((node) =>
     nodeStatus(view, {
       node,
       reports: reports.get(node.id) ?? [],
+      power: powers.get(node.id),
       grantedA: granted[node.index] ?? [0, 0, 0],
     }),
   )
 }
 
-function nodeStatus(
-  view: View,
-  { node, reports, grantedA }: { node: SiteNode; reports: readonly NodeReport[]; grantedA: Phases },
-): NodeStatus {
+interface NodeParts {
+  readonly node: SiteNode
+  readonly reports: readonly NodeReport[]
+  readonly power: PowerReport | undefined
+  readonly grantedA: Phases
+}
+
+function nodeStatus(view: View, { node, reports, power, grantedA }: NodeParts): NodeStatus {
   const { site } = view
-  const tightest = reports.filter((report) => report.source !== null).sort((a, b) => a.limitA - b.limitA)[0]
   const [one, two, three] = perPhase(reports, (report) => report.limitA, Number.POSITIVE_INFINITY)
   return {
     nodeId: node.id,
     kind: node.kind,
     parentId: node.parent === null ? null : (site.nodes[node.parent]?.id ?? null),
     limitA: [finite(one), finite(two), finite(three)],
-    limitW: finite(wattLimit(view, node)),
+    limitW: power ? round(power.limitW) : null,
     // A node without a limit is not judged phase by phase: what its EVSEs were given is still worth showing.
     measuredA: reports.length === 0 ? null : perPhase(reports, (report) => report.measuredA, 0),
     grantedA: reports.length === 0 ? grantedA : perPhase(reports, (report) => report.worstA, 0),
-    binding: tightest?.source ? bindingOf(tightest.source) : null,
+    binding: bindingOf(site, reports, power),
   }
 }
 
@@ -166,24 +177,48 @@ function grantedBelow(site: Site, decision: Decision): Phases[] {
   return sums
 }
 
-function bindingOf(source: NonNullable<NodeReport['source']>): NodeStatus['binding'] {
-  const { origin, sourceId, untilMs } = source
+/** The limit that leaves least of the node: power counts as if it were spread evenly over the phases. */
+function bindingOf(
+  site: Site,
+  reports: readonly NodeReport[],
+  power: PowerReport | undefined,
+): NodeStatus['binding'] {
+  const sources = reports.map(({ limitA, source }) => ({ limitA, source, unit: 'A' as const }))
+  const evenA = (power?.limitW ?? Number.POSITIVE_INFINITY) / (site.voltageV * linesOf(site.wiring).length)
+  const tightest = [...sources, { limitA: evenA, source: power?.source ?? null, unit: 'W' as const }]
+    .filter(({ source }) => source !== null)
+    .sort((one, other) => one.limitA - other.limitA)[0]
+  const source = tightest?.source
+  if (!tightest || !source) return null
+  const { origin, sourceId, setBy = null, state, value } = source
   return {
     source: origin === 'site' ? 'configuration' : origin,
     limitId: origin === 'site' ? null : sourceId,
-    validTo: untilMs === null ? null : new Date(untilMs).toISOString(),
+    setBy,
+    state,
+    value: round(value),
+    unit: tightest.unit,
+    validTo: untilOf(source),
   }
 }
 
-function wattLimit({ decision, limits }: View, node: SiteNode): number {
-  const inForce = limits.filter(
-    (limit) =>
-      limit.unit === 'W' &&
-      limit.target === node.id &&
-      (limit.validFromMs ?? Number.NEGATIVE_INFINITY) <= decision.atMs &&
-      (limit.validToMs ?? Number.POSITIVE_INFINITY) > decision.atMs,
-  )
-  return Math.min(node.limitW, ...inForce.map((limit) => valueAt(limit.envelope, decision.atMs)))
+function untilOf({ untilMs }: BindingLimit): string | null {
+  return untilMs === null ? null : new Date(untilMs).toISOString()
+}
+
+/** Why a grant is not more, for operators. */
+export function reasonOf({ explanation }: Pick<EvseGrant, 'explanation'>): NonNullable<EvseStatus['reason']> {
+  const { code, row } = explanation
+  const source = row?.source ?? explanation.source
+  return {
+    code,
+    nodeId: row?.nodeId ?? null,
+    phase: row?.phase ?? null,
+    source: source?.sourceId ?? null,
+    setBy: source?.setBy ?? null,
+    validTo: source ? untilOf(source) : null,
+    text: explanationText(explanation),
+  }
 }
 
 function evseStatus({ site, states }: View, grant: Decision['grants'][number]): EvseStatus {

@@ -1467,6 +1467,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sites/{siteId}/evses/{stationId}/{evseId}/explanation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+                evseId: number;
+            };
+            cookie?: never;
+        };
+        /** Why an EVSE gets what it gets, and what it would get otherwise */
+        get: operations["explainEvse"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sites/{siteId}/outlook": {
         parameters: {
             query?: never;
@@ -2854,6 +2876,11 @@ export interface components {
             config: components["schemas"]["SiteConfig"];
             /** Format: date-time */
             updatedAt: string;
+            /** @description What the configuration cannot guarantee, or says in vain, and where. */
+            warnings: {
+                path: string;
+                message: string;
+            }[];
         };
         /** @description Null where nothing is known. */
         NullablePhaseAmperes: components["schemas"]["PhaseAmperes"] | null;
@@ -2870,11 +2897,60 @@ export interface components {
             grantedA: components["schemas"]["PhaseAmperes"];
             /** @description Where the limit in force comes from. */
             binding: {
-                /** @description `configuration`, `operator`, or the name of a limit source. */
-                source: string;
+                /**
+                 * @description What kind of source it is.
+                 * @enum {string}
+                 */
+                source: "configuration" | "operator" | "schedule" | "station" | "grid" | "api" | "upstream";
                 limitId: string | null;
+                /** @description Who set it; null for the configuration. */
+                setBy: string | null;
+                /**
+                 * @description With `failsafe` the source is silent.
+                 * @enum {string}
+                 */
+                state: "normal" | "failsafe";
+                value: number;
+                /** @enum {string} */
+                unit: "A" | "W";
                 /** Format: date-time */
                 validTo: string | null;
+            } | null;
+        };
+        GrantReason: {
+            code: string;
+            /** @description The node that is full. */
+            nodeId: string | null;
+            phase: number | null;
+            /** @description The limit that holds there; `site` is the configuration. */
+            source: string | null;
+            /** @description Who set that limit; null for the configuration. */
+            setBy: string | null;
+            /**
+             * Format: date-time
+             * @description When that limit changes next.
+             */
+            validTo: string | null;
+            /** @description The same in one sentence. */
+            text: string;
+        };
+        EvseExplanation: {
+            siteId: string;
+            stationId: string;
+            evseId: number;
+            /** Format: date-time */
+            at: string;
+            transactionId: string | null;
+            /** @description Amperes per phase. */
+            grantedA: number;
+            /** @description Over all phases that the car uses. */
+            grantedW: number;
+            reason: components["schemas"]["GrantReason"];
+            /** @description What it would get if what `reason` names did not hold, decided anew from the same moment: with the others that would take more, and with what would bind next. Null where nothing is named that could be lifted. */
+            otherwise: {
+                grantedA: number;
+                grantedW: number;
+                reason: components["schemas"]["GrantReason"];
             } | null;
         };
         SiteEvseStatus: {
@@ -3115,8 +3191,6 @@ export interface components {
                 state: "accepted" | "under-way" | "unsure";
             }[];
             trust: {
-                /** @description The station is capped as a whole, at what its EVSEs are granted. */
-                capped?: boolean;
                 /**
                  * @description The unit that the station was seen not to follow.
                  * @enum {string|null}
@@ -6346,6 +6420,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SiteReplay"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    explainEvse: {
+        parameters: {
+            query?: {
+                /** @description Of the newest recorded decision at or before this time; left out, of now. */
+                at?: string;
+            };
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+                evseId: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What bound it, who set that, until when, and what it would get without it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvseExplanation"];
                 };
             };
             default: components["responses"]["Problem"];

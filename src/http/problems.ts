@@ -28,6 +28,7 @@ const PROBLEMS = {
   'site.unknown': [404, 'No such site'],
   'limit.unknown': [404, 'No such limit'],
   'meter.unknown': [404, 'No such meter'],
+  'evse.unknown': [404, 'No such EVSE'],
   'schedule.unknown': [404, 'No such schedule'],
   'source.unknown': [404, 'No such grid source'],
   'outlook.unknown': [404, 'The site has decided nothing yet'],

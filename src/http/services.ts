@@ -33,6 +33,8 @@ export interface SiteService {
     siteId: string,
     config: SiteConfig,
   ): Promise<Refusable<{ readonly site: SiteRecord; readonly created: boolean }>>
+  /** What its configuration cannot guarantee, or says in vain. */
+  warnings(site: SiteRecord): readonly Issue[]
   /** False where there is no such site. */
   remove(siteId: string): Promise<boolean>
   /** The latest decision; undefined where there is no such site. A site without a decision yet has no nodes. */
@@ -76,6 +78,12 @@ export interface SiteRecordsApi {
   ): Promise<readonly SessionCost[] | undefined>
   /** Undefined before the first decision. */
   outlook(siteId: string): Promise<components['schemas']['SiteOutlook'] | undefined>
+  /** Of now, or of a recorded moment; undefined where the site has no such EVSE, or nothing is kept from then. */
+  explain(
+    siteId: string,
+    evseKey: string,
+    atMs?: number,
+  ): Promise<components['schemas']['EvseExplanation'] | undefined>
   /** Undefined where nothing is kept from then. */
   replay(siteId: string, atMs: number): Promise<components['schemas']['SiteReplay'] | undefined>
 }

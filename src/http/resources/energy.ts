@@ -19,6 +19,7 @@ type EnergyOperations = Pick<
   | 'listSessionCosts'
   | 'getSessionCostsCsv'
   | 'replaySite'
+  | 'explainEvse'
   | 'getSiteOutlook'
 >
 const DEFAULT_ROWS = 1000
@@ -29,6 +30,14 @@ type MinuteBody = components['schemas']['ComplianceMinute']
 
 export function energyOperations(services: ApiServices): EnergyOperations {
   const energy = () => present(services.energy)
+  /** Clocks differ a little; what is further ahead is a slip of the pen. */
+  const pastMs = (at: string): number => {
+    const atMs = Date.parse(at)
+    if (atMs <= services.clock.now() + 60_000) return atMs
+    throw invalid('request.invalid', [
+      { path: 'query/at', message: `${at} is yet to come; name a time of the past` },
+    ])
+  }
   const minutes = async (
     siteId: string,
     query: { from: string; to: string; nodeId?: string; limit?: number },
@@ -77,6 +86,7 @@ export function energyOperations(services: ApiServices): EnergyOperations {
 
     putSteering: async ({ path, body }) => {
       await requireSite(services, path.siteId)
+      refuseOddPrices(body.prices ?? [])
       const steering = await energy().steer(path.siteId, body)
       return {
         status: 200,
@@ -92,6 +102,10 @@ export function energyOperations(services: ApiServices): EnergyOperations {
 
     putSessionDemand: async ({ path, body, principal }) => {
       const { departure = null, energyWh = null, priorityClass = null, guaranteeA = null } = body
+      if (departure !== null && Date.parse(departure) <= services.clock.now())
+        throw invalid('request.invalid', [
+          { path: 'body/departure', message: `${departure} is over; name a later time, or null for unknown` },
+        ])
       const { stationId, transactionId } = path
       const wish = { departure, energyWh, priorityClass, guaranteeA }
       if (!(await energy().wish(stationId, transactionId, wish, principal.name)))
@@ -139,17 +153,48 @@ export function energyOperations(services: ApiServices): EnergyOperations {
       body: costsCsv(await costs(path.siteId, query)),
     }),
 
+    explainEvse: async ({ path, query }) => {
+      const { siteId, stationId, evseId } = path
+      await requireSite(services, siteId)
+      const atMs = query.at === undefined ? undefined : pastMs(query.at)
+      const explanation = await energy().records.explain(siteId, `${stationId}#${evseId}`, atMs)
+      if (explanation) return { status: 200, body: explanation }
+      const then = query.at === undefined ? '' : ` at ${query.at}, or nothing is recorded of that time`
+      throw new ApiProblem('evse.unknown', `The site has no EVSE ${stationId}#${evseId}${then}.`)
+    },
+
     replaySite: async ({ path, query }) => {
       await requireSite(services, path.siteId)
-      const played = await energy().records.replay(path.siteId, Date.parse(query.at))
+      const played = await energy().records.replay(path.siteId, pastMs(query.at))
       if (!played)
         throw new ApiProblem(
           'replay.unknown',
-          `Nothing is recorded at or before ${query.at}; try a later time.`,
+          `Nothing is recorded at or before ${query.at}: decisions are kept for six hours, from the first one of the site on. Try a later time.`,
         )
       return { status: 200, body: played }
     },
   }
+}
+
+/** Two prices at one time would leave it to chance which one counts. */
+function refuseOddPrices(slots: readonly components['schemas']['PriceSlot'][]): void {
+  const inOrder = slots
+    .map(({ from, to }, index) => ({ index, fromMs: Date.parse(from), toMs: Date.parse(to) }))
+    .sort((a, b) => a.fromMs - b.fromMs)
+  const issues = inOrder.flatMap(({ index, fromMs, toMs }, place) => {
+    const path = `body/prices/${index}`
+    if (toMs <= fromMs) return [{ path: `${path}/to`, message: 'must be later than from' }]
+    const before = inOrder[place - 1]
+    return before && fromMs < before.toMs
+      ? [
+          {
+            path: `${path}/from`,
+            message: `begins before body/prices/${before.index} ends; slots may not overlap`,
+          },
+        ]
+      : []
+  })
+  if (issues.length > 0) throw invalid('request.invalid', issues)
 }
 
 function spanOf({ from, to }: { readonly from: string; readonly to: string }) {

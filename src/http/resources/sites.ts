@@ -11,6 +11,12 @@ export type SiteOperations = Pick<
 
 export function siteOperations(services: ApiServices): SiteOperations {
   const { store, sites } = services
+  const toBody = (site: SiteRecord): components['schemas']['Site'] => ({
+    id: site.id,
+    config: configOf(site),
+    updatedAt: site.updatedAt,
+    warnings: [...sites.warnings(site)],
+  })
   return {
     listSites: async () => ({ status: 200, body: { items: (await store.sites.listSites()).map(toBody) } }),
 
@@ -47,7 +53,7 @@ export async function requireSite({ store }: ApiServices, siteId: string): Promi
 
 /** The node of a site's tree; refused with those that there are. */
 export function requireNode(site: SiteRecord, nodeId: string, path: string): void {
-  const known = nodeIds(toBody(site).config.root)
+  const known = nodeIds(configOf(site).root)
   if (known.includes(nodeId)) return
   const message = `The site ${site.id} has no node ${nodeId}; it has ${known.slice(0, 10).join(', ')}${known.length > 10 ? ', ...' : ''}`
   throw invalid('request.invalid', [{ path, message }])
@@ -65,6 +71,6 @@ function unknownSite(siteId: string): ApiProblem {
 }
 
 /** What is stored was checked against this very contract when it came in. */
-function toBody(site: SiteRecord): components['schemas']['Site'] {
-  return { id: site.id, config: site.config as SiteConfig, updatedAt: site.updatedAt }
+function configOf(site: SiteRecord): SiteConfig {
+  return site.config as SiteConfig
 }

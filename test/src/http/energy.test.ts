@@ -44,6 +44,8 @@ describe('a weekly schedule', () => {
       400,
       'body/windows/0/days/0',
     ],
+    ['no windows', { ...schedule, windows: [] }, 400, 'body/windows'],
+    ['an end that is over', { ...schedule, validTo: iso(-HOUR_MS) }, 422, 'body/validTo'],
     [
       'a minute too many',
       { ...schedule, windows: [{ ...windows[0], to: '24:01' }] },
@@ -107,6 +109,23 @@ describe('steering', () => {
     expect((await call('PUT', path, {})).status).toBe(400)
     expect((await call('PUT', path, { policy: 'luck' })).status).toBe(400)
   })
+
+  test.each([
+    ['end before they begin', [{ from: iso(HOUR_MS), to: iso(0), pricePerKwh: 1 }], 'body/prices/0/to'],
+    [
+      'overlap',
+      [{ from: iso(HOUR_MS / 2), to: iso(HOUR_MS), pricePerKwh: 1 }, ...prices],
+      'body/prices/0/from',
+    ],
+  ])('is refused prices that %s, and keeps what it had', async (_, odd, where) => {
+    const path = '/sites/depot/steering'
+    const before = (await call('GET', path)).json
+    expect(await call('PUT', path, { prices: odd })).toMatchObject({
+      status: 400,
+      json: { issues: [{ path: where }] },
+    })
+    expect((await call('GET', path)).json).toEqual(before)
+  })
 })
 
 describe('what a session needs', () => {
@@ -118,6 +137,13 @@ describe('what a session needs', () => {
     expect((await call('PUT', path, wish)).status).toBe(204)
     const told = { ...wish, guaranteeA: null, setBy: 'the-operator' }
     expect((await call('GET', path)).json).toMatchObject({ told })
+  })
+
+  test('is not a departure that is over', async () => {
+    const told = (await call('GET', path)).json
+    const refused = await call('PUT', path, { departure: iso(-HOUR_MS) })
+    expect(refused).toMatchObject({ status: 400, json: { issues: [{ path: 'body/departure' }] } })
+    expect((await call('GET', path)).json).toEqual(told)
   })
 
   test('of no running session is refused', async () => {
@@ -211,10 +237,57 @@ describe('the record of a site', () => {
 
   test('gives back a decision of the past, and says so where it has none', async () => {
     const at = (afterMs: number) => `/sites/depot/replay?at=${encodeURIComponent(iso(afterMs))}`
-    await vi.waitFor(async () => expect((await call('GET', at(HOUR_MS))).status).toBe(200), PATIENCE)
-    const played = await call('GET', at(HOUR_MS))
+    const nowMs = () => api.clock.now() - START
+    await vi.waitFor(async () => expect((await call('GET', at(nowMs()))).status).toBe(200), PATIENCE)
+    const played = await call('GET', at(nowMs()))
     expect(played.json).toMatchObject({ same: true, status: { siteId: 'depot' } })
     expect((await call('GET', at(-HOUR_MS))).json.code).toBe('replay.unknown')
+    const yetToCome = await call('GET', at(HOUR_MS))
+    expect(yetToCome).toMatchObject({ status: 400, json: { issues: [{ path: 'query/at' }] } })
+  })
+
+  test('comes page by page, in whole minutes, and names the node that there is not', async () => {
+    const kept = { siteId: 'depot', limitA: [1, 1, 1], limitW: null, highestA: [0, 0, 0], highestW: null }
+    const none = { msAbove: 0, longestExcursionMs: 0, ampereSecondsAbove: 0, wattSecondsAbove: 0 }
+    const rest = { meanA: [0, 0, 0], observedMs: 60_000, deliveredWh: 0, unmetWh: 0, cost: null, ...none }
+    const minutes = [-3, -2].flatMap((minute) =>
+      ['grid', 'row-1'].map((nodeId) => ({ ...kept, ...rest, nodeId, minuteMs: START + minute * 60_000 })),
+    )
+    await api.store.energy.keepMinutes(minutes, 0)
+    const page = async (from: string, limit: number) =>
+      (
+        await call(
+          'GET',
+          `/sites/depot/compliance?from=${encodeURIComponent(from)}&to=${encodeURIComponent(iso(-60_000))}&limit=${limit}`,
+        )
+      ).json
+    expect(await page(iso(-HOUR_MS), 3)).toMatchObject({
+      items: [{ nodeId: 'grid' }, { nodeId: 'row-1' }],
+      next: iso(-120_000),
+    })
+    expect(await page(iso(-120_000), 3)).toMatchObject({ items: [{}, {}], next: null })
+    const turned = await call('GET', `/sites/depot/compliance?from=${iso(1)}&to=${iso(0)}`)
+    expect(turned).toMatchObject({ status: 400, json: { issues: [{ path: 'query/to' }] } })
+    const roof = await call('GET', `/sites/depot/compliance?${range}&nodeId=roof`)
+    expect(roof.json.issues).toMatchObject([
+      { path: 'query/nodeId', message: expect.stringContaining('row-1') },
+    ])
+  })
+
+  test('explains one EVSE, now and then', async () => {
+    const path = '/sites/depot/evses/CS-001/1/explanation'
+    const now = await call('GET', path)
+    expect(now).toMatchObject({ status: 200, json: { stationId: 'CS-001', evseId: 1, otherwise: null } })
+    expect(now.json.reason).toMatchObject({ code: expect.any(String), text: expect.any(String) })
+    const then = await call(
+      'GET',
+      `${path}?at=${encodeURIComponent(new Date(api.clock.now()).toISOString())}`,
+    )
+    expect(then).toMatchObject({ status: 200, json: { siteId: 'depot' } })
+    expect((await call('GET', '/sites/depot/evses/CS-001/9/explanation')).json.code).toBe('evse.unknown')
+    expect((await call('GET', `${path}?at=${encodeURIComponent(iso(-HOUR_MS))}`)).json.code).toBe(
+      'evse.unknown',
+    )
   })
 })
 
@@ -254,6 +327,6 @@ describe('a site that is not there', () => {
 
 test('every operation about the energy of a site and a session was seen to succeed', () => {
   const mine =
-    /\/(limits-in-force|schedules|sources|steering|demand|compliance|compliance\.csv|replay|outlook)(\/|$)/
+    /\/(limits-in-force|schedules|sources|steering|demand|compliance|compliance\.csv|replay|outlook|explanation)(\/|$)/
   expect(unseen(mine)).toEqual([])
 })

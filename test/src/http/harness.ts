@@ -153,6 +153,7 @@ function createServices(
         await store.sites.putSite(site)
         return { ok: true, value: { site, created } }
       },
+      warnings: () => [],
       remove: (id) => store.sites.removeSite(id),
       status: async (siteId) =>
         (await store.sites.getSite(siteId)) && { siteId, at: at(), nodes: [], evses: [], alarms: [] },
