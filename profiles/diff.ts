@@ -32,6 +32,8 @@ export interface Candidate {
   readonly worstAfterA: number
   /** It lets the EVSE draw more than what is in force now, even if less than what is still counted for it. */
   readonly raises: boolean
+  /** Goes instead where a raise must wait and the car may not (K15.FR.08). */
+  readonly meanwhile?: Push
   /** Raises are tried in this order. */
   readonly order: number
 }
@@ -66,7 +68,8 @@ export function orderPushes(options: {
       worstA[raise.load] = raise.worstAfterA
       addToSums({ network, mask, sums, load: raise.load, extraA, worstA })
       now.push(raise.push)
-    } else {
+    } else if (raise.meanwhile) now.push(raise.meanwhile)
+    else {
       later.push({ ...raise.push, wave: 2, waitsFor: lowers })
     }
   }

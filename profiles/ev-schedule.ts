@@ -1,5 +1,5 @@
 import type { SmartChargingDevice } from './device.ts'
-import { compressPeriods, writeLimit } from './encode.ts'
+import { CLOCK_SKEW_MS, compressPeriods, writeLimit } from './encode.ts'
 import type { ChargingSchedule, ChargingSchedulePeriod, SetChargingProfileRequest } from './profile.ts'
 import { parseTime } from './profile-clock.ts'
 import { type PriceStep, salesTariffOf } from './sales-tariff.ts'
@@ -202,12 +202,16 @@ export function planExceeds(options: {
   const offeredMs = startOf(offered, options.timeBaseMs)
   const edges = new Set([nowMs, plannedMs])
   for (const period of planned.chargingSchedulePeriod) edges.add(plannedMs + period.startPeriod * 1000)
-  for (const period of offered.chargingSchedulePeriod) edges.add(offeredMs + period.startPeriod * 1000)
+  for (const period of offered.chargingSchedulePeriod)
+    for (const lateMs of [0, CLOCK_SKEW_MS]) edges.add(offeredMs + period.startPeriod * 1000 + lateMs)
   for (const edge of [...edges].sort((a, b) => a - b)) {
     if (edge < nowMs) continue
     const wanted = limitAt(planned, (edge - plannedMs) / 1000)
-    const allowed = limitAt(offered, (edge - offeredMs) / 1000)
-    if (wanted === undefined || allowed === undefined) continue
+    const atS = (edge - offeredMs) / 1000
+    const now = limitAt(offered, atS)
+    if (wanted === undefined || now === undefined) continue
+    // A plan is told in whole periods from a time of the station's own clock.
+    const allowed = Math.max(now, limitAt(offered, atS - CLOCK_SKEW_MS / 1000) ?? 0)
     const wantedA = gridAmperes(evse, wanted, planned.chargingRateUnit)
     const allowedA = gridAmperes(evse, allowed, offered.chargingRateUnit)
     if (wantedA > allowedA * TOLERANCE + TOLERANCE_A) return edge

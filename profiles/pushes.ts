@@ -8,6 +8,7 @@ import {
   encodeLease,
   encodeSafe,
   encodeStationMax,
+  type LeaseTerm,
   rateUnitFor,
   STATION_MAX_PROFILE_ID,
 } from './encode.ts'
@@ -194,21 +195,16 @@ function leaseCandidate(context: Context): Candidate | null {
   const term = leaseTerm(context, wantedA, state.slots.safe.acked.limitA)
   const direction = leaseDirection({ context, lease, wantedA, term })
   if (direction === null) return null
-  const encoded = encodeLease({
-    evse,
-    device,
-    unit,
-    limitA: wantedA,
-    nowMs,
-    transactionId,
-    ...term,
-  })
-  return candidate(context, {
-    slot: 'lease',
-    direction,
-    encoded,
-    raises: encoded.belief.limitA > (heldLeaseA(lease, nowMs) ?? 0) + 1e-6,
-  })
+  const at = (limitA: number, terms: LeaseTerm) =>
+    encodeLease({ evse, device, unit, limitA, nowMs, transactionId, ...terms })
+  const encoded = at(wantedA, term)
+  const heldA = heldLeaseA(lease, nowMs)
+  const raises = encoded.belief.limitA > (heldA ?? 0) + 1e-6
+  const made = candidate(context, { slot: 'lease', direction, encoded, raises })
+  if (!raises || heldA === null || lease.inFlight || !state.session?.iso15118?.waits) return made
+  const same = at(heldA, leaseTerm(context, heldA, state.slots.safe.acked.limitA))
+  const { push } = candidate(context, { slot: 'lease', direction: 'refresh', encoded: same })
+  return { ...made, meanwhile: push }
 }
 
 /**

@@ -22,7 +22,7 @@ const OPEN_CAMPAIGNS = ['running', 'paused', 'halted', 'rolling-back'] as const
 export interface MetricParts {
   readonly store: Store
   readonly clock: Clock
-  readonly energy: Pick<EnergyService, 'loads' | 'status' | 'limits'>
+  readonly energy: Pick<EnergyService, 'limits' | 'loads' | 'loops' | 'status'>
   readonly onlineStations: () => readonly string[]
   readonly ocsp: () => readonly {
     readonly authorityId: string
@@ -57,6 +57,14 @@ export function watchService(parts: MetricParts): WatchedSources {
       siteExcursions: () => excursions.samples(),
       siteAlarms: () => siteAlarms(energy),
       limitSources: () => siteIds(energy).flatMap((siteId) => silentSources(energy, siteId)),
+      renegotiations: () =>
+        energy
+          .loops()
+          .flatMap(({ live: { site }, cars }) => [
+            sample({ site: site.id, by: 'csms' }, cars.totals.byUs),
+            sample({ site: site.id, by: 'car' }, cars.totals.byCar),
+            sample({ site: site.id, by: 'refused-plan' }, cars.totals.refusedPlans),
+          ]),
       certificatesExpiring: remember(() => expiring(store, clock)),
       authorityEnds: remember(() => authorityEnds(store)),
       crlNextUpdates: () => crlNextUpdates(store),

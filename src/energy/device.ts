@@ -28,7 +28,7 @@ export function deviceOf(
     rateUnits: rateUnits.length > 0 ? rateUnits : DEFAULT_DEVICE.rateUnits,
     maxStackLevel: count(actual('ProfileStackLevel')) ?? DEFAULT_DEVICE.maxStackLevel,
     periodsPerSchedule: count(actual('PeriodsPerSchedule')) ?? DEFAULT_DEVICE.periodsPerSchedule,
-    maxProfiles: count(actual('Entries', 'ChargingProfiles')) ?? DEFAULT_DEVICE.maxProfiles,
+    maxProfiles: mostEntries(variables) ?? DEFAULT_DEVICE.maxProfiles,
     phaseSwitching: actual('ACPhaseSwitchingSupported') === 'true',
     limitChangePercent: count(actual('LimitChangeSignificance')) ?? DEFAULT_DEVICE.limitChangePercent,
     minUpdateMs: (count(actual('UpdateRateLimit')) ?? 0) * 1000,
@@ -38,4 +38,13 @@ export function deviceOf(
 function count(value: string | undefined): number | undefined {
   const number = Number(value)
   return value !== undefined && value !== '' && Number.isFinite(number) && number >= 0 ? number : undefined
+}
+
+/** Entries[ChargingProfiles]: how many there may be is its maxLimit; its value is how many there are. */
+function mostEntries(variables: readonly VariableAttribute[]): number | undefined {
+  const characteristics = variables.find(
+    (one) => one.variable === 'Entries' && one.variableInstance === 'ChargingProfiles',
+  )?.characteristics
+  const most: unknown = characteristics ? Reflect.get(characteristics, 'maxLimit') : undefined
+  return typeof most === 'number' && most > 0 ? most : undefined
 }

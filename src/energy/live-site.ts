@@ -27,6 +27,8 @@ interface LiveStation {
   /** What is read again from the store before the next decision: its sessions, or its device model and link as well. */
   dirty: 'no' | 'sessions' | 'all'
   rebooted: boolean
+  /** Whether its device model says what shapes its profiles. */
+  described: boolean
   trust: Trust
 }
 
@@ -98,6 +100,7 @@ export class LiveSite {
         stationMax: NO_BELIEF,
         dirty: 'all',
         rebooted: false,
+        described: false,
         trust: FULL_TRUST,
       })
     }
@@ -208,10 +211,9 @@ export class LiveSite {
     const record = await this.#store.stations.get(station.id)
     const online = this.#bus.isOnline(station.id)
     station.link = online ? 'connected' : record?.boot ? 'offline' : 'never-seen'
-    station.device = deviceOf(
-      await this.#store.stations.variables(station.id, { component: 'SmartChargingCtrlr' }),
-      this.site.voltageV,
-    )
+    const variables = await this.#store.stations.variables(station.id, { component: 'SmartChargingCtrlr' })
+    station.device = deviceOf(variables, this.site.voltageV)
+    station.described = variables.length > 0
     // A station that was started again may have forgotten its profiles: until it accepts them anew, none counts.
     if (!rebooted || record?.boot?.reason === 'Triggered') return
     station.stationMax = NO_BELIEF
@@ -298,6 +300,17 @@ export class LiveSite {
     readonly slots: EvseState['slots']
   } {
     return this.#live(key)
+  }
+
+  /** Stations whose device model says nothing of what shapes their profiles. */
+  undescribed(): string[] {
+    const stations = [...this.#stations.values()]
+    return stations.filter((one) => one.link === 'connected' && !one.described).map(({ id }) => id)
+  }
+
+  /** Its device model is read again with the next turn. */
+  deviceChanged(stationId: string): void {
+    this.#station(stationId).dirty = 'all'
   }
 
   /** What a station's device model says, without the unit that it was seen not to follow. */

@@ -18,6 +18,7 @@ import { BaseLoads, type MeterConfig } from './base-load.ts'
 import { CarPlans } from './car-plans.ts'
 import { Compliance, minuteOf } from './compliance.ts'
 import type { DemandBook } from './demand-book.ts'
+import { DeviceReader } from './device-reader.ts'
 import { LimitSources } from './limit-sources.ts'
 import { LiveSite } from './live-site.ts'
 import { Patrol, type Visit } from './patrol.ts'
@@ -80,6 +81,7 @@ export class SiteLoop {
   readonly #costs: SessionCosts
   readonly #alarmBook: AlarmBook
   readonly #patrol: Patrol
+  readonly #devices: DeviceReader
   #steering: Steering = DEFAULT_STEERING
   #plan: { readonly untilMs: number; readonly advice: Advice } | undefined
   #memory: Memory | undefined
@@ -113,6 +115,13 @@ export class SiteLoop {
         this.cars.settled(push, accepted)
         this.poke()
       },
+    })
+    this.#devices = new DeviceReader({
+      bus: options.bus,
+      live: this.live,
+      desk: this.#desk,
+      deadlineMs: options.pushDeadlineMs,
+      onRead: () => this.poke(),
     })
     this.#recorder = new SnapshotRecorder(options)
     this.#compliance = new Compliance(options.site)
@@ -270,6 +279,7 @@ export class SiteLoop {
       const decision = decide({ ...snapshot, site: this.#options.site })
       this.#decision = decision
       this.#memory = decision.memory
+      this.#devices.ask(snapshot.nowMs)
       this.#send(decision.pushes)
       this.#alarms = [...decision.alarms, ...this.#patrol.alarms, ...this.cars.alarms(snapshot.nowMs)]
       this.#account(decision)

@@ -20,6 +20,8 @@ export interface SiteSources {
   readonly siteAlarms?: () => Promise<readonly Sample[]>
   /** Grid sources by `site` and `source`: 1 where its failsafe holds because it is silent, otherwise 0. */
   readonly limitSources?: () => readonly Sample[]
+  /** Renegotiations with ISO 15118 cars since the start, by `site` and `by`. */
+  readonly renegotiations?: () => readonly Sample[]
 }
 
 export function addSites(registry: Registry, sources: SiteSources, guard: Guard): void {
@@ -49,6 +51,17 @@ export function addSites(registry: Registry, sources: SiteSources, guard: Guard)
     },
     guard,
     sources.limitSources,
+  )
+  addSamples(
+    {
+      registry,
+      name: 'gridkeep_site_renegotiations_total',
+      help: 'Renegotiations with ISO 15118 cars: by us (K16), by the car (K17), or for a plan above its profile.',
+      labels: ['site', 'by'],
+      kind: 'counter',
+    },
+    guard,
+    sources.renegotiations,
   )
 }
 

@@ -152,6 +152,10 @@ export class World {
     await this.api('PUT', `/sites/${SITE_ID}/limits/cut`, { nodeId, value, unit: 'A' })
   }
 
+  async metrics(): Promise<string> {
+    return (await fetch(new URL('/metrics', this.#service.apiUrl))).text()
+  }
+
   async clearLimit(): Promise<void> {
     await this.api('DELETE', `/sites/${SITE_ID}/limits/cut`)
   }

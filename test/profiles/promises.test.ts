@@ -143,6 +143,34 @@ describe('a car that speaks ISO 15118', () => {
     expect(leases.length).toBe(settled + 1)
     expect(leases.at(-1)?.direction).toBe('refresh')
   })
+
+  it('that waits is answered with what it has, while more has to wait for another station', () => {
+    const { simulator, leases, run } = running(2, 40)
+    simulator.plug('S1#1', car('t1'), ISO)
+    simulator.plug('S2#1', car('t2'))
+    run(60)
+    expect(simulator.last?.grants.map((grant) => grant.limitA)).toEqual([20, 20])
+    // The other car may have less now, but its station does not answer.
+    simulator.policy = 'priority'
+    const waits = { maxScheduleTuples: 12, waits: true }
+    for (const [key, more] of [
+      ['S1#1', { priorityClass: 0, iso15118: waits }],
+      ['S2#1', { priorityClass: 9 }],
+    ] as const) {
+      const state = simulator.states.get(key)
+      if (!state?.session) throw new Error('it is plugged')
+      simulator.states.set(key, { ...state, session: { ...state.session, ...more } })
+    }
+    const before = leases.length
+    simulator.decide((push) => {
+      if (push.stationId === 'S2') return { delayMs: 60_000, outcome: 'lost-ignored' }
+      if (push.slot === 'lease' && push.action === 'SetChargingProfile') leases.push(push)
+      return prompt()
+    })
+    expect(leases.slice(before).map((push) => [push.evseKey, push.direction, push.belief.limitA])).toEqual([
+      ['S1#1', 'refresh', 20],
+    ])
+  })
 })
 
 describe('what is promised', () => {

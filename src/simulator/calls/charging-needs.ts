@@ -71,6 +71,7 @@ export function notifyChargingSchedule(
     timeBase: context.clock.iso(),
     chargingSchedule: {
       id: schedule.id,
+      ...(schedule.startSchedule === undefined ? {} : { startSchedule: schedule.startSchedule }),
       chargingRateUnit: unit,
       ...(schedule.duration === undefined ? {} : { duration: schedule.duration }),
       chargingSchedulePeriod: schedule.chargingSchedulePeriod.map(({ startPeriod, limit, numberPhases }) => ({
