@@ -1,4 +1,4 @@
-import type { BindingLimit, EvseExplanation, RowReason } from '../../profiles/index.ts'
+import type { BindingLimit, Escalation, EvseExplanation, RowReason } from '../../profiles/index.ts'
 
 /** Why an EVSE gets what it gets, in one sentence for an operator. */
 export function explanationText(explanation: EvseExplanation): string {
@@ -61,4 +61,21 @@ function sourceText({ origin, sourceId, setBy, state, untilMs }: BindingLimit): 
   const silent = state === 'failsafe' ? ', its failsafe value: it is silent' : ''
   const until = untilMs === null ? '' : `, until ${new Date(untilMs).toISOString()}`
   return ` (set by ${origin} ${sourceId}${by}${silent}${until})`
+}
+
+const CAUSES: Readonly<Record<Escalation['cause'], string>> = {
+  refuses: 'It refuses its limits',
+  'draws-more': 'It draws more than it accepted',
+  'holds-more': 'Asked what it holds, it named more than it accepted',
+}
+const STEPS: Readonly<Record<Escalation['step'], string>> = {
+  retry: 'it is told once more',
+  'other-unit': 'it is told in its other unit',
+  'station-cap': 'the station is capped as a whole',
+  'worst-case': 'it counts with all it can give and gets the least; look at the station',
+}
+
+/** What is done about a station that does not hold or follow its limit. */
+export function escalationText({ cause, step }: Escalation): string {
+  return `${CAUSES[cause]}: ${STEPS[step]}`
 }

@@ -1,6 +1,7 @@
 import {
   type BindingLimit,
   type Decision,
+  type Escalation,
   type EvseGrant,
   type EvseState,
   type LimitOrigin,
@@ -11,6 +12,7 @@ import {
   type SiteNode,
 } from '../../profiles/index.ts'
 import type { LoopAlarm } from './alarm-book.ts'
+import type { CarTalk } from './car-plans.ts'
 import { escalationText, explanationText } from './explain-text.ts'
 import type { SiteLoop } from './site-loop.ts'
 import type { Replay } from './snapshots.ts'
@@ -55,6 +57,8 @@ export interface EvseStatus {
   } | null
   /** What is done about a station that does not hold or follow its limit. */
   readonly escalation: (Pick<Escalation, 'step' | 'cause'> & { readonly text: string }) | null
+  /** For a car that speaks ISO 15118. */
+  readonly iso15118?: CarTalk
 }
 
 export interface SiteStatus {
@@ -71,6 +75,7 @@ interface View {
   readonly decision: Decision
   readonly states: ReadonlyMap<string, EvseState>
   readonly alarms: readonly LoopAlarm[]
+  readonly talk?: (evseKey: string) => CarTalk | undefined
 }
 
 /** The latest decision as operators see it; undefined before the first. */
@@ -78,8 +83,8 @@ export function siteStatus(site: Site, loop: SiteLoop): SiteStatus | undefined {
   const { decision, alarms } = loop
   if (!decision) return undefined
   const { evses } = loop.live.states()
-  const limits = loop.limits.inputs(decision.atMs)
-  return statusOf({ site, decision, limits, states: byKey(evses), alarms })
+  const talk = (key: string) => loop.cars.talk(key)
+  return statusOf({ site, decision, states: byKey(evses), alarms, talk })
 }
 
 /** Of the latest decision, the nodes alone. */
@@ -221,10 +226,10 @@ export function reasonOf({ explanation }: Pick<EvseGrant, 'explanation'>): NonNu
   }
 }
 
-function evseStatus({ site, states }: View, grant: Decision['grants'][number]): EvseStatus {
+function evseStatus({ site, states, talk }: View, grant: Decision['grants'][number]): EvseStatus {
   const evse = site.evseByKey.get(grant.key)
   const state = states.get(grant.key)
-  const { explanation } = grant
+  const iso15118 = talk?.(grant.key)
   return {
     stationId: evse?.stationId ?? '',
     evseId: evse?.evseId ?? 0,
@@ -233,18 +238,13 @@ function evseStatus({ site, states }: View, grant: Decision['grants'][number]): 
     grantedA: round(grant.limitA),
     confirmedA: state?.slots.lease.acked?.limitA ?? state?.slots.safe.acked?.limitA ?? null,
     measuredA: state?.measured ? terminals(state.measured.currentA) : null,
-    reason: {
-      code: explanation.code,
-      nodeId: explanation.row?.nodeId ?? null,
-      phase: explanation.row?.phase ?? null,
-      source: explanation.row?.source?.sourceId ?? explanation.source?.sourceId ?? null,
-      text: explanationText(explanation),
-    },
+    reason: reasonOf(grant),
     escalation: grant.escalation && {
       step: grant.escalation.step,
       cause: grant.escalation.cause,
       text: escalationText(grant.escalation),
     },
+    ...(iso15118 ? { iso15118 } : {}),
   }
 }
 

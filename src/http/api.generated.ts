@@ -2964,14 +2964,18 @@ export interface components {
             confirmedA: number | null;
             measuredA: components["schemas"]["NullablePhaseAmperes"];
             /** @description Why it is not more. */
-            reason: {
-                code: string;
-                nodeId: string | null;
-                phase: number | null;
-                source: string | null;
-                /** @description The same in one sentence. */
-                text: string;
-            } | null;
+            reason: components["schemas"]["GrantReason"] | null;
+            /** @description Only for a car that told its needs over ISO 15118, counted since then. */
+            iso15118?: {
+                /** @description Profiles that it had not asked for. Each makes the station renegotiate (K16). */
+                byUs: number;
+                /** @description How often it told its needs anew (K17). */
+                byCar: number;
+                /** @description How often what it planned was above what it had been given. */
+                refusedPlans: number;
+                /** @description Schedules of the latest profile, of which it may choose one. */
+                schedulesOffered: number;
+            };
             /** @description What is done about a station that refuses its limits, draws more than it accepted, or was found to hold more: one step after the other, each only where the one before did not help. Null while there is no need. */
             escalation?: {
                 /** @enum {string} */
@@ -3191,6 +3195,8 @@ export interface components {
                 state: "accepted" | "under-way" | "unsure";
             }[];
             trust: {
+                /** @description The station is capped as a whole, at what its EVSEs are granted. */
+                capped?: boolean;
                 /**
                  * @description The unit that the station was seen not to follow.
                  * @enum {string|null}
