@@ -7,9 +7,9 @@ export type SourceState = 'init' | 'limited' | 'unlimited-controlled' | 'failsaf
 export interface SourceWatchConfig {
   /** Without a heartbeat for this long the source is lost. 120 s in the EEBUS use case. */
   readonly heartbeatTimeoutMs: number
-  /** The failsafe limit holds at least this long after the source was lost. 2 h by default in the use case. */
+  /** The failsafe limit holds this long after the source was lost. 2 to 24 h in the use case, 2 h by default. */
   readonly failsafeDurationMs: number
-  /** How long to wait for a limit once heartbeats are back, or after start. 120 s in the use case. */
+  /** How long to wait for a limit after start, or once a lost source is heard again. 120 s in the use case. */
   readonly limitWaitMs: number
   /**
    * What follows when the failsafe duration has passed without a word. The use case allows `release`;
@@ -29,7 +29,7 @@ export interface SourceWatch {
   readonly state: SourceState
   readonly sinceMs: number
   readonly lastHeartbeatMs: number | null
-  /** First heartbeat after start or failsafe: the wait for a limit counts from here. */
+  /** First heartbeat since this state was entered: in the failsafe, the wait for a limit counts from here. */
   readonly heartbeatBackMs: number | null
   /** When the limit in force ends; `null` means it does not expire. */
   readonly limitUntilMs: number | null
@@ -56,59 +56,59 @@ export function reduceWatch(watch: SourceWatch, event: SourceEvent, config: Sour
   return takeLimit(aged, event, config)
 }
 
-/** A limit counts only from a source whose heartbeat is alive; the use case demands both to leave init and failsafe. */
+/**
+ * A limit counts only from a source that is there. Who is not in control yet, or was lost, must have been heard within
+ * half the time that a loss takes: 60 s in the use case.
+ */
 function takeLimit(
   watch: SourceWatch,
   event: SourceEvent & { kind: 'limit' },
   config: SourceWatchConfig,
 ): SourceWatch {
-  if (!heartbeatAlive(watch, event.atMs, config)) return watch
+  const controlled = watch.state === 'limited' || watch.state === 'unlimited-controlled'
+  const withinMs = config.heartbeatTimeoutMs / (controlled ? 1 : 2)
+  if (!heardWithin(watch, event.atMs, withinMs)) return watch
   const limitUntilMs = event.active && event.durationMs !== undefined ? event.atMs + event.durationMs : null
   const state: SourceState = event.active ? 'limited' : 'unlimited-controlled'
   return { ...watch, state, sinceMs: event.atMs, heartbeatBackMs: null, limitUntilMs }
 }
 
-function heartbeatAlive(watch: SourceWatch, nowMs: number, config: SourceWatchConfig): boolean {
-  return watch.lastHeartbeatMs !== null && nowMs - watch.lastHeartbeatMs <= config.heartbeatTimeoutMs
+function heardWithin(watch: SourceWatch, nowMs: number, withinMs: number): boolean {
+  return watch.lastHeartbeatMs !== null && nowMs - watch.lastHeartbeatMs <= withinMs
 }
 
 function age(watch: SourceWatch, nowMs: number, config: SourceWatchConfig): SourceWatch {
-  const alive = heartbeatAlive(watch, nowMs, config)
+  const { limitUntilMs } = watch
   switch (watch.state) {
     case 'limited':
-      if (!alive) return enter(watch, 'failsafe', lostAt(watch, config))
-      if (watch.limitUntilMs !== null && nowMs >= watch.limitUntilMs) {
-        return {
-          ...enter(watch, 'unlimited-controlled', watch.limitUntilMs),
-          lastHeartbeatMs: watch.lastHeartbeatMs,
-        }
-      }
-      return watch
     case 'unlimited-controlled':
-      return alive ? watch : enter(watch, 'failsafe', lostAt(watch, config))
+      if (!heardWithin(watch, nowMs, config.heartbeatTimeoutMs))
+        return enter(watch, 'failsafe', lostAt(watch, config))
+      if (limitUntilMs === null || nowMs < limitUntilMs) return watch
+      return enter(watch, 'unlimited-controlled', limitUntilMs)
     case 'init':
     case 'failsafe':
-      return ageWaiting(watch, nowMs, config, alive)
+      return ageWaiting(watch, nowMs, config)
     case 'unlimited-autonomous':
       return watch
   }
 }
 
-/** In init and failsafe: either the source came back and sends no limit, or nothing came for long enough. */
-function ageWaiting(
-  watch: SourceWatch,
-  nowMs: number,
-  config: SourceWatchConfig,
-  alive: boolean,
-): SourceWatch {
-  const back = alive ? watch.heartbeatBackMs : null
-  if (config.afterFailsafe === 'hold')
-    return back === watch.heartbeatBackMs ? watch : { ...watch, heartbeatBackMs: back }
-  if (back !== null && nowMs - back >= config.limitWaitMs) return enter(watch, 'unlimited-autonomous', nowMs)
-  const waitMs = watch.state === 'init' ? config.limitWaitMs : config.failsafeDurationMs
-  if (!alive && nowMs - watch.sinceMs >= waitMs)
-    return enter(watch, 'unlimited-autonomous', watch.sinceMs + waitMs)
-  return back === watch.heartbeatBackMs ? watch : { ...watch, heartbeatBackMs: back }
+/**
+ * Init ends by itself after the wait for a limit. The failsafe ends after its duration, or when a source that is heard
+ * again sends no limit within the wait, whichever comes first. With `hold` neither ends without a limit.
+ */
+function ageWaiting(watch: SourceWatch, nowMs: number, config: SourceWatchConfig): SourceWatch {
+  if (config.afterFailsafe === 'hold') return watch
+  const { sinceMs, heartbeatBackMs } = watch
+  const releaseMs =
+    watch.state === 'init'
+      ? sinceMs + config.limitWaitMs
+      : Math.min(
+          sinceMs + config.failsafeDurationMs,
+          (heartbeatBackMs ?? Number.POSITIVE_INFINITY) + config.limitWaitMs,
+        )
+  return nowMs >= releaseMs ? enter(watch, 'unlimited-autonomous', releaseMs) : watch
 }
 
 function lostAt(watch: SourceWatch, config: SourceWatchConfig): number {

@@ -193,6 +193,45 @@ describe('the watch of a limit source', () => {
     )
   })
 
+  it('takes a limit from a source it does not know yet only right after a heartbeat', () => {
+    const limitAt = (atMs: number) =>
+      run([
+        { kind: 'heartbeat', atMs: 0 },
+        { kind: 'limit', atMs, active: false },
+      ]).state
+    expect(limitAt(60_000)).toBe('unlimited-controlled')
+    expect(limitAt(60_001)).toBe('init')
+  })
+
+  it('is lost from a source in control after two minutes, limited or not', () => {
+    const controlled = (active: boolean, atMs: number) =>
+      run([
+        { kind: 'heartbeat', atMs: 0 },
+        { kind: 'limit', atMs: 0, active },
+        { kind: 'tick', atMs },
+      ]).state
+    expect([controlled(true, 120_000), controlled(false, 120_000)]).toEqual([
+      'limited',
+      'unlimited-controlled',
+    ])
+    expect([controlled(true, 120_001), controlled(false, 120_001)]).toEqual(['failsafe', 'failsafe'])
+  })
+
+  it('is released, where it may be, after the start, after the failsafe, or by a source that only beats', () => {
+    const release = { ...DEFAULT_WATCH, afterFailsafe: 'release' as const }
+    const beat = (atMs: number) => ({ kind: 'heartbeat' as const, atMs })
+    const tick = (atMs: number) => ({ kind: 'tick' as const, atMs })
+    expect(run([tick(119_999)], release).state).toBe('init')
+    expect(run([beat(60_000), beat(110_000), tick(120_000)], release).state).toBe('unlimited-autonomous')
+    const lost = [beat(0), { kind: 'limit' as const, atMs: 0, active: true }, tick(120_001)]
+    expect(run([...lost, tick(7_319_999)], release).state).toBe('failsafe')
+    expect(run([...lost, tick(7_320_000)], release).state).toBe('unlimited-autonomous')
+    expect(run([...lost, beat(200_000), tick(319_999)], release).state).toBe('failsafe')
+    expect(run([...lost, beat(200_000), tick(320_500)], release).state).toBe('unlimited-autonomous')
+    const again = { kind: 'limit' as const, atMs: 250_000, active: true }
+    expect(run([...lost, beat(200_000), again], release).state).toBe('limited')
+  })
+
   it('holds the failsafe for ever unless the operator chose the release of the use case', () => {
     const events = [
       { kind: 'heartbeat' as const, atMs: 1 },
