@@ -17,6 +17,8 @@ export interface EvseState {
     readonly currentA: readonly number[]
     readonly atMs: number
     readonly basis?: MeasurementBasis
+    /** The highest phase voltage against the nominal one, where it is measured. */
+    readonly voltageShare?: number
   } | null
   readonly slots: { readonly lease: SlotBelief; readonly safe: SlotBelief; readonly hold: SlotBelief }
   readonly device: SmartChargingDevice

@@ -43,6 +43,7 @@ interface NodeSpec {
   readonly id: string
   /** Amperes per phase: one number for all, or one per phase. */
   readonly limitA?: number | PhaseValues
+  /** Counted as volt-amperes: what a power factor below one takes is not given away. */
   readonly limitW?: number
   /** Largest difference between two phases in amperes. */
   readonly imbalanceA?: number

@@ -7,7 +7,7 @@ import { type Escalation, escalationOf, watchLimit } from './escalation.ts'
 import { worstMask } from './failsafe.ts'
 import { drawOf, LEARN, type LearnedDraw, learn, startLearning } from './learned.ts'
 import { type MergedLimits, mergeLimits } from './limits.ts'
-import { type Network, networkOf } from './network.ts'
+import { type Network, networkOf, powerRow } from './network.ts'
 import type { Site, SiteEvse } from './site.ts'
 import type { EvseMemory, Snapshot } from './snapshot.ts'
 import type { PhaseValues } from './units.ts'
@@ -57,7 +57,7 @@ export function assess(snapshot: Snapshot): Situation {
     network,
     merged,
     base,
-    available: lessBase(site, merged.rowLimits, base),
+    available: lessBase(site, atVoltage(site, merged.rowLimits, states), base),
     states,
     memories,
     escalations: site.evses.map((evse, index) =>
@@ -71,6 +71,22 @@ export function assess(snapshot: Snapshot): Situation {
     worstMask: worstMasks(site, states, bookings, memories),
     measuredA,
   }
+}
+
+/** Whole percents, so that decisions do not follow every volt. */
+const VOLTAGE_STEPS = 100
+
+/**
+ * Power limits as the amperes at nominal voltage that they allow: where stations measure more volts, every ampere is
+ * more watts. Fewer volts give no more room, as they may be back in a moment.
+ */
+function atVoltage(site: Site, rowLimits: Float64Array, states: readonly EvseState[]): Float64Array {
+  const highest = states.reduce((most, { measured }) => Math.max(most, measured?.voltageShare ?? 1), 1)
+  const share = Math.ceil(highest * VOLTAGE_STEPS - 1e-6) / VOLTAGE_STEPS
+  if (share === 1) return rowLimits
+  const scaled = rowLimits.slice()
+  for (const { index } of site.nodes) scaled[powerRow(index)] = (scaled[powerRow(index)] ?? 0) / share
+  return scaled
 }
 
 function neverSeen(key: string): EvseState {

@@ -5,10 +5,12 @@ export interface MeasuredCurrent {
   /** Amperes on the terminals L1, L2, L3 of the EVSE; shorter for an EVSE with fewer. */
   readonly currentA: readonly number[]
   readonly basis: MeasurementBasis
+  /** The highest phase voltage against the nominal one, where it is measured. */
+  readonly voltageShare?: number
   readonly atMs: number
 }
 
-type Currents = Omit<MeasuredCurrent, 'atMs'>
+type Currents = Pick<MeasuredCurrent, 'currentA' | 'basis'>
 
 const TERMINAL: Readonly<Record<string, number>> = { L1: 0, L2: 1, L3: 2, 'L1-N': 0, 'L2-N': 1, 'L3-N': 2 }
 
@@ -44,7 +46,9 @@ export function measuredCurrent(
         ? currentOfDc(samples, evse)
         : (currentsOf(samples, evse) ?? powersOf(samples, evse) ?? currentFromPower(samples, evse))
     const atMs = Date.parse(timestamp)
-    if (measured && Number.isFinite(atMs) && (!newest || atMs >= newest.atMs)) newest = { ...measured, atMs }
+    if (!measured || !Number.isFinite(atMs) || (newest && atMs < newest.atMs)) continue
+    const shares = evse.kind === 'dc' ? [] : voltageShares(samples, evse.voltageV)
+    newest = { ...measured, ...(shares.length > 0 ? { voltageShare: Math.max(...shares) } : {}), atMs }
   }
   return newest
 }
@@ -134,13 +138,18 @@ function productOf(samples: readonly SampledValueType[]): number | undefined {
   return current && voltage ? scaled(current) * scaled(voltage) : undefined
 }
 
-/** Measured against nominal voltage, the lowest of the phases: less voltage is more current. Odd values say nothing. */
+/** Measured against nominal voltage, the lowest of the phases: less voltage is more current. */
 function voltageShare(samples: readonly SampledValueType[], nominalV: number): number {
-  const shares = samples
+  const shares = voltageShares(samples, nominalV)
+  return shares.length > 0 ? Math.min(...shares) : 1
+}
+
+/** Odd values say nothing. */
+function voltageShares(samples: readonly SampledValueType[], nominalV: number): number[] {
+  return samples
     .filter(({ measurand, phase }) => measurand === 'Voltage' && (phase === undefined || phase in TERMINAL))
     .map((sample) => scaled(sample) / nominalV)
     .filter((share) => share > 1 - PLAUSIBLE && share < 1 + PLAUSIBLE)
-  return shares.length > 0 ? Math.min(...shares) : 1
 }
 
 /** Grids stay within ten percent of their nominal voltage (EN 50160); what is far from it is something else. */

@@ -135,6 +135,32 @@ describe('a decision', () => {
     expect(simulator.loadA('grid')).toEqual([32, 32, 32])
   })
 
+  it('keeps a power limit at the voltage that stations measure, where it is above nominal', () => {
+    const root = {
+      kind: 'circuit' as const,
+      id: 'grid',
+      limitW: 11_000,
+      children: [
+        {
+          kind: 'station' as const,
+          id: 'S1',
+          evses: [{ evseId: 1, supply: { kind: 'ac' as const, rotation: [1, 2, 3] as const, maxA: 32 } }],
+        },
+      ],
+    }
+    const grantAt = (voltageShare: number | null) => {
+      const simulator = new SiteSimulator(garage(1, 0, { root }))
+      simulator.voltageShare = voltageShare
+      simulator.plug('S1#1', { transactionId: 't1', maxA: [32, 32, 32] })
+      settle(simulator, 20)
+      return simulator.drawnA('S1#1')[0] ?? 0
+    }
+    expect(grantAt(null) * 3 * 230).toBeGreaterThan(10_900)
+    expect(grantAt(0.95)).toBe(grantAt(null))
+    expect(grantAt(1.1) * 3 * 253).toBeLessThanOrEqual(11_000)
+    expect(grantAt(1.1) * 3 * 253).toBeGreaterThan(10_800)
+  })
+
   it('does not send anything twice when nothing changes', () => {
     const simulator = new SiteSimulator(garage(12, 100))
     for (let k = 1; k <= 5; k++) simulator.plug(`S${k}#1`, { transactionId: `t${k}`, maxA: [32, 32, 32] })

@@ -58,6 +58,8 @@ export class SiteSimulator {
   readonly settings: DecisionSettings
   limits: LimitInput[] = []
   baseLoads: BaseLoadInput[] = []
+  /** What stations measure against nominal voltage, if they do. */
+  voltageShare: number | null = null
   plan: Snapshot['plan']
   policy: PolicyName = 'fair'
   memory: Memory | undefined
@@ -161,7 +163,12 @@ export class SiteSimulator {
     for (const evse of this.site.evses) {
       const state = this.#stateOf(evse.key)
       if (state.link !== 'connected') continue
-      this.states.set(evse.key, { ...state, measured: { currentA: this.drawnA(evse.key), atMs: this.nowMs } })
+      const measured = {
+        currentA: this.drawnA(evse.key),
+        atMs: this.nowMs,
+        ...(this.voltageShare === null ? {} : { voltageShare: this.voltageShare }),
+      }
+      this.states.set(evse.key, { ...state, measured })
     }
   }
 

@@ -77,6 +77,13 @@ describe('the current of an AC EVSE', () => {
     expect(low).toBeCloseTo(10 / 0.9)
   })
 
+  test('says the highest voltage of its phases against the nominal one', () => {
+    const share = (samples: Samples) =>
+      measuredCurrent([{ timestamp, sampledValue: samples }], AC)?.voltageShare
+    expect(share([current(16), voltage(241.5, 'L1'), voltage(253, 'L2-N')])).toBeCloseTo(1.1)
+    expect(share([current(16), voltage(400, 'L1')])).toBeUndefined()
+  })
+
   test('a voltage that no grid has says nothing', () => {
     expect(of([power(6900), voltage(0)])).toEqual([10, 10, 10])
     expect(of([power(6900), voltage(400, 'L1')])).toEqual([10, 10, 10])
