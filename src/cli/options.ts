@@ -90,3 +90,12 @@ export function durationMs(text: string): number {
     throw new InvalidArgumentError('Write e.g. 60s, 5m or 2h.')
   return Number(digits) * factor
 }
+
+/** A moment in any form that says its zone or day, handed on in UTC. */
+export function timeOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((text: string) => {
+    if (Number.isNaN(Date.parse(text)))
+      throw new InvalidArgumentError(`${text} is no time; write it like 2026-12-31T20:00:00Z.`)
+    return new Date(text).toISOString()
+  })
+}

@@ -146,9 +146,36 @@ describe('site', () => {
     const limit = 'site limit north evening --node grid --value 20'
     expect((await run(limit, { env })).out).toBe('grid of north is limited to 20 A.\n')
     expect(await api.store.sites.limits('north')).toMatchObject([{ id: 'evening', value: 20, unit: 'A' }])
-    expect((await run('site limit north x --node grid --value much', { env })).code).toBe(1)
+    for (const wrong of ['--value much', '--value 5 --until soon', '--value 5 --priority 12'])
+      expect((await run(`site limit north x --node grid ${wrong}`, { env })).code).toBe(2)
+    const past = await run('site limit north x --node grid --value 5 --until 2020-01-01T00:00:00Z', { env })
+    expect(past).toMatchObject({ code: 1, err: expect.stringContaining('is over') })
     expect((await run('site limit north x --node none --value 1', { env })).err).toContain('no such node')
     expect((await run('site put north /does/not/exist', { env })).code).toBe(2)
+    expect(await run('site lift north evening', { env })).toMatchObject({
+      code: 0,
+      out: 'The limit evening of north is lifted.\n',
+    })
+    expect(await api.store.sites.limits('north')).toEqual([])
+    expect((await run('site lift north evening', { env })).code).toBe(1)
+  })
+
+  test('why, replay and record ask for what they need, and name a site that is not there', async () => {
+    expect(await run('site why north CS-001', { env })).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('STATION#EVSE'),
+    })
+    expect((await run('site replay north', { env })).code).toBe(2)
+    expect((await run('site replay north --at yesterday', { env })).err).toContain('is no time')
+    expect((await run('site record north --from 2026-03-01', { env })).code).toBe(2)
+    const day = '--from 2026-03-01 --to 2026-03-02'
+    for (const command of [
+      'why nowhere A#1',
+      'replay nowhere --at 2026-03-01',
+      `record nowhere ${day}`,
+      'limits nowhere',
+    ])
+      expect((await run(`site ${command}`, { env })).err).toContain('There is no site "nowhere"')
   })
 })
 
