@@ -262,10 +262,10 @@ export class CarPlans {
         remainingWh === undefined || departureMs === undefined
           ? null
           : { remainingWh, departureMs, wattPerA: wattPerA(evse, car.phases) },
-      prices: prices().map((slot) => ({
-        fromMs: Date.parse(slot.from),
-        toMs: Date.parse(slot.to),
-        pricePerKwh: slot.pricePerKwh,
+      prices: prices().map(({ from, to, pricePerKwh }) => ({
+        fromMs: second(from),
+        toMs: second(to),
+        pricePerKwh,
       })),
     })
     const dressed = { ...push, request }
@@ -297,6 +297,11 @@ export class CarPlans {
     const sessions = await this.#options.store.sessions.list({ stationId, active: true, limit: 100 })
     return sessions.find((session) => session.evseId === evseId)
   }
+}
+
+/** Schedules count in seconds; a gap between two prices that is shorter than one is none. */
+function second(time: string): number {
+  return Math.round(Date.parse(time) / 1000) * 1000
 }
 
 /** Watts per ampere on the phases that the car said it uses. */
