@@ -1,3 +1,4 @@
+import { nextTurn } from './demand.ts'
 import { orderPushes, type Push } from './diff.ts'
 import { candidates, stationPushes } from './pushes.ts'
 import { alarms, grants, nodeReports, powerReports } from './report.ts'
@@ -54,12 +55,11 @@ function nextMemory(situation: Situation, targets: Targets, pushes: readonly Pus
       evses[evse.key] = memory
       continue
     }
-    const running = (targets.limitA[evse.index] ?? 0) > 0 && targets.unsteered[evse.index] === null
+    const steered = targets.unsteered[evse.index] === null
+    const running = steered ? (targets.limitA[evse.index] ?? 0) > 0 : null
     evses[evse.key] = {
       ...memory,
-      turn: running
-        ? { runningSinceMs: memory.turn.runningSinceMs ?? nowMs, pausedSinceMs: null }
-        : { runningSinceMs: null, pausedSinceMs: memory.turn.pausedSinceMs ?? nowMs },
+      turn: nextTurn(memory.turn, running, nowMs),
       lastRaiseMs: raised.has(evse.key) ? nowMs : memory.lastRaiseMs,
     }
   }

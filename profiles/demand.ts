@@ -46,6 +46,8 @@ export interface Demand {
   readonly mask: number
   readonly minA: number
   readonly maxA: number
+  /** What it gets before any other gets more than its minimum; 0 where nothing is guaranteed. */
+  readonly guaranteeA: number
   /** What it was given before may stay up to here as long as nobody else needs it. */
   readonly mayKeepA: number
   /** Given in a first round, before what is left is shared out up to `maxA`. */
@@ -57,10 +59,38 @@ export interface Demand {
   readonly order: number
 }
 
-/** Running and pause times of an EVSE, kept so that pauses rotate. */
+/** Running and pause times of an EVSE, kept so that pauses rotate, and do not follow one another too soon. */
 export interface Turn {
   readonly runningSinceMs: number | null
   readonly pausedSinceMs: number | null
+  /** How often it was stopped while the one before was not long ago. Absent: never. */
+  readonly stops?: number
+}
+
+/** The turn after a decision. A station that is out of reach for a moment keeps its turn. */
+export function nextTurn(turn: Turn, running: boolean | null, nowMs: number): Turn {
+  const { runningSinceMs, pausedSinceMs, stops = 0 } = turn
+  if (running === null) return turn
+  if (running) {
+    const calm = runningSinceMs !== null && nowMs - runningSinceMs > CALM_MS
+    return { runningSinceMs: runningSinceMs ?? nowMs, pausedSinceMs: null, stops: calm ? 0 : stops }
+  }
+  if (runningSinceMs === null) return { ...turn, pausedSinceMs: pausedSinceMs ?? nowMs }
+  return { runningSinceMs: null, pausedSinceMs: nowMs, stops: stops + 1 }
+}
+
+/** After running for this long a stop counts as the first again. */
+const CALM_MS = 1_800_000
+const REST_MS = 15_000
+const LONGEST_REST_MS = 300_000
+
+/**
+ * Whether a car that was stopped waits before it starts again although there is room. The first time it does not; then
+ * twice as long with each stop, so that a limit that swings around its minimum does not wear out its contactor.
+ */
+export function rests({ pausedSinceMs, stops = 0 }: Turn, nowMs: number): boolean {
+  if (pausedSinceMs === null || stops < 2) return false
+  return nowMs - pausedSinceMs < Math.min(LONGEST_REST_MS, REST_MS * 2 ** Math.min(stops - 2, 10))
 }
 
 /** Terminals to book: all until the car's are measured. */
@@ -91,14 +121,15 @@ export function demandOf(input: DemandInput): Demand {
   const hardMaxA = Math.min(evse.maxA, input.capA, session.maxA ?? Number.POSITIVE_INFINITY)
   const minA = Math.min(evse.maxA, Math.max(evse.minA, session.minA ?? 0))
   const wantedA = Math.max(minA, usableA(input.learned, hardMaxA))
-  const plannedA = advice?.capA === undefined ? wantedA : Math.min(wantedA, advice.capA)
+  const plannedA = Math.min(wantedA, advice?.capA ?? wantedA, rests(input.turn, input.nowMs) ? 0 : wantedA)
   // A plan that wants less than the minimum wants a pause.
   const maxA = Math.min(hardMaxA, plannedA + 1e-9 < minA ? 0 : plannedA)
   const least = input.policy === 'least-laxity'
   return {
     mask: bookedMask(evse, input.learned),
-    minA: Math.max(minA, Math.min(session.guaranteeA ?? 0, maxA)),
+    minA,
     maxA: maxA + 1e-9 < minA ? 0 : maxA,
+    guaranteeA: maxA > 0 ? Math.min(session.guaranteeA ?? 0, maxA) : 0,
     mayKeepA: maxA > 0 ? Math.min(hardMaxA, advice?.capA ?? hardMaxA) : 0,
     firstA: advice?.firstA ?? maxA,
     weight: (advice?.weight ?? 1) * (least ? Math.max(1, wantedA) : 1),
@@ -142,6 +173,8 @@ const TURN_CLASS = 1e10
  * offer on until the car has woken up: taking the turn back at once would let none ever start.
  */
 const WAKE_MS = 120_000
+/** How long a car that was stopped stays behind those that run, whether their turn is over or not. */
+const STAY_MS = 60_000
 
 /**
  * Admission when not all minimums fit. A car that started lately keeps its turn; then come those who wait, longest
@@ -150,11 +183,16 @@ const WAKE_MS = 120_000
 function orderOf(input: DemandInput): number {
   const { turn, nowMs, rotateMs, session } = input
   const awakeUntilMs = turn.runningSinceMs === null ? 0 : turn.runningSinceMs + WAKE_MS
-  const asleep = session.chargingState === 'SuspendedEV' && nowMs >= awakeUntilMs ? 2 * TURN_CLASS : 0
+  const sleeps = session.chargingState === 'SuspendedEV' && nowMs >= awakeUntilMs
+  // What is guaranteed waits for nobody, unless its car sleeps.
+  const guaranteed = (session.guaranteeA ?? 0) > 0 ? -4 * TURN_CLASS : 0
+  const asleep = sleeps ? 2 * TURN_CLASS : guaranteed
   if (turn.runningSinceMs !== null) {
     const ranMs = nowMs - turn.runningSinceMs
     return asleep + (ranMs < rotateMs ? -ranMs : TURN_CLASS + ranMs)
   }
   const waitedMs = nowMs - (turn.pausedSinceMs ?? session.startedAtMs)
+  // Just stopped, it does not push out the one that stayed: that would be two changes instead of one.
+  if ((turn.stops ?? 0) > 0 && waitedMs < STAY_MS) return asleep + 1.5 * TURN_CLASS - waitedMs
   return asleep + TURN_CLASS / 2 - waitedMs
 }

@@ -15,6 +15,8 @@ export type ReasonCode =
   | 'takes-less'
   /** The planner keeps this share for later or for others. */
   | 'plan'
+  /** It was stopped several times in a row, and waits a little before it starts again. */
+  | 'resting'
   /** Its minimum does not fit beside those that come first; pauses rotate. */
   | 'waiting-for-turn'
   /** Others must give and confirm first. */

@@ -18,6 +18,7 @@ export type SiteProblemCode =
   | 'too-deep'
   | 'limit-invalid'
   | 'voltage-invalid'
+  | 'ramp-invalid'
   | 'evse-id-invalid'
   | 'supply-invalid'
   | 'phase-invalid'
@@ -66,7 +67,11 @@ export interface SiteCheckOptions {
 
 /** Every problem of a configuration, all at once, with the node that causes it. */
 export function checkSite(spec: SiteSpec, options: SiteCheckOptions = {}): SiteProblem[] {
-  const nodes = [...checkVoltage(spec), ...checkNode(spec, spec.root, { ids: new Set(), depth: 1 })]
+  const nodes = [
+    ...checkVoltage(spec),
+    ...checkRamp(spec),
+    ...checkNode(spec, spec.root, { ids: new Set(), depth: 1 }),
+  ]
   if (nodes.some((problem) => problem.code === 'too-deep')) return nodes
   const problems = [...nodes, ...checkReferences(spec)]
   if (problems.some((problem) => problem.severity === 'error')) return problems
@@ -95,6 +100,11 @@ function checkVoltage(spec: SiteSpec): SiteProblem[] {
       `voltageV is ${spec.voltageV}: give the line-to-neutral voltage in volts`,
     ),
   ]
+}
+
+function checkRamp({ id, rampAPerS }: SiteSpec): SiteProblem[] {
+  if (rampAPerS === undefined || positive(rampAPerS)) return []
+  return [error('ramp-invalid', id, `rampAPerS is ${rampAPerS}: give amperes per second, or leave it out`)]
 }
 
 /** Deeper than any building, and far from what recursion can stand. */

@@ -81,6 +81,8 @@ export interface SiteSpec {
   readonly voltageV: number
   /** `split` is two legs of `voltageV` 180 degrees apart; everything else is three-phase. */
   readonly wiring?: 'three-phase' | 'split-phase'
+  /** How fast the limit of an EVSE may rise, in amperes per phase and second on the grid side; left out: at once. */
+  readonly rampAPerS?: number
   /** The grid connection. */
   readonly root: CircuitSpec
   readonly phasorConstraints?: readonly PhasorConstraintSpec[]
@@ -129,6 +131,7 @@ export interface Site {
   readonly id: string
   readonly voltageV: number
   readonly wiring: 'three-phase' | 'split-phase'
+  readonly rampAPerS: number | null
   readonly nodes: readonly SiteNode[]
   readonly evses: readonly SiteEvse[]
   readonly nodeById: ReadonlyMap<string, SiteNode>
@@ -220,6 +223,7 @@ export function flattenSite(spec: SiteSpec): Site {
     id: spec.id,
     voltageV: spec.voltageV,
     wiring,
+    rampAPerS: spec.rampAPerS ?? null,
     nodes,
     evses,
     nodeById: new Map(nodes.map((node) => [node.id, node])),

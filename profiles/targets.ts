@@ -137,10 +137,10 @@ export function computeTargets(situation: Situation): Targets {
     tier: Int32Array.from(demands, (demand) => demand?.tier ?? 0),
     order: of((demand) => demand.order),
   }
-  const planned = demands.some((demand) => demand !== null && demand.firstA < demand.maxA)
-  const stages = planned ? [of((demand) => demand.firstA), maxA] : [maxA]
-  const allocation = allocateInStages(network, request, stages)
-  const limitA = allocation.grantA.map((grantA, index) => rounded(situation, index, grantA))
+  const allocation = allocateInStages(network, request, stagesOf(demands))
+  const limitA = allocation.grantA.map((grantA, index) =>
+    rounded(situation, index, ramped(situation, index, grantA)),
+  )
   const kept = applyDeadband({
     network,
     limits: steerable,
@@ -167,6 +167,32 @@ export function computeTargets(situation: Situation): Targets {
     safeRoomSinceMs: roomSinceMs,
     promises: promisesOf(situation, { limitA, safeA, unsteered }),
   }
+}
+
+/** What is guaranteed, then what the plan has for each car, then what is left. */
+function stagesOf(demands: readonly (Demand | null)[]): Float64Array[] {
+  const of = (pick: (demand: Demand) => number) =>
+    Float64Array.from(demands, (demand) => (demand ? pick(demand) : 0))
+  const some = (holds: (demand: Demand) => boolean) =>
+    demands.some((demand) => demand !== null && holds(demand))
+  const guaranteed = some((demand) => demand.guaranteeA > demand.minA)
+  const planned = some((demand) => demand.firstA < demand.maxA)
+  const least = (demand: Demand) => Math.max(demand.guaranteeA, Math.min(demand.minA, demand.firstA))
+  return [
+    ...(guaranteed ? [of(least)] : []),
+    ...(planned ? [of((demand) => Math.max(demand.guaranteeA, demand.firstA))] : []),
+    of((demand) => demand.maxA),
+  ]
+}
+
+/** A site with a ramp raises an EVSE by a step at a time; what may run at all begins with its minimum. */
+function ramped(situation: Situation, index: number, grantA: number): number {
+  const { site, settings } = situation.snapshot
+  const evse = site.evses[index]
+  if (site.rampAPerS === null || !evse) return grantA
+  const stepA = (site.rampAPerS * settings.minRaiseIntervalMs) / 1000
+  const heldA = heldLimitA(situation.states[index]) ?? 0
+  return Math.min(grantA, Math.max(evse.minA, heldA + stepA))
 }
 
 /**

@@ -2822,6 +2822,8 @@ export interface components {
             voltageV: number;
             /** @enum {string} */
             wiring?: "three-phase" | "split-phase";
+            /** @description How fast the limit of an EVSE may rise, in amperes per phase and second on the grid side; left out: at once. Limits fall at once in any case. */
+            rampAPerS?: number;
             /** @description The grid connection. */
             root: components["schemas"]["CircuitNode"];
             phasorConstraints?: components["schemas"]["PhasorConstraint"][];
