@@ -11,51 +11,18 @@ import type {
 } from '../ocpp/v201/messages.generated.ts'
 import { chargingState, LEAST_FLOW_A } from './charging-state.ts'
 import type { StationContext } from './context.ts'
+import { defaultSeccId, type EvseOptions, type EvseServices, supplyOf } from './evse-options.ts'
 import type { Reading } from './meter.ts'
 import { type EvseLimit, PowerPath, type Supply } from './power-path.ts'
-import { seedOf } from './random.ts'
 import type { Cancel } from './scheduler.ts'
-import { Transaction } from './transaction.ts'
+import type { Transaction } from './transaction.ts'
+import { TransactionReport } from './transaction-report.ts'
 import type { PhaseCurrents, Vehicle } from './vehicle.ts'
-
-export interface EvseOptions {
-  readonly kind?: 'AC' | 'DC'
-  readonly connectors?: number
-  readonly maxCurrentA?: number
-  /** Phases that the EVSE is wired to. */
-  readonly phases?: 1 | 2 | 3
-  readonly maxDcPowerW?: number
-  readonly voltageV?: number
-  readonly seccId?: string
-}
-
-/** What an EVSE needs from the rest of its station. */
-export interface EvseServices {
-  limit(evseId: number): EvseLimit
-  /** Asks the local list, the cache or the CSMS. */
-  authorize(token: IdTokenType): Promise<boolean>
-  sameGroup(a: IdTokenType, b: IdTokenType): boolean
-  record(event: TransactionEventRequest): void
-  transactionEnded(transactionId: string): void
-  statusChanged(evse: Evse): void
-  needsKnown(evse: Evse): void
-  /** The reservation that this token takes up on the EVSE, if any. */
-  takeReservation(evseId: number, token: IdTokenType): number | undefined
-  reservedFor(evseId: number): boolean
-  draws(evse: Evse): void
-}
 
 interface Authorization {
   readonly token: IdTokenType
   readonly remoteStartId: number | undefined
 }
-
-/** Names in the field are unique across stations; ours follow from the station's identity. */
-function defaultSeccId(stationId: string, evseId: number): string {
-  return `DEGKD${String(seedOf(stationId)).padStart(10, '0')}E${evseId}`
-}
-
-const CHANGE_A = 0.05
 
 /** One EVSE: cable, authorization, transaction and the power path between limit, car and meter. */
 export class Evse {
@@ -71,26 +38,19 @@ export class Evse {
   readonly #services: EvseServices
   readonly #path: PowerPath
   #connectorId = 1
-  #transaction: Transaction | undefined
+  readonly #report: TransactionReport
   #authorization: Authorization | undefined
   #cancelCableTimeout: Cancel = () => {}
   #pluggedEnergyWh = 0
-  #announcedA = 0
-  #lastSampleMs = 0
 
   constructor(id: number, options: EvseOptions, context: StationContext, services: EvseServices) {
     this.id = id
     this.connectors = options.connectors ?? 1
-    this.#path = new PowerPath(context, {
-      kind: options.kind ?? 'AC',
-      maxCurrentA: options.maxCurrentA ?? 32,
-      phases: options.phases ?? 3,
-      maxDcPowerW: options.maxDcPowerW ?? 150_000,
-      voltageV: options.voltageV ?? 230,
-    })
+    this.#path = new PowerPath(context, supplyOf(options))
     this.seccId = options.seccId ?? defaultSeccId(context.id, id)
     this.#context = context
     this.#services = services
+    this.#report = new TransactionReport({ evseId: id, context, services, path: this.#path })
   }
 
   get supply(): Supply {
@@ -102,7 +62,7 @@ export class Evse {
   }
 
   get transaction(): Transaction | undefined {
-    return this.#transaction
+    return this.#report.transaction
   }
 
   get authorized(): boolean {
@@ -165,7 +125,7 @@ export class Evse {
     if (vehicle === undefined) return undefined
     this.#openPowerPath()
     this.#path.detach()
-    if (this.#transaction !== undefined) this.#cableOut()
+    if (this.transaction !== undefined) this.#cableOut()
     this.#context.events.emit('unplugged', {
       evseId: this.id,
       vehicleId: vehicle.id,
@@ -192,7 +152,7 @@ export class Evse {
   grant(token: IdTokenType, trigger: TriggerReasonEnumType, remoteStartId?: number): void {
     if (this.authorized) return
     this.#authorization = { token, remoteStartId }
-    if (this.#transaction !== undefined) this.#transaction.remoteStartId = remoteStartId
+    if (this.transaction !== undefined) this.transaction.remoteStartId = remoteStartId
     this.#signal(trigger, token)
     if (this.vehicle === undefined) this.#waitForCable()
     this.#services.statusChanged(this)
@@ -206,9 +166,9 @@ export class Evse {
     const stopPoints = this.#context.device.list('TxCtrlr.TxStopPoint')
     if (stopPoints.includes('Authorized') || stopPoints.includes('PowerPathClosed')) {
       this.#end(trigger, reason, token)
-    } else if (this.#transaction !== undefined) {
-      this.#setState('EVConnected')
-      this.#transactionEvent('Updated', trigger, { idToken: token })
+    } else if (this.transaction !== undefined) {
+      this.#report.changeState('EVConnected')
+      this.#report.update(trigger, { idToken: token })
     }
     this.#services.statusChanged(this)
   }
@@ -224,7 +184,7 @@ export class Evse {
 
   /** What the CSMS answered to one of this EVSE's transaction events. */
   answered(request: TransactionEventRequest, response: TransactionEventResponse): void {
-    if (request.transactionInfo.transactionId !== this.#transaction?.id) return
+    if (request.transactionInfo.transactionId !== this.transaction?.id) return
     this.totalCost = response.totalCost ?? this.totalCost
     const status = response.idTokenInfo?.status
     if (status === undefined || status === 'Accepted' || !this.authorized) return
@@ -234,8 +194,8 @@ export class Evse {
     }
     this.#openPowerPath()
     this.#authorization = undefined
-    this.#setState('SuspendedEVSE')
-    this.#transactionEvent('Updated', 'ChargingStateChanged')
+    this.#report.changeState('SuspendedEVSE')
+    this.#report.update('ChargingStateChanged')
   }
 
   /** Moves the power path to now: car, energy, charging state, periodic readings. */
@@ -244,22 +204,17 @@ export class Evse {
     if (vehicle === undefined) return
     this.#path.advance(this.#limit())
     this.#services.draws(this)
-    const nowMs = this.#context.scheduler.now()
-    if (this.#transaction === undefined) return
+    if (this.transaction === undefined) return
     this.#followState(vehicle)
-    this.#announceRate()
-    const intervalMs = this.#context.device.number('SampledDataCtrlr.TxUpdatedInterval') * 1000
-    if (intervalMs > 0 && nowMs - this.#lastSampleMs >= intervalMs - 1) {
-      this.#lastSampleMs = nowMs
-      this.#sample('MeterValuePeriodic', 'SampledDataCtrlr.TxUpdatedMeasurands', 'Sample.Periodic')
-    }
+    this.#report.announceRate()
+    this.#report.samplePeriodically()
   }
 
   /** Clock-aligned or triggered readings; within a transaction they travel in a TransactionEvent. */
   sampleTransaction(trigger: 'MeterValueClock' | 'Trigger'): void {
     const aligned = trigger === 'MeterValueClock'
     const list = aligned ? 'AlignedDataCtrlr.Measurands' : 'SampledDataCtrlr.TxUpdatedMeasurands'
-    this.#sample(trigger, list, aligned ? 'Sample.Clock' : 'Trigger')
+    this.#report.sample(trigger, list, aligned ? 'Sample.Clock' : 'Trigger')
   }
 
   measure(list: string, context: ReadingContextEnumType): MeterValueType | undefined {
@@ -281,7 +236,7 @@ export class Evse {
 
   /** Undefined while the contactor is open: nobody may charge. */
   #limit(): EvseLimit | undefined {
-    const closed = this.authorized && this.#transaction !== undefined
+    const closed = this.authorized && this.transaction !== undefined
     return closed ? this.#services.limit(this.id) : undefined
   }
 
@@ -311,48 +266,42 @@ export class Evse {
       this.#end('EVCommunicationLost', 'EVDisconnected')
       return
     }
-    this.#setState('Idle')
-    this.#transactionEvent('Updated', 'EVCommunicationLost')
+    this.#report.changeState('Idle')
+    this.#report.update('EVCommunicationLost')
     this.#waitForCable()
   }
 
   #announceNeeds(): void {
-    if (this.vehicle?.iso15118 && this.authorized && this.#transaction !== undefined) {
+    if (this.vehicle?.iso15118 && this.authorized && this.transaction !== undefined) {
       this.#services.needsKnown(this)
     }
   }
 
   /** Something happened that starts a transaction or is worth telling in the running one. */
   #signal(trigger: TriggerReasonEnumType, idToken?: IdTokenType): void {
-    if (this.#transaction === undefined && !this.#reaches('TxCtrlr.TxStartPoint')) return
-    if (this.#transaction !== undefined) {
-      this.#setState(this.vehicle === undefined ? 'Idle' : 'EVConnected')
-      this.#transactionEvent('Updated', trigger, { idToken })
+    if (this.transaction === undefined && !this.#reaches('TxCtrlr.TxStartPoint')) return
+    if (this.transaction !== undefined) {
+      this.#report.changeState(this.#idleState)
+      this.#report.update(trigger, { idToken })
       return
     }
     this.#start(trigger, idToken ?? this.#authorization?.token)
   }
 
   #start(trigger: TriggerReasonEnumType, idToken: IdTokenType | undefined): void {
-    const nowMs = this.#context.scheduler.now()
-    const reservationId = idToken && this.#services.takeReservation(this.id, idToken)
-    const transaction = new Transaction({
-      evseId: this.id,
-      connectorId: this.#connectorId,
-      startedMs: nowMs,
-      startEnergyWh: this.energyWh,
-      chargingState: this.vehicle === undefined ? 'Idle' : 'EVConnected',
-      remoteStartId: this.#authorization?.remoteStartId,
-      reservationId,
-    })
-    this.#transaction = transaction
     this.totalCost = undefined
-    this.#lastSampleMs = nowMs
-    this.#announcedA = 0
-    this.#context.counters.transactions++
-    const reading = this.measure('SampledDataCtrlr.TxStartedMeasurands', 'Transaction.Begin')
-    this.#transactionEvent('Started', trigger, { idToken, meterValue: reading })
-    this.#context.events.emit('transactionStarted', { evseId: this.id, transactionId: transaction.id })
+    this.#report.begin({
+      trigger,
+      connectorId: this.#connectorId,
+      chargingState: this.#idleState,
+      idToken,
+      remoteStartId: this.#authorization?.remoteStartId,
+    })
+  }
+
+  /** With the contactor open. */
+  get #idleState(): ChargingStateEnumType {
+    return this.vehicle === undefined ? 'Idle' : 'EVConnected'
   }
 
   #reaches(points: string): boolean {
@@ -373,70 +322,17 @@ export class Evse {
       offeredA: this.offeredA,
       leastOfferA: this.supply.kind === 'DC' ? LEAST_FLOW_A : vehicle.minCurrentA,
       full: vehicle.full,
-      before: this.#transaction?.chargingState,
+      before: this.transaction?.chargingState,
     })
-    if (!this.#setState(state)) return
+    if (!this.#report.changeState(state)) return
     const phasesUsed = this.currents.filter((currentA) => currentA > LEAST_FLOW_A).length
-    this.#transactionEvent('Updated', 'ChargingStateChanged', {
+    this.#report.update('ChargingStateChanged', {
       meterValue: this.measure('SampledDataCtrlr.TxUpdatedMeasurands', 'Other'),
       phasesUsed: this.supply.kind === 'AC' && phasesUsed > 0 ? phasesUsed : undefined,
     })
   }
 
-  /** True when the state is a new one. */
-  #setState(state: ChargingStateEnumType): boolean {
-    return this.#transaction?.changeState(state, this.#context.scheduler.now()) ?? false
-  }
-
-  /** K: tells the CSMS when the allowed rate has changed by more than LimitChangeSignificance. */
-  #announceRate(): void {
-    const changeA = Math.abs(this.offeredA - this.#announcedA)
-    const share = this.#context.device.number('SmartChargingCtrlr.LimitChangeSignificance') / 100
-    if (changeA <= Math.max(CHANGE_A, this.#announcedA * share)) return
-    this.#announcedA = this.offeredA
-    this.#sample('ChargingRateChanged', 'SampledDataCtrlr.TxUpdatedMeasurands', 'Other')
-  }
-
-  #sample(trigger: TriggerReasonEnumType, list: string, context: ReadingContextEnumType): void {
-    if (this.#transaction === undefined) return
-    const reading = this.measure(list, context)
-    if (reading === undefined && trigger !== 'Trigger') return
-    this.#transactionEvent('Updated', trigger, { meterValue: reading })
-  }
-
   #end(trigger: TriggerReasonEnumType, reason: ReasonEnumType, idToken?: IdTokenType): void {
-    const transaction = this.#transaction
-    if (transaction === undefined) return
-    this.#setState(this.vehicle === undefined ? 'Idle' : 'EVConnected')
-    const reading = this.measure('SampledDataCtrlr.TxEndedMeasurands', 'Transaction.End')
-    this.#transactionEvent('Ended', trigger, { meterValue: reading, idToken, stoppedReason: reason })
-    this.#transaction = undefined
-    this.#services.transactionEnded(transaction.id)
-    this.#context.events.emit('transactionEnded', {
-      evseId: this.id,
-      transactionId: transaction.id,
-      energyWh: this.energyWh - transaction.startEnergyWh,
-      reason,
-    })
-  }
-
-  #transactionEvent(
-    type: 'Started' | 'Updated' | 'Ended',
-    trigger: TriggerReasonEnumType,
-    details: {
-      idToken?: IdTokenType | undefined
-      meterValue?: MeterValueType | undefined
-      phasesUsed?: number | undefined
-      stoppedReason?: ReasonEnumType
-    } = {},
-  ): void {
-    const { clock, scheduler } = this.#context
-    const event = this.#transaction?.event(type, scheduler.now(), {
-      trigger,
-      timestamp: clock.iso(),
-      offline: !this.#context.online(),
-      ...details,
-    })
-    if (event !== undefined) this.#services.record(event)
+    this.#report.end({ trigger, reason, chargingState: this.#idleState, idToken })
   }
 }

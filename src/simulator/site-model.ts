@@ -147,18 +147,13 @@ export class SiteModel {
 
   /** Whether every limit would hold if the EVSEs drew this (by `stationId/evseId`) beside the base loads of now. */
   carries(draws: ReadonlyMap<string, PhaseCurrents>): boolean {
-    const loads = new Map([...this.#nodes.values()].map((node) => [node, this.#baseBelow(node)]))
-    for (const [key, drawA] of draws) {
-      for (const { node, strands } of this.#branches.get(key) ?? []) {
-        const load = loads.get(node)
-        if (load === undefined) continue
-        for (const { from, phase, re, im } of strands) {
-          load.re[phase] = (load.re[phase] ?? 0) + (drawA[from] ?? 0) * re
-          load.im[phase] = (load.im[phase] ?? 0) + (drawA[from] ?? 0) * im
-        }
-      }
-    }
-    return [...loads].every(([node, { re, im }]) => excess({ ...node, re, im }).worstA === 0)
+    return [...this.#loads(draws)].every(([node, load]) => excess({ ...node, ...load }).worstA === 0)
+  }
+
+  /** What a meter at this node would show if they did. */
+  loadedA(nodeId: string, draws: ReadonlyMap<string, PhaseCurrents>): PhaseCurrents {
+    const load = this.#loads(draws).get(this.#node(nodeId))
+    return load === undefined ? NO_CURRENT : amperes(load)
   }
 
   record(nodeId: string): NodeRecord {
@@ -227,6 +222,21 @@ export class SiteModel {
     const node = this.#nodes.get(id)
     if (node === undefined) throw new RangeError(`No node ${id}: declare it (parents first) in nodes.`)
     return node
+  }
+
+  #loads(draws: ReadonlyMap<string, PhaseCurrents>): Map<Node, { re: Triple; im: Triple }> {
+    const loads = new Map([...this.#nodes.values()].map((node) => [node, this.#baseBelow(node)]))
+    for (const [key, drawA] of draws) {
+      for (const { node, strands } of this.#branches.get(key) ?? []) {
+        const load = loads.get(node)
+        if (load === undefined) continue
+        for (const { from, phase, re, im } of strands) {
+          load.re[phase] = (load.re[phase] ?? 0) + (drawA[from] ?? 0) * re
+          load.im[phase] = (load.im[phase] ?? 0) + (drawA[from] ?? 0) * im
+        }
+      }
+    }
+    return loads
   }
 
   #baseBelow(node: Node): { re: Triple; im: Triple } {

@@ -2,7 +2,7 @@ import type { InstallCertificateUseEnumType } from '../ocpp/v201/messages.genera
 import type { SigningUse } from './certificates/signing.ts'
 import type { BackOff } from './client.ts'
 import type { Endpoint } from './endpoint.ts'
-import type { EvseOptions } from './evse.ts'
+import type { EvseOptions } from './evse-options.ts'
 import type { Scheduler } from './scheduler.ts'
 
 export interface StationOptions {

@@ -12,16 +12,15 @@ import { notifyChargingNeeds } from './calls/charging-needs.ts'
 import type { ExternalLimit } from './calls/smart-charging.ts'
 import type { SigningUse } from './certificates/signing.ts'
 import type { CertificateStore } from './certificates/store.ts'
-import { type ClientHooks, OcppClient } from './client.ts'
+import { OcppClient } from './client.ts'
 import { createStationClock } from './clock.ts'
 import { type Counters, createCounters, type StationContext, type StationEvents } from './context.ts'
 import { Conversation } from './conversation.ts'
 import { liveValues } from './device/live.ts'
 import { DeviceModel } from './device/model.ts'
 import { createEmitter } from './emitter.ts'
-import type { Endpoint } from './endpoint.ts'
 import type { Evse } from './evse.ts'
-import { endpointNow, leaveFactory } from './factory.ts'
+import { leaveFactory } from './factory.ts'
 import { FaultPanel } from './faults.ts'
 import { assembleParts, type Parts } from './parts.ts'
 import { PowerCycle } from './power-cycle.ts'
@@ -30,6 +29,7 @@ import { Registration, type RegistrationState } from './registration.ts'
 import { type Cancel, createRealScheduler, type Scheduler } from './scheduler.ts'
 import type { StoredProfile } from './smart-charging/profile-store.ts'
 import { STATION_DEFAULTS, type StationOptions } from './station-options.ts'
+import { Uplink } from './uplink.ts'
 import type { PhaseCurrents, Vehicle } from './vehicle.ts'
 
 let sharedScheduler: Scheduler | undefined
@@ -48,13 +48,11 @@ export class Station {
   readonly #registration: Registration
   readonly #desk: AnswerDesk
   readonly #talk: Conversation
-  #connectAttempts = 0
-  #offlineSinceMs: number | undefined
+  readonly #uplink: Uplink
   #cancelTicks: Cancel = () => {}
   #ticking = false
   readonly #power: PowerCycle
   #stopped = true
-  readonly #pinnedPems: readonly string[]
   readonly #aligned: AlignedReadings
 
   constructor(options: StationOptions) {
@@ -110,11 +108,20 @@ export class Station {
       refusesEverything: () => this.#registration.state === 'Rejected',
       dropSocket: () => this.#client.drop(),
     })
+    const { pinnedPems } = leaveFactory(options, this.device, this.#parts.certificates, this.#scheduler.now())
+    this.#uplink = new Uplink(this.#context, {
+      parts: this.#parts,
+      registration: this.#registration,
+      desk: this.#desk,
+      talk: this.#talk,
+      backOff: options.backOff,
+      pinnedPems,
+    })
     this.#client = new OcppClient({
       stationId: options.id,
       scheduler: options.networkScheduler ?? this.#scheduler,
       random: random.fork('back-off'),
-      hooks: this.#clientHooks(),
+      hooks: this.#uplink,
       callTimeoutMs: options.callTimeoutMs ?? STATION_DEFAULTS.callTimeoutMs,
       pingIntervalMs: () => this.device.number('OCPPCommCtrlr.WebSocketPingInterval') * 1000,
       checkPayloads: options.checkPayloads ?? true,
@@ -127,9 +134,6 @@ export class Station {
       stopTicks: () => this.#stopTicks(),
       isStopped: () => this.#stopped,
     })
-    const { certificates } = this.#parts
-    const left = leaveFactory(options, this.device, certificates, this.#scheduler.now())
-    this.#pinnedPems = left.pinnedPems
   }
 
   readonly on: StationContext['events']['on'] = (name, listener) => this.#context.events.on(name, listener)
@@ -277,55 +281,6 @@ export class Station {
     }
   }
 
-  #clientHooks(): ClientHooks {
-    const { counters } = this
-    const emit = this.#context.events.emit
-    return {
-      endpoint: () => this.#endpoint(),
-      backOff: () => this.#options.backOff ?? this.#backOff(),
-      answer: (action, request) => this.#desk.answer(action, request),
-      answered: () => this.#desk.answered(),
-      opened: () => {
-        counters.connects++
-        this.#parts.network.connected()
-        emit('connected', { attempt: ++this.#connectAttempts })
-        this.#registration.connected()
-      },
-      closed: (code, reason) => {
-        counters.disconnects++
-        this.#offlineSinceMs = this.#scheduler.now()
-        emit('disconnected', { code, reason })
-      },
-      failed: (error) => {
-        counters.connectFailures++
-        this.#parts.network.failed()
-        emit('connectionFailed', { error })
-      },
-      sent: (action) => {
-        counters.callsSent++
-        emit('sent', { action })
-      },
-      received: (action) => {
-        counters.callsReceived++
-        emit('received', { action })
-      },
-      protocolError: (error) => this.#talk.problem('protocol', error),
-    }
-  }
-
-  #endpoint(): Endpoint {
-    const { certificates, network } = this.#parts
-    return endpointNow(network.endpoint, this.device, certificates, this.#pinnedPems)
-  }
-
-  #backOff() {
-    return {
-      minimumMs: this.device.number('OCPPCommCtrlr.RetryBackOffWaitMinimum') * 1000,
-      randomRangeMs: this.device.number('OCPPCommCtrlr.RetryBackOffRandomRange') * 1000,
-      repeatTimes: this.device.number('OCPPCommCtrlr.RetryBackOffRepeatTimes'),
-    }
-  }
-
   #accepted(): void {
     this.#parts.status.forget()
     this.#parts.files.booted()
@@ -343,11 +298,8 @@ export class Station {
   }
 
   #online(): void {
-    const offlineMs = this.#scheduler.now() - (this.#offlineSinceMs ?? this.#scheduler.now())
-    const thresholdMs = this.device.number('OCPPCommCtrlr.OfflineThreshold') * 1000
     // B04: after a long absence everything is told again, after a short one what has changed.
-    if (offlineMs > thresholdMs) this.#parts.status.forget()
-    this.#offlineSinceMs = undefined
+    if (this.#uplink.wasLongAway()) this.#parts.status.forget()
     for (const evse of this.#parts.evses) this.#parts.status.changed(evse)
     this.#talk.catchUp()
     this.#parts.outbox.flush()

@@ -1,13 +1,22 @@
 import type { SiteModel } from '../../src/simulator/index.ts'
 
+/** What was above a node's limits. */
+export interface Above {
+  readonly ms: number
+  readonly longestMs: number
+  readonly ampereSeconds: number
+  readonly highestA: number
+}
+
 /** What the physics say about one node over the whole run. */
 export interface Verdict {
   readonly nodeId: string
+  /** What no disturbance explains: must be nothing. */
+  readonly normal: Above
+  /** In the seconds that a disturbance from outside is given. */
+  readonly disturbed: Above
+  /** The longest in one piece, whatever explains it. */
   readonly longestExcursionMs: number
-  readonly ampereSecondsAbove: number
-  readonly highestExcessA: number
-  /** Time above the limit that no disturbance explains: must be 0. */
-  readonly unexplainedMs: number
 }
 
 export interface Excursion {
@@ -17,11 +26,27 @@ export interface Excursion {
   readonly excessA: number
   readonly after: string
   readonly explained: boolean
+  /** What was seen when it began, where it is not explained. */
+  readonly scene: unknown
 }
 
 /** What a disturbance from outside is given until the site must be back within its limit. */
 export const RECOVERY_MS = 10_000
 const LOOK_EVERY_MS = 100
+
+type Tally = { -readonly [Name in keyof Above]: Above[Name] } & { runMs: number }
+interface Books {
+  readonly normal: Tally
+  readonly disturbed: Tally
+  seen: { msAbove: number; ampereSecondsAbove: number }
+}
+interface Open {
+  readonly startMs: number
+  readonly after: string
+  readonly scene: unknown
+  excessA: number
+  explained: boolean
+}
 
 /**
  * Watches the site model. Above a limit is allowed only for `RECOVERY_MS` after a disturbance from outside was
@@ -30,15 +55,17 @@ const LOOK_EVERY_MS = 100
 export class Judge {
   readonly excursions: Excursion[] = []
   readonly #site: SiteModel
+  readonly #describe: () => unknown
   readonly #timer: NodeJS.Timeout
-  readonly #aboveMs = new Map<string, number>()
-  readonly #unexplainedMs = new Map<string, number>()
-  readonly #open = new Map<string, { startMs: number; excessA: number; after: string; explained: boolean }>()
+  readonly #books = new Map<string, Books>()
+  readonly #open = new Map<string, Open>()
   #last = { label: 'start', atMs: 0 }
   #graceUntilMs = 0
 
-  constructor(site: SiteModel) {
+  constructor(site: SiteModel, describe: () => unknown = () => null) {
     this.#site = site
+    this.#describe = describe
+    site.reset()
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS)
   }
 
@@ -57,39 +84,50 @@ export class Judge {
   stop(): Verdict[] {
     clearInterval(this.#timer)
     this.#look()
-    return this.#site.records().map((record) => ({
-      nodeId: record.id,
-      longestExcursionMs: record.longestExcursionMs,
-      ampereSecondsAbove: record.ampereSecondsAbove,
-      highestExcessA: record.highestExcessA,
-      unexplainedMs: this.#unexplainedMs.get(record.id) ?? 0,
-    }))
+    return this.#site.records().map(({ id, longestExcursionMs }) => {
+      const { normal, disturbed } = this.#booksOf(id)
+      return { nodeId: id, normal: above(normal), disturbed: above(disturbed), longestExcursionMs }
+    })
   }
 
   #look(): void {
     const nowMs = Date.now()
+    // A look later than the end of the grace still sees time that belongs to it.
+    const excused = nowMs <= this.#graceUntilMs + LOOK_EVERY_MS
     for (const record of this.#site.records()) {
-      const newMs = record.msAbove - (this.#aboveMs.get(record.id) ?? 0)
-      this.#aboveMs.set(record.id, record.msAbove)
-      // A look later than the end of the grace still sees time that belongs to it.
-      const excused = nowMs <= this.#graceUntilMs + LOOK_EVERY_MS
-      if (newMs > 0 && !excused)
-        this.#unexplainedMs.set(record.id, (this.#unexplainedMs.get(record.id) ?? 0) + newMs)
-      this.#follow(record.id, nowMs, excused, excessOf(record))
+      const books = this.#booksOf(record.id)
+      const tally = excused ? books.disturbed : books.normal
+      const newMs = record.msAbove - books.seen.msAbove
+      tally.ms += newMs
+      tally.ampereSeconds += record.ampereSecondsAbove - books.seen.ampereSecondsAbove
+      tally.highestA = Math.max(tally.highestA, record.excessA)
+      tally.runMs = newMs > 0 ? tally.runMs + newMs : 0
+      tally.longestMs = Math.max(tally.longestMs, tally.runMs)
+      books.seen = record
+      this.#follow(record.id, nowMs, excused, record.excessA)
     }
+  }
+
+  #booksOf(nodeId: string): Books {
+    const known = this.#books.get(nodeId)
+    if (known !== undefined) return known
+    const made = { normal: nothing(), disturbed: nothing(), seen: { msAbove: 0, ampereSecondsAbove: 0 } }
+    this.#books.set(nodeId, made)
+    return made
   }
 
   #follow(nodeId: string, nowMs: number, excused: boolean, excessA: number): void {
     const open = this.#open.get(nodeId)
     if (excessA > 0) {
-      const after = open?.after ?? `${this.#last.label}, ${nowMs - this.#last.atMs} ms before`
-      this.#open.set(nodeId, {
-        startMs: open?.startMs ?? nowMs,
-        excessA: Math.max(open?.excessA ?? 0, excessA),
-        after,
-        explained: (open?.explained ?? true) && excused,
-      })
-    } else if (open) {
+      if (open !== undefined) {
+        open.excessA = Math.max(open.excessA, excessA)
+        open.explained &&= excused
+        return
+      }
+      const after = `${this.#last.label}, ${nowMs - this.#last.atMs} ms before`
+      const scene = this.#describe()
+      this.#open.set(nodeId, { startMs: nowMs, after, scene, excessA, explained: excused })
+    } else if (open !== undefined) {
       this.#open.delete(nodeId)
       const { startMs, after, explained } = open
       this.excursions.push({
@@ -99,17 +137,20 @@ export class Judge {
         excessA: Math.round(open.excessA * 10) / 10,
         after,
         explained,
+        scene: explained ? null : open.scene,
       })
     }
   }
 }
 
-function excessOf(record: { currentA: readonly number[]; limitA: readonly number[] }): number {
-  return Math.max(
-    0,
-    ...record.currentA.map((value, phase) => {
-      const above = value - (record.limitA[phase] ?? 0)
-      return above > 1e-6 ? above : 0
-    }),
-  )
+const nothing = (): Tally => ({ ms: 0, longestMs: 0, ampereSeconds: 0, highestA: 0, runMs: 0 })
+
+function above({ ms, longestMs, ampereSeconds, highestA }: Tally): Above {
+  const round = (value: number) => Math.round(value * 100) / 100
+  return {
+    ms: Math.round(ms),
+    longestMs: Math.round(longestMs),
+    ampereSeconds: round(ampereSeconds),
+    highestA: round(highestA),
+  }
 }

@@ -5,49 +5,33 @@ import {
   createFleet,
   createVehicle,
   type Fleet,
-  type PhaseRotation,
+  type PhaseCurrents,
   type Random,
   type SiteModel,
   type Station,
-  typicalVehicle,
   type VehicleOptions,
 } from '../../src/simulator/index.ts'
 import { type RunningService, spawnService } from '../e2e/support/service.ts'
+import { carsAt } from './ideal.ts'
+import { physicsOf } from './physics.ts'
+import type { SitePlan } from './sites.ts'
 
 const PASSWORD = 'a-password-of-the-station'
 const TOKEN = { idToken: '04A1B2C3', type: 'ISO14443' } as const
-const ROTATIONS = [
-  ['RST', [1, 2, 3]],
-  ['STR', [2, 3, 1]],
-  ['TRS', [3, 1, 2]],
-] as const
-
-const ac = {
-  simulated: { kind: 'AC' as const, phases: 3 as const, maxCurrentA: 32 },
-  supply: (rotation: readonly number[]): object => ({ kind: 'ac', rotation, maxA: 32 }),
-}
-/** The simulated charger loses nothing; what it is configured to lose must not matter. */
-const dc = {
-  simulated: { kind: 'DC' as const, maxDcPowerW: 22_000 },
-  supply: (): object => ({ kind: 'dc', maxW: 22_000, minW: 2_000, efficiency: 0.95 }),
-}
-const KINDS = { socket: { evses: [ac] }, pair: { evses: [ac, ac] }, dc: { evses: [dc] } } as const
-const MIX = ['socket', 'dc', 'pair'] as const
 
 export const SITE_ID = 'depot'
-export const GRID_LIMIT_A = 80
-export const CIRCUIT_LIMIT_A = 50
-/** What each meter shows besides the EVSEs, and what to assume while it is silent. */
-export const STALE_A = 20
 
-/** What kinds of stations there are; the default is single sockets on three phases alone. */
-export type Mix = 'sockets' | 'mixed'
+/** Short enough that leases, readings and visits come and go many times while there is trouble. */
+export const CHAOS_SETTINGS = {
+  'energy.leaseS': '60',
+  'energy.meterStaleS': '20',
+  'energy.readBackS': '20',
+} as const
 
 export interface WorldOptions {
   readonly dataDir: string
-  readonly stations: number
+  readonly plan: SitePlan
   readonly seed: number
-  readonly mix?: Mix
   /** Settings of the service, as for `--set`. */
   readonly settings?: Readonly<Record<string, string>>
 }
@@ -55,6 +39,7 @@ export interface WorldOptions {
 export class World {
   readonly fleet: Fleet
   readonly site: SiteModel
+  readonly plan: SitePlan
   readonly #options: WorldOptions
   readonly #flags: Readonly<Record<string, string>>
   #service: RunningService
@@ -77,12 +62,12 @@ export class World {
     this.#flags = flags
     this.#service = service
     this.#key = service.adminKey ?? ''
+    this.plan = options.plan
     this.fleet = createFleet({
       seed: options.seed,
       connectsPerS: 20,
-      stations: this.#places().map(({ id, kind }) => ({
-        id,
-        evses: KINDS[kind].evses.map(({ simulated }) => simulated),
+      stations: this.plan.stations.map((station) => ({
+        ...station,
         endpoint: { url: service.wsUrl, securityProfile: 1, password: PASSWORD },
         variables: { 'SampledDataCtrlr.TxUpdatedInterval': '1' },
         backOff: { minimumMs: 500, randomRangeMs: 500, repeatTimes: 1 },
@@ -90,30 +75,17 @@ export class World {
         driverDelayMs: 300,
         stepMs: 250,
       })),
-      site: {
-        nodes: [
-          { id: 'grid', limitA: GRID_LIMIT_A },
-          { id: 'garage', parent: 'grid', limitA: CIRCUIT_LIMIT_A },
-          { id: 'yard', parent: 'grid', limitA: CIRCUIT_LIMIT_A },
-        ],
-        feeders: this.#places().flatMap(({ id, circuit, rotation, kind }) =>
-          KINDS[kind].evses.map((_, index) => ({
-            stationId: id,
-            evseId: index + 1,
-            node: circuit,
-            rotation: rotation[0] satisfies PhaseRotation,
-          })),
-        ),
-      },
+      site: physicsOf(this.plan.spec),
     })
     if (!this.fleet.site) throw new Error('The fleet was given a site')
     this.site = this.fleet.site
+    this.building(this.plan.buildingA, this.plan.solarA)
   }
 
   /** Registers everything over the API, and connects the stations. */
   async open(): Promise<void> {
     await this.api('PUT', `/id-tokens/${TOKEN.type}/${TOKEN.idToken}`, { status: 'Accepted' })
-    for (const { id } of this.#places())
+    for (const { id } of this.plan.stations)
       await this.api('PUT', `/stations/${id}`, { securityProfile: 1, password: PASSWORD })
     await this.api('PUT', `/sites/${SITE_ID}`, this.#config())
     this.fleet.start()
@@ -130,9 +102,57 @@ export class World {
   plug(station: Station, random: Random, vehicle: VehicleOptions = {}): void {
     for (const { id } of station.evses) {
       if (station.evse(id).vehicle) continue
-      const car = { ...typicalVehicle(random), soc: 0.1, targetSoc: 1, batteryWh: 90_000, ...vehicle }
-      station.plugIn(id, createVehicle({ ...car, token: TOKEN }))
+      station.plugIn(id, createVehicle({ ...this.plan.car(random), ...vehicle, token: TOKEN }))
     }
+  }
+
+  /** What the grid connection carries besides the EVSEs: a building, less its solar power. */
+  building(buildingA: PhaseCurrents, solarA: number): void {
+    const [one, two, three] = buildingA
+    this.site.setBaseLoad('grid', [one - solarA, two - solarA, three - solarA])
+  }
+
+  get meters(): readonly [string, ...string[]] {
+    const [first, ...rest] = this.plan.meters.map(({ nodeId }) => nodeId)
+    if (first === undefined) throw new Error('The site has no meter')
+    return [first, ...rest]
+  }
+
+  /** Stations whose outlets share power modules. */
+  get sharedModules(): readonly string[] {
+    return stationsOf(this.plan.spec.root).flatMap(({ id, sharedDcW }) =>
+      sharedDcW === undefined ? [] : [id],
+    )
+  }
+
+  /**
+   * The most that flows where no message arrives: stations without a link hold what they were granted last until it
+   * ends. A blow that asks for more than the others can give is nobody's to answer in ten seconds.
+   */
+  outOfReach(): Map<string, PhaseCurrents> {
+    const away = this.fleet.stations.filter((station) => !station.connected)
+    return new Map(
+      away.flatMap((station) =>
+        station.evses.map((evse) => {
+          const car = carsAt(station).find(({ key }) => key === `${station.id}/${evse.id}`)
+          return [
+            `${station.id}/${evse.id}`,
+            car?.drawA(Math.min(car.maxA, evse.offeredA)) ?? evse.currents,
+          ] as const
+        }),
+      ),
+    )
+  }
+
+  /** What every EVSE draws and offers now, and what is wrong with its station: for whoever asks why. */
+  scene(): unknown {
+    const round = (value: number) => Math.round(value * 10) / 10
+    return this.fleet.stations.map((station) => ({
+      id: station.id,
+      online: station.connected,
+      ...(Object.keys(station.faults.active).length > 0 ? { faults: station.faults.active } : {}),
+      evses: station.evses.map(({ currents, offeredA }) => [...currents.map(round), round(offeredA)]),
+    }))
   }
 
   silenceMeter(nodeId: string, silent: boolean): void {
@@ -181,57 +201,30 @@ export class World {
   }
 
   #readMeters(): void {
-    for (const nodeId of ['grid', 'garage', 'yard']) {
+    for (const { nodeId, buildingOnly } of this.plan.meters) {
       if (this.#silentMeters.has(nodeId)) continue
-      const currentA = this.site.currentA(nodeId)
+      const currentA = buildingOnly ? this.site.baseLoadA(nodeId) : this.site.currentA(nodeId)
       // While the service is dead its meter has nobody to talk to.
       this.api('PUT', `/sites/${SITE_ID}/meters/${nodeId}`, { currentA }).catch(() => undefined)
     }
   }
 
-  #places() {
-    return Array.from({ length: this.#options.stations }, (_, index) => ({
-      id: `CS-${String(index + 1).padStart(2, '0')}`,
-      circuit: index % 2 === 0 ? 'garage' : 'yard',
-      rotation: ROTATIONS[index % 3] ?? ROTATIONS[0],
-      kind: this.#options.mix === 'mixed' ? (MIX[index % MIX.length] ?? 'socket') : ('socket' as const),
-    }))
-  }
-
   #config() {
-    const circuit = (id: string) => ({
-      kind: 'circuit',
-      id,
-      limitA: CIRCUIT_LIMIT_A,
-      children: this.#places()
-        .filter((place) => place.circuit === id)
-        .map((place) => ({
-          kind: 'station',
-          id: place.id,
-          evses: KINDS[place.kind].evses.map(({ supply }, index) => ({
-            evseId: index + 1,
-            supply: supply(place.rotation[1]),
-          })),
-        })),
-    })
-    const meter = (nodeId: string) => ({
+    const meters = this.plan.meters.map(({ nodeId, staleA, buildingOnly }) => ({
       nodeId,
       maxAgeS: 3,
-      staleA: STALE_A,
+      staleA,
       marginA: 1,
-      includesEvses: true,
-    })
-    return {
-      voltageV: 230,
-      root: {
-        kind: 'circuit',
-        id: 'grid',
-        limitA: GRID_LIMIT_A,
-        children: [circuit('garage'), circuit('yard')],
-      },
-      meters: [meter('grid'), { ...meter('garage'), staleA: 0 }, { ...meter('yard'), staleA: 0 }],
-    }
+      includesEvses: buildingOnly !== true,
+    }))
+    return { ...this.plan.spec, meters }
   }
+}
+
+type Child = SitePlan['spec']['root']['children'][number]
+
+function stationsOf(node: SitePlan['spec']['root'] | Child): Extract<Child, { kind: 'station' }>[] {
+  return node.kind === 'station' ? [node] : node.children.flatMap(stationsOf)
 }
 
 /** Waits for a condition of the simulated world. */

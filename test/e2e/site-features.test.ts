@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { components } from '../../src/http/api.generated.ts'
 import { createRandom, type Station } from '../../src/simulator/index.ts'
+import { sitePlan } from '../chaos/sites.ts'
 import { SITE_ID, World } from '../chaos/world.ts'
 
 type Schemas = components['schemas']
@@ -16,7 +17,7 @@ let stations: readonly [Station, Station, Station]
 
 beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'gridkeep-features-'))
-  world = await World.start({ dataDir, stations: 3, seed: 5 })
+  world = await World.start({ dataDir, plan: sitePlan('sockets', 3), seed: 5 })
   await world.open()
   const [one, two, three] = world.fleet.stations
   if (!one || !two || !three) throw new Error('The world of this test has three stations')

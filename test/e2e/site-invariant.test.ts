@@ -1,53 +1,48 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { createRandom } from '../../src/simulator/index.ts'
-import { Judge, RECOVERY_MS } from '../chaos/judge.ts'
-import { runChaos } from '../chaos/run.ts'
-import { GRID_LIMIT_A, World } from '../chaos/world.ts'
+import { expect, test } from 'vitest'
+import { RECOVERY_MS } from '../chaos/judge.ts'
+import { reportLines } from '../chaos/report.ts'
+import { runWorld } from '../chaos/run.ts'
+import { sitePlan, WORLDS } from '../chaos/sites.ts'
+import { World } from '../chaos/world.ts'
 
 const SEED = 7
-const STATIONS = 12
-const TROUBLE_MS = 30_000
-
-let dataDir: string
-let world: World
-
-beforeEach(async () => {
-  dataDir = mkdtempSync(join(tmpdir(), 'gridkeep-invariant-'))
-  world = await World.start({ dataDir, stations: STATIONS, seed: SEED })
-})
-afterEach(async () => {
-  await world.stop()
-  rmSync(dataDir, { recursive: true, force: true })
-})
+const TROUBLE_MS = 20_000
+const SETTLE_MS = 10_000
 
 // The long form is test/chaos/main.ts, with any seed and for as long as you like.
-test('a full site stays within its limit while stations misbehave and the service is killed, and is back within 10 s after a blow from outside', async () => {
-  await world.open()
-  const judge = new Judge(world.site)
-  const random = createRandom(SEED)
-  for (const station of world.fleet.stations) world.plug(station, random)
-  // The promise is worth something only where the site is full.
-  await expect
-    .poll(() => Math.max(...world.site.record('grid').highestA), { timeout: 60_000, interval: 250 })
-    .toBeGreaterThan(0.6 * GRID_LIMIT_A)
-  const troubles = await runChaos({
-    world,
-    judge,
-    seed: SEED,
-    durationMs: TROUBLE_MS,
-    print: () => undefined,
-  })
-  expect(troubles.get('service is killed')).toBeGreaterThan(0)
-  const verdicts = judge.stop()
-  for (const verdict of verdicts) {
-    const { nodeId, longestExcursionMs, ampereSecondsAbove } = verdict
-    process.stdout.write(
-      `${nodeId}: longest excursion ${longestExcursionMs.toFixed(0)} ms, ${ampereSecondsAbove.toFixed(2)} As above\n`,
-    )
-    expect(verdict, JSON.stringify(judge.excursions)).toMatchObject({ nodeId, unexplainedMs: 0 })
-    expect(longestExcursionMs).toBeLessThanOrEqual(RECOVERY_MS)
-  }
-}, 150_000)
+test.concurrent.each(WORLDS)(
+  'a full site (%s) stays within its limit while stations misbehave and the service is killed, is back within 10 s after a blow from outside, and cars charge all the while',
+  async (name) => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'gridkeep-invariant-'))
+    const world = await World.start({ dataDir, plan: sitePlan(name), seed: SEED })
+    try {
+      await world.open()
+      const report = await runWorld({
+        world,
+        name,
+        seed: SEED,
+        durationMs: TROUBLE_MS,
+        settleMs: SETTLE_MS,
+        print: () => undefined,
+      })
+      const said = reportLines(report).join('\n')
+      process.stdout.write(`${said}\n`)
+      expect(report.troubles['service is killed']).toBeGreaterThan(0)
+      for (const { nodeId, normal, longestExcursionMs } of report.nodes) {
+        expect({ nodeId, ms: normal.ms }, said).toEqual({ nodeId, ms: 0 })
+        expect(longestExcursionMs, said).toBeLessThanOrEqual(RECOVERY_MS)
+      }
+      expect(report.energy.share, said).toBeGreaterThan(SHORT_FLOOR)
+    } finally {
+      await world.stop()
+      rmSync(dataDir, { recursive: true, force: true })
+    }
+  },
+  150_000,
+)
+
+/** So short a run is mostly the first minute, in which cars are still being learned. */
+const SHORT_FLOOR = 0.2

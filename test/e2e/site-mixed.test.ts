@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { components } from '../../src/http/api.generated.ts'
 import { createRandom } from '../../src/simulator/index.ts'
+import { sitePlan } from '../chaos/sites.ts'
 import { SITE_ID, World } from '../chaos/world.ts'
 
 type Schemas = components['schemas']
@@ -15,9 +16,8 @@ beforeEach(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'gridkeep-mixed-'))
   world = await World.start({
     dataDir,
-    stations: 6,
+    plan: sitePlan('mixed', 6),
     seed: 3,
-    mix: 'mixed',
     settings: { 'energy.readBackS': '2' },
   })
 })
