@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { components } from '../../src/http/api.generated.ts'
 import { createRandom, type Station } from '../../src/simulator/index.ts'
+import { sitePlan } from '../chaos/sites.ts'
 import { SITE_ID, World } from '../chaos/world.ts'
 
 type EvseStatus = components['schemas']['SiteEvseStatus']
@@ -16,7 +17,7 @@ let station: Station
 
 beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'gridkeep-iso15118-'))
-  world = await World.start({ dataDir, stations: 3, seed: 7 })
+  world = await World.start({ dataDir, plan: sitePlan('sockets', 3), seed: 7 })
   await world.open()
   const [first] = world.fleet.stations
   if (!first) throw new Error('The world of this test has stations')
