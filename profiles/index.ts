@@ -31,6 +31,7 @@ export {
 export * from './ev-schedule.ts'
 export * from './explain.ts'
 export { type SafeDefaults, safeDefaults, safeOverload } from './failsafe.ts'
+export * from './forecast.ts'
 export * from './heartbeat.ts'
 export * from './learned.ts'
 export * from './limits.ts'
@@ -40,6 +41,14 @@ export * from './outcome.ts'
 export * from './plan.ts'
 export * from './plan-advice.ts'
 export { type LinearModel, type LinearRow, lpText } from './plan-model.ts'
+export * from './plan-policy.ts'
+export {
+  type CarOutlook,
+  carOutlook,
+  type PlannedCar,
+  plannedRequest,
+  plannedStages,
+} from './planned-split.ts'
 export * from './profile.ts'
 export { parseTime, periodAt } from './profile-clock.ts'
 export { type PriceStep, salesTariffOf } from './sales-tariff.ts'

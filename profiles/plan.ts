@@ -37,6 +37,8 @@ export interface PlanObjective {
    * site busy: what is not used now cannot be used later.
    */
   readonly urgency: number
+  /** The same in addition, by the share of its stay that a car must charge: those with little time to spare go first. */
+  readonly tightness?: number
   /** Worth of a kWh against its price. Left out, prices do not count. */
   readonly valuePerKwh?: number
 }
@@ -243,6 +245,9 @@ function buildModel(request: PlanRequest, groups: readonly Group[]) {
   return { model: builder.build(), columnsOf }
 }
 
+/** A car that can no longer have all is no more urgent than this. */
+const MOST_TIGHT = 1.5
+
 function addGroup(options: {
   readonly builder: ModelBuilder
   readonly slots: readonly PlanSlot[]
@@ -251,13 +256,15 @@ function addGroup(options: {
 }): (number | undefined)[] {
   const { builder, slots, objective, group } = options
   const energy: [number, number][] = []
+  const chargingShare = Math.min(MOST_TIGHT, (group.remainingAh * 3600) / (group.capA * group.leavesInS))
+  const urgency = objective.urgency + (objective.tightness ?? 0) * chargingShare
   const columns = slots.map((slot, index) => {
     const presentS = Math.max(0, Math.min(slot.durationS, group.leavesInS - slot.startS))
     if (presentS <= 0) return undefined
     const hours = slot.durationS / 3600
     const late = (slot.startS + slot.durationS / 2) / group.leavesInS
     const priced = objective.valuePerKwh === undefined ? 1 : objective.valuePerKwh - (slot.pricePerKwh ?? 0)
-    const worth = (priced - objective.urgency * late) * hours * (group.wattPerA / 1000)
+    const worth = (priced - urgency * late) * hours * (group.wattPerA / 1000)
     const upper = (group.capA * presentS) / slot.durationS
     const lower = index === 0 && group.minA > 0 && group.minA < upper ? group.minA : 0
     const column = builder.column({ lower, upper, worth, zeroOr: lower > 0 })

@@ -1,10 +1,10 @@
+import { PLAN_POLICIES } from '../../profiles/index.ts'
 import { highsSolver, startHighs } from './highs.ts'
-import { SCENARIO_POLICIES } from './scenario-policies.ts'
 import { ScenarioScheduler } from './scenario-scheduler.ts'
 import type { ScenarioSite, ScenarioView } from './scenario-view.ts'
 
 /** Scheduler module for the scorer: the cost policy. */
-const scheduler = new ScenarioScheduler(SCENARIO_POLICIES.cost, highsSolver(await startHighs(), 5))
+const scheduler = new ScenarioScheduler(PLAN_POLICIES.cost, highsSolver(await startHighs(), 5))
 
 export function init(site: ScenarioSite): Promise<void> {
   return scheduler.init(site)

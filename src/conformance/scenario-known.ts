@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
+import { PLAN_POLICIES } from '../../profiles/index.ts'
 import { highsSolver, startHighs } from './highs.ts'
-import { SCENARIO_POLICIES } from './scenario-policies.ts'
 import { ScenarioScheduler } from './scenario-scheduler.ts'
 import type { ScenarioSite, ScenarioView } from './scenario-view.ts'
 
@@ -14,7 +14,7 @@ if (file === undefined)
 const scenario: { readonly sessions: readonly { readonly id: string; readonly ev_max_a: number }[] } =
   JSON.parse(await readFile(file, 'utf8'))
 const maxima = new Map(scenario.sessions.map((session) => [session.id, session.ev_max_a]))
-const scheduler = new ScenarioScheduler(SCENARIO_POLICIES.energy, highsSolver(await startHighs(), 5), maxima)
+const scheduler = new ScenarioScheduler(PLAN_POLICIES.energy, highsSolver(await startHighs(), 5), maxima)
 
 export function init(site: ScenarioSite): Promise<void> {
   return scheduler.init(site)

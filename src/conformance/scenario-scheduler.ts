@@ -1,19 +1,21 @@
 import {
+  type AllocationRequest,
   allocateInStages,
-  expectedMaximumA,
+  carOutlook,
   LEARN,
   type LearnedDraw,
   type LearnSettings,
+  LimitHistory,
   learn,
-  type PlanObjective,
-  type PlanSession,
+  type PlannedCar,
+  type PlanPolicy,
   type PlanSolver,
   plan,
+  plannedRequest,
+  plannedStages,
   planSlots,
   quantize,
   startLearning,
-  surelyUsedA,
-  usableA,
 } from '../../profiles/index.ts'
 import { type ScenarioNetwork, scenarioNetwork } from './scenario-network.ts'
 import type { ScenarioSession, ScenarioSite, ScenarioView, Scheduler } from './scenario-view.ts'
@@ -29,49 +31,28 @@ const LEARN_SETTINGS: LearnSettings = {
   overHoldMs: 0,
 }
 const TERMINALS = 7
-const DAY_S = 86_400
-/** Share of a request by which a waiting car must be behind one that charges to take its place. */
-const KEEP_PLACE = 0.1
+/** Loads with more watts per ampere than this have three phases. */
+const THREE_PHASE_V = 600
 
-export interface ScenarioPolicy {
-  readonly objective: PlanObjective
-  /** Leave current unused that the plan wants to use later, at a lower price. */
-  readonly keepForLater: boolean
-  /** Who gets a minimum current first when not all fit: least time to spare, or least of its request so far. */
-  readonly order: 'laxity' | 'fulfilment'
-  /** Periods that a car charges at least before it may be paused for others. */
-  readonly turnPeriods: number
-  /** How many standard deviations below the mean later limits are expected, where limits have moved before. */
-  readonly caution: number
-  /** Share of later limits to plan with: the rest is for cars that have not come yet. */
-  readonly laterShare: number
-}
-
-interface Car {
+interface Car extends PlannedCar {
   readonly session: ScenarioSession
-  readonly learned: LearnedDraw
-  readonly maxA: number
-  readonly sureA: number
-  readonly minA: number
-  readonly expectedA: number
-  readonly laxity: number
   readonly leftPeriods: number
 }
 
 /** Adapts the core to the scorer. All policy is in the core; what is here is bookkeeping between steps. */
 export class ScenarioScheduler implements Scheduler {
-  readonly #policy: ScenarioPolicy
+  readonly #policy: PlanPolicy
   readonly #solve: PlanSolver | null
   readonly #knownMaxima: ReadonlyMap<string, number>
   readonly #learned = new Map<string, LearnedDraw>()
   readonly #maxima = new Map<string, { wattPerA: number; maximumA: number }>()
   readonly #runningSince = new Map<string, number>()
-  readonly #history = new Map<number, readonly number[]>()
+  #history: LimitHistory | undefined
   #site: ScenarioSite = { loads: [], constraints: [] }
   #wired: ScenarioNetwork | null = null
 
   /** `knownMaxima` tells each car's maximum by session id: for showing what hidden maxima cost. */
-  constructor(policy: ScenarioPolicy, solve: PlanSolver | null, knownMaxima?: ReadonlyMap<string, number>) {
+  constructor(policy: PlanPolicy, solve: PlanSolver | null, knownMaxima?: ReadonlyMap<string, number>) {
     this.#policy = policy
     this.#solve = solve
     this.#knownMaxima = knownMaxima ?? new Map()
@@ -85,41 +66,23 @@ export class ScenarioScheduler implements Scheduler {
   async schedule(view: ScenarioView): Promise<Float64Array> {
     const wired = this.#wired
     if (!wired) throw new Error('schedule was called before init')
-    this.#history.set(view.t, view.limits_a)
+    const { network } = wired
+    const policy = this.#policy
+    const limits = Float64Array.from(wired.constraintOf, (constraint) => view.limits_a[constraint] ?? 0)
+    this.#history ??= new LimitHistory(view.period_s)
+    this.#history.add(view.t, limits)
     for (const session of view.sessions) this.#noteRunning(session, view.t)
     const cars = view.sessions
       .filter((session) => session.remaining_kwh > 1e-3)
       .map((session) => this.#car(session, view))
-    const request = this.#request(wired, view, cars)
-    const sureA = this.#byLoad(cars, (car) => car.sureA)
-    const free = allocateInStages(wired.network, request, [request.maxA])
-    const short = cars.some((car) => (free.grantA[car.session.load] ?? 0) < car.maxA - 1e-6)
-    if (!short && !this.#policy.keepForLater) return this.#settable(wired, request, free.grantA)
-    const planned = await this.#plan(wired, view, cars)
-    if (!planned) {
-      const made = allocateInStages(wired.network, request, [sureA, request.maxA])
-      return this.#settable(wired, request, made.grantA)
-    }
-    if (this.#policy.order === 'laxity') {
-      for (const { session } of cars) {
-        request.order[session.load] = (request.order[session.load] ?? 0) - (planned[session.load] ?? 0) * 100
-      }
-    }
-    // A car for which the plan has next to nothing waits: its minimum current would cost others more.
-    const waits = (car: Car) =>
-      this.#mayPause(car, view.t) && (planned[car.session.load] ?? 0) < 0.1 * car.minA
-    const first = this.#byLoad(cars, (car) =>
-      waits(car) ? 0 : Math.max(car.minA, Math.min(planned[car.session.load] ?? 0, car.sureA)),
-    )
-    const runningSureA = this.#byLoad(cars, (car) => (waits(car) ? 0 : car.sureA))
-    const stages = this.#policy.keepForLater ? [first] : [first, runningSureA, sureA, request.maxA]
-    return this.#settable(wired, request, allocateInStages(wired.network, request, stages).grantA)
-  }
-
-  /** A car that began to charge keeps its turn for a while: contactors and drivers dislike a change every step. */
-  #mayPause(car: Car, t: number): boolean {
-    const since = this.#runningSince.get(car.session.id)
-    return since === undefined || t - since >= this.#policy.turnPeriods
+    const mask = new Uint8Array(this.#site.loads.length).fill(TERMINALS)
+    const request = plannedRequest({ policy, cars, limits, mask })
+    const free = allocateInStages(network, request, [request.maxA])
+    const short = cars.some((car) => (free.grantA[car.load] ?? 0) < car.maxA - 1e-6)
+    if (!short && !policy.keepForLater) return this.#settable(wired, request, free.grantA)
+    const firstA = await this.#plan(wired, view, cars, this.#history)
+    const { order, stages } = plannedStages({ policy, cars, request, firstA })
+    return this.#settable(wired, request, allocateInStages(network, { ...request, order }, stages).grantA)
   }
 
   #noteRunning(session: ScenarioSession, t: number): void {
@@ -135,31 +98,29 @@ export class ScenarioScheduler implements Scheduler {
 
   #car(session: ScenarioSession, view: ScenarioView): Car {
     const load = this.#load(session.load)
-    const learned = this.#learn(session, view, load.v_eff)
-    const hours = view.period_s / 3600
-    const fillA = (session.remaining_kwh * 1000) / load.v_eff / hours
-    const stepUp = (currentA: number) =>
-      load.pilots?.find((pilot) => pilot >= currentA - 0.11) ?? Math.min(currentA, load.max_a)
-    const hardA = stepUp(usableA(learned, load.max_a, LEARN_SETTINGS))
-    const maxA = Math.min(hardA, Math.max(stepUp(Math.min(fillA, load.max_a)), load.min_a))
-    const known = [...this.#maxima.values()].filter((other) => other.wattPerA === load.v_eff)
-    const prior = load.v_eff > 600 ? 16 : 24
-    const expected = expectedMaximumA(
-      known.map((other) => other.maximumA),
-      prior,
-    )
-    const expectedA = Math.min(hardA, learned.drawA ?? Math.max(learned.confirmedA, expected))
     const leftPeriods = Math.max(1, session.departure - view.t)
-    return {
-      session,
-      learned,
-      maxA,
-      // A car with no time to spare is believed to take what it needs.
-      sureA: Math.min(maxA, Math.max(surelyUsedA(learned, maxA, LEARN_SETTINGS), fillA / leftPeriods)),
-      minA: Math.min(load.min_a, maxA),
-      expectedA,
-      laxity: leftPeriods - fillA / Math.max(1, learned.drawA ?? load.max_a),
+    const since = this.#runningSince.get(session.id)
+    const outlook = carOutlook({
+      learned: this.#learn(session, view, load.v_eff),
+      settings: LEARN_SETTINGS,
+      supply: { minA: load.min_a, maxA: load.max_a },
+      fillA: (session.remaining_kwh * 1000) / load.v_eff / (view.period_s / 3600),
       leftPeriods,
+      phases: load.v_eff > THREE_PHASE_V ? 3 : 1,
+      knownA: [...this.#maxima.values()]
+        .filter((other) => other.wattPerA === load.v_eff)
+        .map((other) => other.maximumA),
+      stepUp: (currentA) =>
+        load.pilots?.find((pilot) => pilot >= currentA - 0.11) ?? Math.min(currentA, load.max_a),
+    })
+    return {
+      ...outlook,
+      load: session.load,
+      session,
+      leftPeriods,
+      running: session.last_draw_a > 0,
+      mayPause: since === undefined || view.t - since >= this.#policy.turnPeriods,
+      fulfilled: session.delivered_kwh / session.requested_kwh,
     }
   }
 
@@ -179,126 +140,45 @@ export class ScenarioScheduler implements Scheduler {
     return learned
   }
 
-  #byLoad(cars: readonly Car[], pick: (car: Car) => number): Float64Array {
-    const values = new Float64Array(this.#site.loads.length)
-    for (const car of cars) values[car.session.load] = pick(car)
-    return values
-  }
-
-  #request(wired: ScenarioNetwork, view: ScenarioView, cars: readonly Car[]) {
-    const count = this.#site.loads.length
-    return {
-      limits: Float64Array.from(wired.constraintOf, (constraint) => view.limits_a[constraint] ?? 0),
-      mask: new Uint8Array(count).fill(TERMINALS),
-      minA: this.#byLoad(cars, (car) => car.minA),
-      maxA: this.#byLoad(cars, (car) => car.maxA),
-      // Least laxity, smoothly: raise whoever has least time to spare until all have the same.
-      weight: this.#byLoad(cars, (car) => Math.max(1, car.expectedA)),
-      offset: this.#byLoad(cars, (car) => car.laxity),
-      tier: new Int32Array(count),
-      order: this.#byLoad(cars, (car) => this.#order(car)),
-    }
-  }
-
-  /** A car that charges keeps its place unless another is clearly more in need: switching costs starts. */
-  #order(car: Car): number {
-    const running = car.session.last_draw_a > 0
-    if (this.#policy.order === 'laxity') return (running ? 0 : 1e6) + car.laxity
-    return car.session.delivered_kwh / car.session.requested_kwh - (running ? KEEP_PLACE : 0)
-  }
-
   async #plan(
     wired: ScenarioNetwork,
     view: ScenarioView,
     cars: readonly Car[],
+    history: LimitHistory,
   ): Promise<Float64Array | null> {
     if (!this.#solve || cars.length === 0) return null
-    const sessions: PlanSession[] = cars.map((car) => ({
-      load: car.session.load,
+    const { price, period_s: stepS } = view
+    const { objective, caution, laterShare, stayShare } = this.#policy
+    const sessions = cars.map((car) => ({
+      load: car.load,
       mask: TERMINALS,
       capA: car.expectedA,
       minA: car.minA,
-      wattPerA: this.#load(car.session.load).v_eff,
+      wattPerA: this.#load(car.load).v_eff,
       remainingWh: car.session.remaining_kwh * 1000,
       requestedWh: car.session.requested_kwh * 1000,
-      leavesInS: car.leftPeriods * view.period_s,
+      leavesInS: Math.ceil(car.leftPeriods * stayShare) * stepS,
     }))
-    const { price, period_s: stepS } = view
     const slots = planSlots({
       stepS,
       horizonS: Math.max(...sessions.map((session) => session.leavesInS)),
-      limitsAt: (startS, durationS) => this.#expectedLimits(wired, view, startS, durationS),
+      limitsAt: (startS, durationS) =>
+        startS === 0
+          ? Float64Array.from(wired.constraintOf, (constraint) => view.limits_a[constraint] ?? 0)
+          : history.expected({ now: view.t, startS, durationS, caution }).map((limit) => limit * laterShare),
       ...(price
         ? { priceAt: (startS, durationS) => meanOf(price, view.t + startS / stepS, durationS / stepS) }
         : {}),
     })
-    const made = await plan(
-      { network: wired.network, slots, sessions, objective: this.#policy.objective },
-      this.#solve,
-    )
+    const made = await plan({ network: wired.network, slots, sessions, objective }, this.#solve)
     return made?.firstA ?? null
   }
 
-  /** Limits are known for now only; for later, yesterday's around the same time are the best guess, then today's. */
-  #expectedLimits(
-    wired: ScenarioNetwork,
-    view: ScenarioView,
-    startS: number,
-    durationS: number,
-  ): Float64Array {
-    if (startS === 0)
-      return Float64Array.from(wired.constraintOf, (constraint) => view.limits_a[constraint] ?? 0)
-    const day = Math.round(DAY_S / view.period_s)
-    const first = view.t + Math.round(startS / view.period_s) - day
-    const steps = Math.max(1, Math.round(durationS / view.period_s))
-    const yesterday = this.#past(first, first + steps)
-    const around =
-      yesterday.length > 0
-        ? this.#past(first - AROUND_STEPS, first + steps + AROUND_STEPS)
-        : this.#past(view.t - 2 * AROUND_STEPS, view.t + 1)
-    const mean = yesterday.length > 0 ? yesterday : [view.limits_a]
-    return Float64Array.from(wired.constraintOf, (constraint) => {
-      const expected = average(mean.map((limits) => limits[constraint] ?? 0))
-      const spread = deviation(around.map((limits) => limits[constraint] ?? 0))
-      return Math.max(0, expected - this.#policy.caution * spread) * this.#policy.laterShare
-    })
-  }
-
-  #past(from: number, to: number): (readonly number[])[] {
-    const found: (readonly number[])[] = []
-    for (let step = from; step < to; step++) {
-      const limits = this.#history.get(step)
-      if (limits) found.push(limits)
-    }
-    return found
-  }
-
-  #settable(
-    wired: ScenarioNetwork,
-    request: { limits: Float64Array; mask: Uint8Array; maxA: Float64Array },
-    grantA: Float64Array,
-  ): Float64Array {
+  #settable(wired: ScenarioNetwork, request: AllocationRequest, grantA: Float64Array): Float64Array {
     const { limits, mask, maxA } = request
-    return quantize({
-      network: wired.network,
-      limits,
-      mask,
-      grantA,
-      maxA,
-      stepsOf: (load) => this.#load(load).pilots,
-    })
+    const stepsOf = (load: number) => this.#load(load).pilots
+    return quantize({ network: wired.network, limits, mask, grantA, maxA, stepsOf })
   }
-}
-
-const AROUND_STEPS = 6
-
-function average(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length
-}
-
-function deviation(values: readonly number[]): number {
-  const mean = average(values)
-  return Math.sqrt(average(values.map((value) => (value - mean) ** 2)))
 }
 
 function meanOf(values: readonly number[], from: number, count: number): number {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { SCENARIO_POLICIES, type ScenarioPolicyName } from './scenario-policies.ts'
+import { PLAN_POLICIES, type PlanPolicyName } from '../../profiles/index.ts'
 
 const run = promisify(execFile)
 
@@ -53,7 +53,7 @@ function repositoryRoot(): string {
   return folder
 }
 
-async function score(file: string, policy: ScenarioPolicyName | 'known'): Promise<Score> {
+async function score(file: string, policy: PlanPolicyName | 'known'): Promise<Score> {
   const scorer = join(repositoryRoot(), 'test/fixtures/scenarios/score.mjs')
   const adapter = fileURLToPath(new URL(`./scenario-${policy}.js`, import.meta.url))
   const { stdout } = await run(process.execPath, [scorer, file, '--algo', adapter, '--json'], {
@@ -86,7 +86,7 @@ const atMost = (name: string, value: number, wanted: number): Target => ({
 const rounded = (value: number) => Number(value.toFixed(4))
 
 /** What a policy must reach on a scenario, from the scenario's own anchors. */
-function targets(scenario: Scenario, policy: ScenarioPolicyName, made: Score): Target[] {
+function targets(scenario: Scenario, policy: PlanPolicyName, made: Score): Target[] {
   const anchors = scenario.anchors ?? {}
   const found: Target[] = [atMost('grant violations', made.grant_violations, 0)]
   const energyPct = made.pct_of_offline
@@ -134,9 +134,9 @@ export async function runScenarios(
   let passed = 0
   for (const file of files) {
     const scenario: Scenario = JSON.parse(await readFile(file, 'utf8'))
-    const policies: ScenarioPolicyName[] = scenario.tariff ? ['energy', 'fair', 'cost'] : ['energy', 'fair']
+    const policies: PlanPolicyName[] = scenario.tariff ? ['energy', 'fair', 'cost'] : ['energy', 'fair']
     for (const policy of policies) {
-      const known = SCENARIO_POLICIES[policy]
+      const known = PLAN_POLICIES[policy]
       runs++
       try {
         const made = await score(file, policy)

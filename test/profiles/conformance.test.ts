@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { PLAN_POLICIES } from '../../profiles/index.ts'
 import { runComposite } from '../../src/conformance/composite.ts'
 import { highsSolver, startHighs } from '../../src/conformance/highs.ts'
-import { SCENARIO_POLICIES } from '../../src/conformance/scenario-policies.ts'
 import { ScenarioScheduler } from '../../src/conformance/scenario-scheduler.ts'
 import type { ScenarioSession, ScenarioSite } from '../../src/conformance/scenario-view.ts'
 
@@ -65,7 +65,7 @@ async function drive(
 ): Promise<{ granted: number; drawn: number; worst: number }> {
   const path = fileURLToPath(new URL(`../fixtures/scenarios/${file}`, import.meta.url))
   const scenario: ScenarioFile = JSON.parse(readFileSync(path, 'utf8'))
-  const scheduler = new ScenarioScheduler(SCENARIO_POLICIES.fair, highsSolver(await startHighs(), 5))
+  const scheduler = new ScenarioScheduler(PLAN_POLICIES.fair, highsSolver(await startHighs(), 5))
   await scheduler.init(scenario.site)
   const hours = scenario.period_s / 3600
   const cars = scenario.sessions.map((session) => ({ ...session, got: 0, grant: 0, draw: 0 }))

@@ -1,0 +1,56 @@
+import { evenness, type PlanObjective } from './plan.ts'
+
+/** What a planned site aims at, and how its plan is carried out. */
+export interface PlanPolicy {
+  readonly objective: PlanObjective
+  /** Leave current unused that the plan wants to use later, at a lower price. */
+  readonly keepForLater: boolean
+  /** Who gets a minimum current first when not all fit: least time to spare, or least of its request so far. */
+  readonly order: 'laxity' | 'fulfilment'
+  /** Periods that a car charges at least before it may be paused for others. */
+  readonly turnPeriods: number
+  /** How many standard deviations below the mean later limits are expected, where limits have moved before. */
+  readonly caution: number
+  /** Share of later limits to plan with: the rest is for cars that have not come yet. */
+  readonly laterShare: number
+  /** Share of a stay to plan with: what waits for the last hour is lost when that hour is tighter than expected. */
+  readonly stayShare: number
+}
+
+export const PLAN_POLICIES = {
+  /** As much energy as possible; the first 85 % of each request counts double, which costs almost none. */
+  energy: {
+    objective: { fairness: [{ share: 0.85, bonus: 1 }], urgency: 0.5, tightness: 0.15 },
+    keepForLater: false,
+    order: 'laxity',
+    caution: 0,
+    turnPeriods: 3,
+    laterShare: 1,
+    stayShare: 1,
+  },
+  /** Nobody left behind: a car with half of another's share is given four times the weight, at any level. */
+  fair: {
+    objective: {
+      fairness: evenness({ from: 0.04, to: 0.75, ratio: 1.12, aversion: 2 }),
+      urgency: 0.5,
+    },
+    keepForLater: false,
+    order: 'fulfilment',
+    caution: 2,
+    turnPeriods: 1,
+    laterShare: 0.85,
+    stayShare: 1,
+  },
+  /** Energy at its price: waits for cheaper hours while everyone's energy still fits, with an hour in five to spare. */
+  cost: {
+    objective: { fairness: [{ share: 0.7, bonus: 0.2 }], urgency: 0.02, valuePerKwh: 1 },
+    keepForLater: true,
+    order: 'laxity',
+    caution: 0,
+    turnPeriods: 1_000,
+    laterShare: 0.8,
+    stayShare: 0.8,
+  },
+} as const satisfies Record<string, PlanPolicy>
+
+export type PlanPolicyName = keyof typeof PLAN_POLICIES
