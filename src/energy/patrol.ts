@@ -55,26 +55,36 @@ export class Patrol {
     return this.#visits.get(stationId)
   }
 
+  /** Has a station asked in the next turn, before its time comes. */
+  askSoon(stationId: string): void {
+    this.#dueMs.set(stationId, Number.NEGATIVE_INFINITY)
+  }
+
   observe(event: DomainEvent): void {
     if (event.kind === 'profile.reported') this.#wake(event.stationId)
     // Away for a while: what it holds may have changed in the meantime.
-    if (event.kind === 'station.connected' && this.#options.live.has(event.stationId))
+    if (event.kind === 'station.connected' && this.#asks && this.#options.live.has(event.stationId))
       this.#dueMs.set(event.stationId, this.#options.clock.now() + this.#options.everyMs / 10)
+  }
+
+  get #asks(): boolean {
+    return this.#options.everyMs > 0
   }
 
   /** Starts what is due. */
   walk(nowMs: number): void {
     const { site, everyMs, live, desk } = this.#options
-    if (everyMs <= 0) return
     for (const evse of site.evses) {
       const { stationId } = evse
       if (this.#walks.size >= AT_ONCE) return
+      if (!this.#asks && !this.#dueMs.has(stationId)) continue
       // The first round is spread, so that a fleet is not asked all at once.
       const due = this.#dueMs.get(stationId) ?? nowMs + everyMs * (0.1 + 0.9 * Math.random())
       this.#dueMs.set(stationId, due)
       if (due > nowMs || !live.isOnline(stationId)) continue
       // Before the visit, which may ask for another one sooner.
-      this.#dueMs.set(stationId, nowMs + everyMs)
+      if (this.#asks) this.#dueMs.set(stationId, nowMs + everyMs)
+      else this.#dueMs.delete(stationId)
       if (!desk.occupy(stationId, () => this.#visit(stationId))) this.#dueMs.set(stationId, due)
     }
   }

@@ -258,6 +258,12 @@ export class SiteLoop {
     return this.#alarms
   }
 
+  /** Asks a station in the next turn what it holds; what it says is its latest visit then. */
+  askProfiles(stationId: string): void {
+    this.#patrol.askSoon(stationId)
+    this.poke()
+  }
+
   /** What a station was last found to hold; undefined where it has not been asked yet. */
   visit(stationId: string): Visit | undefined {
     return this.#patrol.latest(stationId)

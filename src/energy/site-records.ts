@@ -72,6 +72,15 @@ export class SiteRecords {
     }
   }
 
+  /** Has a station asked what it holds; undefined where the site has no such station. */
+  askProfiles(siteId: string, stationId: string): 'asked' | 'offline' | undefined {
+    const loop = this.#options.find(siteId)?.loop
+    if (!loop?.live.has(stationId)) return undefined
+    if (!loop.live.isOnline(stationId)) return 'offline'
+    loop.askProfiles(stationId)
+    return 'asked'
+  }
+
   /** What sessions that ended in the span have cost; undefined where there is no such site. */
   async costs(
     siteId: string,

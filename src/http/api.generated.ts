@@ -1400,7 +1400,11 @@ export interface paths {
         /** The charging profiles that a station holds, as far as we know and as it last said */
         get: operations["getHeldProfiles"];
         put?: never;
-        post?: never;
+        /**
+         * Ask the station now what it holds and computes
+         * @description GetChargingProfiles and GetCompositeSchedule go out in the next turn of the site's loop; what the station says is then in `readBack` of the answer to GET.
+         */
+        post: operations["askHeldProfiles"];
         delete?: never;
         options?: never;
         head?: never;
@@ -6348,6 +6352,29 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["HeldProfiles"];
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    askHeldProfiles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                siteId: components["parameters"]["SiteId"];
+                /** @description The identity at the end of the URL that the station connects to (OCPP-J; no colon, because it is also a user name). */
+                stationId: components["parameters"]["StationId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It will be asked. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };

@@ -72,6 +72,8 @@ export interface SiteRecordsApi {
   ): Promise<readonly ComplianceMinute[] | undefined>
   /** Undefined where the site has no such station. */
   heldProfiles(siteId: string, stationId: string): components['schemas']['HeldProfiles'] | undefined
+  /** Has a station asked what it holds; undefined where the site has no such station. */
+  askProfiles(siteId: string, stationId: string): 'asked' | 'offline' | undefined
   costs(
     siteId: string,
     query: { fromMs: number; toMs: number; limit: number },

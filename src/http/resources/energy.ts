@@ -16,6 +16,7 @@ type EnergyOperations = Pick<
   | 'getCompliance'
   | 'getComplianceCsv'
   | 'getHeldProfiles'
+  | 'askHeldProfiles'
   | 'listSessionCosts'
   | 'getSessionCostsCsv'
   | 'replaySite'
@@ -135,12 +136,17 @@ export function energyOperations(services: ApiServices): EnergyOperations {
     getHeldProfiles: async ({ path }) => {
       await requireSite(services, path.siteId)
       const held = energy().records.heldProfiles(path.siteId, path.stationId)
-      if (!held)
-        throw new ApiProblem(
-          'station.unknown',
-          `The site has no station "${path.stationId}"; see GET /api/v1/sites/${path.siteId}.`,
-        )
+      if (!held) throw noStation(path)
       return { status: 200, body: held }
+    },
+
+    askHeldProfiles: async ({ path }) => {
+      await requireSite(services, path.siteId)
+      const answer = energy().records.askProfiles(path.siteId, path.stationId)
+      if (answer === undefined) throw noStation(path)
+      if (answer === 'offline')
+        throw new ApiProblem('station.offline', `${path.stationId} is offline; it is asked when it is back.`)
+      return { status: 202 }
     },
 
     listSessionCosts: async ({ path, query }) => ({
@@ -174,6 +180,13 @@ export function energyOperations(services: ApiServices): EnergyOperations {
       return { status: 200, body: played }
     },
   }
+}
+
+function noStation({ siteId, stationId }: { siteId: string; stationId: string }): ApiProblem {
+  return new ApiProblem(
+    'station.unknown',
+    `The site has no station "${stationId}"; see GET /api/v1/sites/${siteId}.`,
+  )
 }
 
 /** Two prices at one time would leave it to chance which one counts. */

@@ -121,6 +121,7 @@ function Chain({ status, evse }: { readonly status: SiteStatus; readonly evse: E
   return (
     <div class="stack">
       <p class="why">{reason?.text ?? 'It gets all it can take'}.</p>
+      <Otherwise siteId={status.siteId} evse={evse} />
       <ol class="chain">
         <li class={reason?.code === 'takes-less' || reason?.code === 'own-maximum' ? 'binds' : ''}>
           <strong>The car</strong>
@@ -158,6 +159,25 @@ function Chain({ status, evse }: { readonly status: SiteStatus; readonly evse: E
         <a href={href(['sites', status.siteId])}>{status.siteId}</a>.
       </p>
     </div>
+  )
+}
+
+/** What it would get if what binds now did not: asked anew when that changes, as it is decided for this question. */
+function Otherwise({ siteId, evse }: { readonly siteId: string; readonly evse: EvseStatus }) {
+  const { stationId, evseId, grantedA, reason } = evse
+  const path = { siteId, stationId, evseId: String(evseId) }
+  const { data } = useLoaded(
+    `why ${siteId} ${stationId} ${evseId} ${Math.round(grantedA)} ${reason?.code} ${reason?.nodeId} ${reason?.source}`,
+    () => read('/sites/{siteId}/evses/{stationId}/{evseId}/explanation', { path }),
+  )
+  if (!data?.otherwise) return null
+  const { otherwise } = data
+  return (
+    <p class="small">
+      Otherwise it would get {amperes(otherwise.grantedA)} ({number(otherwise.grantedW / 1000)} kW) instead of{' '}
+      {amperes(data.grantedA)} ({number(data.grantedW / 1000)} kW). What would hold then:{' '}
+      {otherwise.reason.text}.
+    </p>
   )
 }
 

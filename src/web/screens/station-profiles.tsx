@@ -1,12 +1,15 @@
 /** The charging profiles that we believe the station holds, beside what it said when the service asked it. */
 
-import { ApiError, read, type Schemas } from '../api.ts'
+import type { ComponentChildren } from 'preact'
+import { act } from '../act.ts'
+import { ApiError, change, read, type Schemas } from '../api.ts'
 import { useEvery, useLoaded } from '../data.ts'
 import { amperes, number, time } from '../format.ts'
 import { Badge, Empty, Panel, When } from '../parts/basics.tsx'
 import { Table } from '../parts/table.tsx'
 import type { Column } from '../parts/virtual-table.tsx'
 import { href } from '../router.ts'
+import { may } from '../signed-in.ts'
 import type { Tone } from '../tone.ts'
 
 type Held = Schemas['HeldProfiles']
@@ -59,13 +62,28 @@ export function StationProfiles({ stationId }: { readonly stationId: string }) {
                 />
               )}
             </Panel>
-            <ReadBackPanel readBack={found.held.readBack} />
+            <ReadBackPanel
+              readBack={found.held.readBack}
+              askNow={
+                may('operate') && (
+                  <button type="button" class="plain" onClick={() => void ask(found.siteId, stationId)}>
+                    Ask now
+                  </button>
+                )
+              }
+            />
           </>
         )
       }
     </When>
   )
 }
+
+const ask = (siteId: string, stationId: string) =>
+  act(
+    () => change('POST', '/sites/{siteId}/stations/{stationId}/profiles', { path: { siteId, stationId } }),
+    `${stationId} is asked for its profiles; what it says appears here.`,
+  )
 
 const SLOT: Readonly<Record<Believed['slot'], string>> = {
   lease: 'for this session, for minutes',
@@ -129,16 +147,30 @@ const COMPUTED: readonly Column<Computed>[] = [
 const valueText = (value: number | null, unit: string): string =>
   value === null ? 'nothing' : `${number(value)} ${unit}`
 
-function ReadBackPanel({ readBack }: { readonly readBack: ReadBack | null }) {
+function ReadBackPanel({
+  readBack,
+  askNow,
+}: {
+  readonly readBack: ReadBack | null
+  readonly askNow: ComponentChildren
+}) {
   if (readBack === null)
     return (
-      <Panel title="What it said">
+      <Panel title="What it said" aside={askNow}>
         <Empty>It was not asked yet. The service asks one station after the other.</Empty>
       </Panel>
     )
   const { at, result, findings, profiles, computed } = readBack
   return (
-    <Panel title="What it said" aside={`asked at ${time(at)}`} flush>
+    <Panel
+      title="What it said"
+      aside={
+        <>
+          asked at {time(at)} {askNow}
+        </>
+      }
+      flush
+    >
       <div class="panel-body stack">
         <p>
           <Badge tone={RESULT[result].tone}>{RESULT[result].text}</Badge>

@@ -135,10 +135,13 @@ async function world(computes: (unit: 'A' | 'W', heldA: number) => number) {
     }
     return turn()
   }
-  const visit = async () => {
-    nowMs += 120_000
+  const walk = async () => {
     patrol.walk(nowMs)
     await desk.idle()
+  }
+  const visit = async () => {
+    nowMs += 120_000
+    await walk()
   }
   await settle()
   patrol.walk(nowMs)
@@ -151,7 +154,7 @@ async function world(computes: (unit: 'A' | 'W', heldA: number) => number) {
   const capA = () => inA(held.get('A')?.get(1000))
   const grantedA = (decision: ReturnType<typeof decide>, key: string) =>
     decision.grants.find((one) => one.key === key)?.limitA
-  return { store, live, patrol, settle, visit, lastUnit, capA, grantedA }
+  return { store, live, patrol, settle, walk, visit, lastUnit, capA, grantedA }
 }
 
 test('a station that computes more than it was told is told again, then in its other unit, then capped as a whole, then counted at its worst and reported', async () => {
@@ -202,6 +205,16 @@ test('what it did is kept over a restart, and ends with a visit that finds nothi
   expect(patrol.alarms).toEqual([])
   expect(grantedA(await settle(), 'B#1')).toBeCloseTo(25, 0)
   await store.close()
+})
+
+test('a station is asked at once when somebody wants to know', async () => {
+  const { patrol, walk } = await world((limit) => limit)
+  await walk()
+  expect(patrol.latest('A')).toBeUndefined()
+  patrol.askSoon('A')
+  await walk()
+  expect(patrol.latest('A')).toMatchObject({ result: 'kept' })
+  expect(patrol.latest('B')).toBeUndefined()
 })
 
 test('a station that computes what it was told is left alone', async () => {

@@ -159,6 +159,17 @@ test('the profiles of a station are shown as believed, and as read back once it 
   expect(nowhere).toMatchObject({ status: 404, json: { code: 'station.unknown' } })
 })
 
+test('a station is asked for its profiles on request, as soon as it is there', async () => {
+  const path = '/sites/depot/stations/CS-001/profiles'
+  const asked = await api.request('POST', `/api/v1${path}`, { role: 'operator' })
+  expect(asked.status === 202 || asked.json.code === 'station.offline').toBe(true)
+  const nowhere = await api.request('POST', '/api/v1/sites/depot/stations/CS-999/profiles', {
+    role: 'operator',
+  })
+  expect(nowhere.json.code).toBe('station.unknown')
+  expect((await api.request('POST', `/api/v1${path}`, { role: 'viewer' })).status).toBe(403)
+})
+
 describe('what sessions have cost', () => {
   const range = `from=${encodeURIComponent(iso(-HOUR_MS))}&to=${encodeURIComponent(iso(HOUR_MS))}`
 
