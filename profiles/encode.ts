@@ -33,13 +33,17 @@ export interface Encoded {
   readonly belief: LimitBelief
 }
 
-/** Which unit to write for an EVSE: amperes for AC where the station takes them, watts for DC. */
+/**
+ * Which unit to write for an EVSE: amperes for AC where the station takes them, watts for DC; or the one that it has
+ * accepted, where its device model does not say which it takes.
+ */
 export function rateUnitFor(
   evse: SiteEvse,
   device: SmartChargingDevice,
   attempt = 0,
+  accepted: ChargingRateUnit = evse.supply.kind === 'dc' ? 'W' : 'A',
 ): ChargingRateUnit | null {
-  const preferred: readonly ChargingRateUnit[] = evse.supply.kind === 'dc' ? ['W', 'A'] : ['A', 'W']
+  const preferred: readonly ChargingRateUnit[] = accepted === 'W' ? ['W', 'A'] : ['A', 'W']
   const usable = preferred.filter((unit) => device.rateUnits.includes(unit))
   return usable[attempt % Math.max(1, usable.length)] ?? null
 }

@@ -2,7 +2,7 @@ import type { SlotBelief } from './belief.ts'
 import type { EvseState } from './booking.ts'
 import type { PushDirection } from './diff.ts'
 import type { LeaseTerm } from './encode.ts'
-import { NEAR_MS } from './promises.ts'
+import { isCalm, NEAR_MS } from './promises.ts'
 import type { SiteEvse } from './site.ts'
 import type { Situation } from './situation.ts'
 import type { Targets } from './targets.ts'
@@ -23,14 +23,17 @@ export function leaseTerm(context: EvseContext, wantedA: number, safeA: number):
   const { evse, state, targets, situation } = context
   const { settings } = situation.snapshot
   const below = wantedA < safeA
-  const car = state.session?.iso15118
-  if (!car || !targets.promises) return { leaseMs: below ? settings.pauseLeaseMs : settings.leaseMs }
+  if (!targets.promises || !isCalm(state, situation))
+    return { leaseMs: below ? settings.pauseLeaseMs : settings.leaseMs }
   const { nearA, farA } = targets.promises
   const promisedA = Math.max(safeA, farA[evse.index] ?? 0)
   if (!below && wantedA <= promisedA + 1e-6) return { leaseMs: null }
   const calm = below || wantedA <= (nearA[evse.index] ?? 0) + 1e-6
   const leaseMs = calm ? Math.max(NEAR_MS, settings.pauseLeaseMs) : settings.leaseMs
-  const periods = Math.min(state.device.periodsPerSchedule, car.maxScheduleTuples ?? Number.POSITIVE_INFINITY)
+  const periods = Math.min(
+    state.device.periodsPerSchedule,
+    state.session?.iso15118?.maxScheduleTuples ?? Number.POSITIVE_INFINITY,
+  )
   return periods < 2 ? { leaseMs } : { leaseMs, tailA: promisedA }
 }
 
@@ -86,11 +89,11 @@ function isDue({ acked }: SlotBelief, { leaseMs, tailA }: LeaseTerm, nowMs: numb
 
 /** Whether a station holds for longer, or goes on with more, than the site could keep without us by now. */
 function promisesTooMuch(
-  { evse, state, targets }: EvseContext,
+  { evse, state, targets, situation }: EvseContext,
   { acked }: SlotBelief,
   term: LeaseTerm,
 ): boolean {
-  if (!acked || !state.session?.iso15118 || !targets.promises) return false
+  if (!acked || !targets.promises || !isCalm(state, situation)) return false
   const safeA = state.slots.safe.acked?.limitA ?? 0
   const promisedA = Math.max(safeA, targets.promises.farA[evse.index] ?? 0) + 0.05
   if ((acked.tailA ?? 0) > promisedA) return true

@@ -1,6 +1,6 @@
 import { rowLoads } from './allocate.ts'
 import { baseLoads, lessBase } from './base-load.ts'
-import { liveLease } from './booking.ts'
+import { type EvseState, liveLease } from './booking.ts'
 import { rowChanges } from './diff.ts'
 import { constantEnvelope } from './envelope.ts'
 import { limitsLessReserve, worstMask } from './failsafe.ts'
@@ -34,11 +34,21 @@ interface Car {
   readonly startedAtMs: number
 }
 
-/** `null` where no car of the site speaks ISO 15118. */
+/** A station that takes profiles too seldom to renew a lease in time (UpdateRateLimit) is written to as seldom. */
+export function isSlow(state: EvseState, { snapshot }: Situation): boolean {
+  return state.device.minUpdateMs > snapshot.settings.leaseMs / 2
+}
+
+/** Whether an EVSE is written to as seldom as can be. */
+export function isCalm(state: EvseState, situation: Situation): boolean {
+  return state.session?.iso15118 !== undefined || isSlow(state, situation)
+}
+
+/** `null` where no car of the site speaks ISO 15118 and no station is slow. */
 export function promisesOf(situation: Situation, targets: Wanted): Promises | null {
   const cars = situation.states.flatMap((state, index): Car[] => {
     const { session } = state
-    if (!session?.iso15118 || targets.unsteered[index] !== null) return []
+    if (!session || !isCalm(state, situation) || targets.unsteered[index] !== null) return []
     return [{ index, startedAtMs: session.startedAtMs }]
   })
   if (cars.length === 0) return null

@@ -104,7 +104,7 @@ function holdCandidate(context: Context): Candidate | null {
   // A station may bother a car that speaks ISO 15118 with every profile, this one too (K16.FR.02).
   const leaseMs = state.session?.iso15118 ? Math.max(NEAR_MS, settings.holdMs) : settings.holdMs
   if (alive && !slot.inFlight && leftMs > leaseMs / 2) return null
-  const unit = rateUnitFor(evse, state.device, unitAttempt(slot.failures))
+  const unit = rateUnitFor(evse, state.device, unitAttempt(slot.failures), state.slots.safe.acked.unit)
   if (unit === null) return null
   const limitA = targets.holdA[evse.index] ?? 0
   const encoded = encodeHold({ evse, device: state.device, unit, limitA, nowMs, leaseMs })
@@ -189,7 +189,7 @@ function leaseCandidate(context: Context): Candidate | null {
   const wantedA = wantedLease(context)
   const transactionId = state.session?.transactionId
   if (wantedA === null || transactionId === undefined || !state.slots.safe.acked) return null
-  const unit = rateUnitFor(evse, device, leaseAttempt(context))
+  const unit = rateUnitFor(evse, device, leaseAttempt(context), state.slots.safe.acked.unit)
   if (unit === null || blocked(slot, nowMs)) return null
   const lease = liveLease(state)
   const term = leaseTerm(context, wantedA, state.slots.safe.acked.limitA)

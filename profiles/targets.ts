@@ -6,8 +6,8 @@ import { rateUnitFor, writeLimit } from './encode.ts'
 import { unitAttempt } from './escalation.ts'
 import { safeDefaults, worstMask } from './failsafe.ts'
 import { disobeys, LEARN } from './learned.ts'
-import { type Promises, promisesOf } from './promises.ts'
-import type { SiteEvse } from './site.ts'
+import { isSlow, type Promises, promisesOf } from './promises.ts'
+import type { Site, SiteEvse } from './site.ts'
 import type { Situation } from './situation.ts'
 import type { Snapshot } from './snapshot.ts'
 import { allocateInStages } from './stages.ts'
@@ -95,7 +95,21 @@ export function usesHold(state: EvseState, snapshot: Snapshot): boolean {
   const { device, slots, link } = state
   if (!snapshot.settings.holds || link !== 'connected' || !device.enabled) return false
   if (slots.lease.failures >= snapshot.settings.maxFailures) return false
-  return device.maxStackLevel >= 1 && slots.hold.failures < snapshot.settings.maxFailures
+  if (device.maxStackLevel < 1 || slots.hold.failures >= snapshot.settings.maxFailures) return false
+  // Entries[ChargingProfiles]: three of ours for each EVSE, and the cap of the station.
+  const { stationId = '' } = snapshot.site.evseByKey.get(state.key) ?? {}
+  return device.maxProfiles > 3 * (evseCounts(snapshot.site).get(stationId) ?? 0)
+}
+
+const counts = new WeakMap<Site, ReadonlyMap<string, number>>()
+
+function evseCounts(site: Site): ReadonlyMap<string, number> {
+  const known = counts.get(site)
+  if (known) return known
+  const made = new Map<string, number>()
+  for (const { stationId } of site.evses) made.set(stationId, (made.get(stationId) ?? 0) + 1)
+  counts.set(site, made)
+  return made
 }
 
 /** Splits what is available over the sessions that can be steered. */
@@ -153,6 +167,13 @@ export function computeTargets(situation: Situation): Targets {
   fixedA.forEach((value, index) => {
     if (!demands[index]) limitA[index] = value
   })
+  const promises = promisesOf(situation, { limitA, safeA, unsteered })
+  situation.states.forEach((state, index) => {
+    // Nobody could renew a lease there: it gets what the site can keep without us.
+    if (!promises || !demands[index] || !isSlow(state, situation)) return
+    const keptA = Math.max(safeA[index] ?? 0, promises.nearA[index] ?? 0)
+    limitA[index] = Math.min(limitA[index] ?? 0, keptA)
+  })
   return {
     limitA,
     mask,
@@ -165,7 +186,7 @@ export function computeTargets(situation: Situation): Targets {
     kept,
     steerable,
     safeRoomSinceMs: roomSinceMs,
-    promises: promisesOf(situation, { limitA, safeA, unsteered }),
+    promises,
   }
 }
 
@@ -243,7 +264,8 @@ function rounded(situation: Situation, index: number, limitA: number): number {
   const evse = situation.snapshot.site.evses[index]
   const state = situation.states[index]
   if (!evse || !state || limitA <= 0) return 0
-  const unit = rateUnitFor(evse, state.device, unitAttempt(state.slots.lease.failures))
+  const { lease, safe } = state.slots
+  const unit = rateUnitFor(evse, state.device, unitAttempt(lease.failures), safe.acked?.unit)
   if (unit === null) return 0
   return writeLimit({ evse, device: state.device, unit, limitA }).limitA
 }
