@@ -249,6 +249,11 @@ function checkMinimums(site: Site): SiteProblem[] {
       const message = `can never charge on all its phases: ${over} cannot carry its minimum of ${minA.toFixed(1)} A even alone`
       problems.push(warning('never-charges', key, message))
     }
+    if (safeA === null && minA === 0) {
+      const message =
+        'falls to 0 A when Gridkeep is not reachable, because nothing says how little it can do: give minW or safeA'
+      problems.push(warning('safe-default-zero', key, message))
+    }
     if (safeA !== null && safeA > 0 && safeA < minA) {
       const message = `safeA ${safeA} is below the least the EVSE can offer, ${minA.toFixed(1)} A: it is a pause, as 0 is`
       problems.push(warning('safe-default-paused', key, message))

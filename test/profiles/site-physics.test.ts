@@ -7,12 +7,14 @@ import {
   flattenSite,
   lessBase,
   loadMask,
+  openSite,
   type Phase,
   type PhaseValues,
   type Site,
   type SiteSpec,
   type StationSpec,
   type Supply,
+  safeDefaults,
   siteNetwork,
   staticLimits,
 } from '../../profiles/index.ts'
@@ -209,6 +211,19 @@ function excesses(world: World, draws: readonly Draw[]): string[] {
   })
 }
 
+/** The same tree with reserves on its nodes and configured safe defaults on some of its EVSEs, taken off the lists. */
+function fallingTo(circuit: CircuitSpec, safeA: (number | undefined)[], reserveA: number[]): CircuitSpec {
+  return {
+    ...circuit,
+    reserveA: reserveA.pop() ?? 0,
+    children: circuit.children.map((child) => {
+      if (child.kind === 'circuit') return fallingTo(child, safeA, reserveA)
+      const evses = child.evses.map((evse) => ({ ...evse, ...given('safeA', safeA.pop()) }))
+      return { ...child, evses }
+    }),
+  }
+}
+
 const SITES: [string, Wiring, Kinds][] = [
   ['phase to neutral and DC', 'three-phase', ['ac', 'dc']],
   ['two of three phases each (delta)', 'three-phase', ['ac-line']],
@@ -225,6 +240,53 @@ describe('the network of a random site against Kirchhoff', () => {
       { numRuns: 250 },
     )
   })
+
+  it.each(SITES)(
+    'carries what its EVSEs fall to by themselves, or is refused by name: %s',
+    (_, wiring, kinds) => {
+      const configured = fc.array(fc.constantFrom(undefined, undefined, undefined, 0, 6, 10), {
+        minLength: 27,
+        maxLength: 27,
+      })
+      const reserves = fc.array(fc.constantFrom(0, 0, 5, 20), { minLength: 40, maxLength: 40 })
+      fc.assert(
+        fc.property(specs(wiring, kinds, true), configured, reserves, (drawn, safeA, reserveA) => {
+          const spec = { ...drawn, root: fallingTo(drawn.root, [...safeA], [...reserveA]) }
+          const opened = openSite(spec)
+          if (!opened.ok) {
+            const names = flattenSite(spec).nodes.map(({ id }) => id)
+            for (const { code, where } of opened.problems.filter(({ severity }) => severity === 'error')) {
+              expect(code).toBe('safe-defaults-exceed')
+              expect(names).toContain(where)
+            }
+            return
+          }
+          const { site } = opened
+          const fallen = safeDefaults(site, siteNetwork(site)).safeA
+          const zero = new Set(
+            opened.warnings.filter(({ code }) => code === 'safe-default-zero').map(({ where }) => where),
+          )
+          for (const { index, key, safeA: own } of site.evses) {
+            if ((fallen[index] ?? 0) === 0 && own !== 0) expect(zero).toContain(key)
+          }
+          const cars = site.evses.map(({ terminals }) => ({
+            terminals: terminals.map((_, terminal) => terminal),
+            mask: 0,
+            share: 1,
+            lagDeg: 0,
+          }))
+          const baseA = baseLoads({ site, inputs: [], evseCurrentA: [], nowMs: 0 }).map(
+            ({ currentA }) => currentA,
+          )
+          const world = { spec, site, baseA, grantA: fallen, cars }
+          expect(excesses(world, drawsOf(world, true))).toEqual([])
+          const alone = cars.map((car) => ({ ...car, terminals: car.terminals.slice(0, 1) }))
+          expect(excesses(world, drawsOf({ ...world, cars: alone }, true))).toEqual([])
+        }),
+        { numRuns: 250 },
+      )
+    },
+  )
 
   it('keeps every limit where each car has a power factor of its own', () => {
     fc.assert(
