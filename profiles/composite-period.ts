@@ -78,7 +78,13 @@ const COMPARED = [
   'operationMode',
 ] as const
 
+/** Far below what a station can set: watts and amperes that mean the same differ in their last binary digits. */
+const SAME = 1e-6
+
 /** Whether a period only continues the one before it. */
 export function samePeriod(a: CompositePeriod, b: CompositePeriod): boolean {
-  return COMPARED.every((field) => a[field] === b[field])
+  return COMPARED.every((field) => {
+    const [x, y] = [a[field], b[field]]
+    return x === y || (typeof x === 'number' && typeof y === 'number' && Math.abs(x - y) < SAME)
+  })
 }

@@ -198,6 +198,17 @@ describe('what holds at an instant', () => {
     expect(period.limit_L2).toBeUndefined()
   })
 
+  it('does not begin a period where watts of one profile go on as the same amperes of another', () => {
+    const watts = constant('TxDefaultProfile', 'W', { limit: 3680 }, { stackLevel: 1 })
+    const [schedule] = watts.chargingSchedule
+    if (!schedule) throw new Error('the profile has a schedule')
+    const profiles = [
+      { evseId: 1, profile: { ...watts, chargingSchedule: [{ ...schedule, duration: 60 }] } },
+      { evseId: 1, profile: constant('TxDefaultProfile', 'A', { limit: 5.333_333_333_3 }) },
+    ]
+    expect(compositeSchedule(request(profiles)).periods).toHaveLength(1)
+  })
+
   it('knows external constraints of the station and of the EVSE at once (SC.01)', () => {
     const external = (limit: number, stackLevel: number) =>
       constant('ChargingStationExternalConstraints', 'A', { limit }, { stackLevel })
