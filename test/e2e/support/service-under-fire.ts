@@ -1,6 +1,6 @@
 /** `gridkeep serve` with one data directory and one address for stations, however often it is killed. */
 
-import { createServer } from 'node:net'
+import { freePort } from './port.ts'
 import { type RunningService, spawnService } from './service.ts'
 
 export class ServiceUnderFire {
@@ -64,13 +64,4 @@ export class ServiceUnderFire {
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
     return text.startsWith('{') ? JSON.parse(text) : text
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  if (typeof address !== 'object' || address === null) throw new Error('There is no free port')
-  return address.port
 }

@@ -208,7 +208,7 @@ test('what it did is kept over a restart, and ends with a visit that finds nothi
 })
 
 test('a station is asked at once when somebody wants to know', async () => {
-  const { patrol, walk } = await world((limit) => limit)
+  const { patrol, walk } = await world((_unit, limit) => limit)
   await walk()
   expect(patrol.latest('A')).toBeUndefined()
   patrol.askSoon('A')
