@@ -16,6 +16,8 @@ export interface LimitBelief {
   /** The transaction of a TxProfile. */
   readonly transactionId?: string
   readonly unit: 'A' | 'W'
+  /** The voltage by which amperes were written as watts, where it was not the nominal one. */
+  readonly lowVoltageV?: number
 }
 
 export interface SlotBelief {

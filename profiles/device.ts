@@ -19,6 +19,8 @@ export interface SmartChargingDevice {
   readonly minUpdateMs: number
   /** The "line voltage" with which the station turns watts into amperes (K01.FR.50). */
   readonly lineVoltageV: number
+  /** The lowest voltage measured lately, where it is below that one: a station may hold a power at it. */
+  readonly lowVoltageV?: number
 }
 
 export const DEFAULT_DEVICE: SmartChargingDevice = {

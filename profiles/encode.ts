@@ -72,12 +72,25 @@ export function writeLimit(options: {
   const { evse, device, unit } = options
   if (evse.supply.kind === 'dc') return writeDc(evse, unit, options.limitA)
   const phases = evse.supply.kind === 'ac' ? evse.terminals.length : 1
-  const voltageV = evse.supply.kind === 'ac' ? device.lineVoltageV : evse.wattPerA
-  const floored = options.limitA + 1e-6 < evse.minA ? 0 : options.limitA
+  const voltageV = evse.supply.kind === 'ac' ? voltageOf(device) : evse.wattPerA
+  const floored = options.limitA + 1e-6 < leastA(evse, device, unit) ? 0 : options.limitA
   const rounded = roundDownTenth(floored)
   if (unit === 'A') return { limit: rounded, numberPhases: phases, limitA: rounded }
   const limit = roundDownTenth(wattsOf({ currentA: rounded, voltageV, phases }))
   return { limit, numberPhases: phases, limitA: rounded }
+}
+
+function voltageOf(device: SmartChargingDevice): number {
+  return Math.min(device.lineVoltageV, device.lowVoltageV ?? Number.POSITIVE_INFINITY)
+}
+
+/**
+ * The least current that can be written so that a car charges by it. A station reads watts at the voltage of the area
+ * (K01.FR.50), and written for a lower one they would be less than its minimum to it.
+ */
+export function leastA(evse: SiteEvse, device: SmartChargingDevice, unit: ChargingRateUnit | null): number {
+  if (unit !== 'W' || evse.supply.kind !== 'ac') return evse.minA
+  return (evse.minA * device.lineVoltageV) / voltageOf(device)
 }
 
 function writeDc(evse: SiteEvse, unit: ChargingRateUnit, limitA: number): WrittenLimit {
@@ -132,6 +145,9 @@ function encoded(options: {
       ...(tail && endsS !== undefined ? { tailA: tail.limitA } : {}),
       sentAtMs: input.nowMs,
       unit: input.unit,
+      ...(input.unit === 'W' && input.device.lowVoltageV !== undefined
+        ? { lowVoltageV: input.device.lowVoltageV }
+        : {}),
       ...(profile.transactionId === undefined ? {} : { transactionId: profile.transactionId }),
     },
   }
@@ -165,10 +181,16 @@ export function encodeLease(input: EncodeInput & LeaseTerm & { readonly transact
   })
 }
 
+/** What is written for good is written at the voltage of the area: that is what stations read it by. */
+function nominal({ device, ...input }: EncodeInput): EncodeInput {
+  const { lowVoltageV: _low, ...atNominal } = device
+  return { ...input, device: atNominal }
+}
+
 /** The TxDefaultProfile of one EVSE that holds for ever: what the EVSE falls to when nobody steers it (K06.FR.02). */
 export function encodeSafe(input: EncodeInput): Encoded {
   return encoded({
-    input,
+    input: nominal(input),
     evseId: input.evse.evseId,
     leaseMs: null,
     profile: {
@@ -186,7 +208,7 @@ export function encodeSafe(input: EncodeInput): Encoded {
  */
 export function encodeHold(input: EncodeInput & { readonly leaseMs: number }): Encoded {
   return encoded({
-    input,
+    input: nominal(input),
     evseId: input.evse.evseId,
     leaseMs: input.leaseMs,
     profile: {

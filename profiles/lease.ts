@@ -58,6 +58,7 @@ export function leaseDirection(options: {
     return wantedA > (situation.worstA[evse.index] ?? 0) ? 'raise' : 'lower'
   if (wantedA < heldA - 1e-6 || promisesTooMuch(context, lease, term) || mustRepeat(context, lease))
     return 'lower'
+  if (voltageFell(context, lease)) return 'lower'
   const raises = wantedA > heldA + 1e-6
   if (state.session?.iso15118?.waits) return raises ? 'raise' : 'refresh'
   if (sentAgoMs < state.device.minUpdateMs) return null
@@ -100,4 +101,14 @@ function promisesTooMuch(
   if (acked.limitA <= promisedA) return false
   const lifeMs = acked.expiresAtMs === null ? Number.POSITIVE_INFINITY : acked.expiresAtMs - acked.sentAtMs
   return term.leaseMs !== null && lifeMs > term.leaseMs + 60_000
+}
+
+/** Of the voltage that a power was written for: less than this is not worth another profile. */
+const VOLTAGE_FALL = 0.99
+
+/** A station that holds a power draws more current when the voltage falls. */
+function voltageFell({ state, evse }: EvseContext, { acked }: SlotBelief): boolean {
+  const { lowVoltageV, lineVoltageV } = state.device
+  if (acked?.unit !== 'W' || evse.supply.kind !== 'ac' || lowVoltageV === undefined) return false
+  return lowVoltageV < (acked.lowVoltageV ?? lineVoltageV) * VOLTAGE_FALL
 }

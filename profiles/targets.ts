@@ -2,7 +2,7 @@ import { rowLoads } from './allocate.ts'
 import { type EvseState, liveLease } from './booking.ts'
 import { type Demand, demandOf } from './demand.ts'
 import { applyDeadband } from './diff.ts'
-import { rateUnitFor, writeLimit } from './encode.ts'
+import { leastA, rateUnitFor, writeLimit } from './encode.ts'
 import { unitAttempt } from './escalation.ts'
 import { safeDefaults, worstMask } from './failsafe.ts'
 import { disobeys, LEARN } from './learned.ts'
@@ -277,9 +277,11 @@ function demandFor(situation: Situation, evse: SiteEvse): Demand | null {
   if (!state?.session || !memory) return null
   const planned =
     snapshot.plan && snapshot.nowMs < snapshot.plan.untilMs ? snapshot.plan.advice[evse.key] : undefined
+  const unit = rateUnitFor(evse, state.device, 0, state.slots.safe.acked?.unit)
+  const leastWrittenA = Math.max(state.session.minA ?? 0, leastA(evse, state.device, unit))
   return demandOf({
     evse,
-    session: state.session,
+    session: leastWrittenA > evse.minA ? { ...state.session, minA: leastWrittenA } : state.session,
     learned: memory.learned,
     turn: memory.turn,
     capA: merged.evseCapA[evse.index] ?? evse.maxA,

@@ -53,7 +53,9 @@ function written(
   belief: LimitBelief,
 ): ChargingProfile | undefined {
   const { limitA, unit, sentAtMs, expiresAtMs, transactionId, tailA } = belief
-  const input = { evse, device: live.device(evse.stationId), unit, limitA, nowMs: sentAtMs }
+  const { lowVoltageV: _now, ...nominal } = live.device(evse.stationId)
+  const device = belief.lowVoltageV === undefined ? nominal : { ...nominal, lowVoltageV: belief.lowVoltageV }
+  const input = { evse, device, unit, limitA, nowMs: sentAtMs }
   if (slot === 'safe') return encodeSafe(input).request.chargingProfile
   // Durations are counted in whole seconds from the second in which it was sent.
   const leaseMs = (expiresAtMs ?? sentAtMs) - Math.floor(sentAtMs / 1000) * 1000

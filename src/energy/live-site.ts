@@ -50,6 +50,8 @@ interface LiveEvse {
   slots: EvseState['slots']
   /** What the car itself plans to take at most, from NotifyEVChargingSchedule. */
   evPlan: EvPlan | null
+  /** The lowest share of the nominal voltage of the last minutes. */
+  low: { readonly share: number; readonly atMs: number } | null
   /** It was promised a profile that is not under way yet (K15.FR.07). */
   waits: boolean
 }
@@ -88,6 +90,7 @@ export class LiveSite {
         measured: null,
         slots: EMPTY_SLOTS,
         evPlan: null,
+        low: null,
         waits: false,
       }
       this.#evses.set(evse.key, live)
@@ -173,6 +176,9 @@ export class LiveSite {
       efficiency: supply.kind === 'dc' ? supply.efficiency : 1,
     })
     if (!measured) return false
+    const share = measured.lowVoltageShare
+    const known = live.low !== null && nowMs - live.low.atMs < LOW_VOLTAGE_MS ? live.low.share : 1
+    if (share !== undefined && (share <= known || known === 1)) live.low = { share, atMs: nowMs }
     // The age of a value is counted from its arrival: the station's clock may be wrong.
     live.measured = { ...measured, atMs: nowMs }
     return false
@@ -315,7 +321,10 @@ export class LiveSite {
 
   /** What a station's device model says, without the unit that it was seen not to follow. */
   device(stationId: string): SmartChargingDevice {
-    const { device, trust } = this.#station(stationId)
+    const { device: described, trust } = this.#station(stationId)
+    const lows = (this.#evsesOf.get(stationId) ?? []).map(({ low }) => low?.share ?? 1)
+    const lowVoltageV = Math.floor(described.lineVoltageV * Math.min(...lows))
+    const device = lowVoltageV < described.lineVoltageV ? { ...described, lowVoltageV } : described
     const rateUnits = device.rateUnits.filter((unit) => unit !== trust.avoidUnit)
     return trust.avoidUnit === null || rateUnits.length === 0 ? device : { ...device, rateUnits }
   }
@@ -368,6 +377,9 @@ function waiting({ session, waits }: LiveEvse): Demanding | null {
   if (!waits || !session?.iso15118) return session
   return { ...session, iso15118: { ...session.iso15118, waits } }
 }
+
+/** Voltage comes and goes with the load: how long its lowest value is kept. */
+const LOW_VOLTAGE_MS = 900_000
 
 /** The next step of a car's plan is made room for before it comes. */
 const PLAN_LOOKAHEAD_MS = 60_000

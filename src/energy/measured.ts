@@ -7,6 +7,8 @@ export interface MeasuredCurrent {
   readonly basis: MeasurementBasis
   /** The highest phase voltage against the nominal one, where it is measured. */
   readonly voltageShare?: number
+  /** The lowest one: with it a power is the most current. */
+  readonly lowVoltageShare?: number
   readonly atMs: number
 }
 
@@ -48,7 +50,8 @@ export function measuredCurrent(
     const atMs = Date.parse(timestamp)
     if (!measured || !Number.isFinite(atMs) || (newest && atMs < newest.atMs)) continue
     const shares = evse.kind === 'dc' ? [] : voltageShares(samples, evse.voltageV)
-    newest = { ...measured, ...(shares.length > 0 ? { voltageShare: Math.max(...shares) } : {}), atMs }
+    const voltages = { voltageShare: Math.max(...shares), lowVoltageShare: Math.min(...shares) }
+    newest = { ...measured, ...(shares.length > 0 ? voltages : {}), atMs }
   }
   return newest
 }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import {
   DEFAULT_DEVICE,
+  encodeLease,
+  encodeSafe,
   openSite,
   type Push,
   type SmartChargingDevice,
@@ -144,6 +146,82 @@ describe('profiles keep to the device model of a station', () => {
     const { simulator, refused } = world({ device: strict, known: {} })
     expect(simulator.drawnA('A#1')[0]).toBeCloseTo(32, 0)
     expect(refused.length).toBeLessThan(12)
+  })
+})
+
+describe('watts at a measured voltage', () => {
+  const LOW = { ...KNOWN, rateUnits: ['W' as const], lowVoltageV: 220 }
+
+  test('are never more amperes than meant, at the voltage of the area or at the one that is measured', () => {
+    const { site } = world({ device: {} }).simulator
+    const [evse] = site.evses
+    if (!evse) throw new Error('there is one')
+    for (let limitA = 0; limitA <= 32; limitA += 0.7) {
+      const nowMs = 1_767_000_000_000
+      const lease = {
+        evse,
+        device: LOW,
+        unit: 'W' as const,
+        limitA,
+        nowMs,
+        leaseMs: 240_000,
+        transactionId: 't',
+      }
+      const { request, belief } = encodeLease(lease)
+      const [period] = request.chargingProfile.chargingSchedule[0]?.chargingSchedulePeriod ?? []
+      const readAtA = (voltageV: number) => (period?.limit ?? Number.NaN) / voltageV / 3
+      for (const voltageV of [230, 225, 220])
+        expect(readAtA(voltageV)).toBeLessThanOrEqual(belief.limitA + 1e-9)
+      // And never so little that the station, reading it at 230 V, lets no car charge.
+      if (belief.limitA > 0) expect(readAtA(230)).toBeGreaterThanOrEqual(6 - 1e-3)
+      expect(belief.limitA).toBeLessThanOrEqual(limitA + 1e-9)
+    }
+  })
+
+  test('still let a car have its least', () => {
+    const { simulator, refused } = world({ device: { rateUnits: ['W'], lowVoltageV: 220 } })
+    expect(refused).toEqual([])
+    expect(simulator.drawnA('A#1')[0]).toBeGreaterThan(30)
+    simulator.limits = [
+      {
+        sourceId: 'cut',
+        origin: 'operator',
+        target: 'grid',
+        unit: 'A',
+        envelope: [{ fromMs: 0, value: 12.4 }],
+      },
+    ]
+    for (let k = 0; k < 60; k++) {
+      simulator.decide(() => ({ delayMs: 200, outcome: 'accepted' }))
+      simulator.advance(1000)
+    }
+    // 6.4 A at 220 V are 6.1 at 230.
+    expect(simulator.last?.grants[0]?.limitA).toBeGreaterThanOrEqual(6.2)
+    expect(simulator.drawnA('A#1')[0]).toBeGreaterThanOrEqual(6)
+  })
+
+  test('are written anew when the voltage falls by more than a hundredth', () => {
+    const { simulator, written } = world({ device: { rateUnits: ['W'] } })
+    const leases = () => written.filter(({ push }) => push.slot === 'lease').length
+    const before = leases()
+    const run = () => {
+      const { pushes } = simulator.decide(() => ({ delayMs: 200, outcome: 'accepted' }))
+      simulator.advance(1000)
+      return pushes.filter((push) => push.slot === 'lease').map((push) => push.direction)
+    }
+    simulator.setDevice('A#1', { lowVoltageV: 229 })
+    expect(run()).toEqual([])
+    simulator.setDevice('A#1', { lowVoltageV: 224 })
+    expect(run()).toEqual(['lower'])
+    expect(run()).toEqual([])
+    expect(before).toBeGreaterThan(0)
+  })
+
+  test('safe defaults stay at the voltage of the area, by which stations read them', () => {
+    const [evse] = world({ device: {} }).simulator.site.evses
+    if (!evse) throw new Error('there is one')
+    const { request } = encodeSafe({ evse, device: LOW, unit: 'W', limitA: 6, nowMs: 0 })
+    expect(request.chargingProfile.chargingSchedule[0]?.chargingSchedulePeriod[0]?.limit).toBe(6 * 230 * 3)
   })
 })
 
