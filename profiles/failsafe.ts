@@ -65,6 +65,15 @@ export function safeDefaults(site: Site, network: Network, limits?: Float64Array
   return { safeA, zero }
 }
 
+const usual = new WeakMap<Site, Float64Array>()
+
+/** The safe defaults of the configuration itself, split once per site. */
+export function usualSafeA(site: Site, network: Network): Float64Array {
+  const known = usual.get(site) ?? safeDefaults(site, network).safeA
+  usual.set(site, known)
+  return known.slice()
+}
+
 /**
  * Rows that a set of safe defaults would overload, beside reserves or beside what silent meters count as. Empty means
  * that the site is safe by itself.

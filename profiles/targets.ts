@@ -4,7 +4,7 @@ import { type Demand, demandOf } from './demand.ts'
 import { applyDeadband } from './diff.ts'
 import { leastA, rateUnitFor, writeLimit } from './encode.ts'
 import { unitAttempt } from './escalation.ts'
-import { safeDefaults, worstMask } from './failsafe.ts'
+import { safeDefaults, usualSafeA, worstMask } from './failsafe.ts'
 import { disobeys, LEARN } from './learned.ts'
 import { isSlow, type Promises, promisesOf } from './promises.ts'
 import type { Site, SiteEvse } from './site.ts'
@@ -61,7 +61,7 @@ export function unsteeredReason(situation: Situation, evse: SiteEvse): Unsteered
 function safeTargets(situation: Situation): { safeA: Float64Array; roomSinceMs: number | null } {
   const { snapshot, network, available } = situation
   const { site, nowMs, memory } = snapshot
-  const usual = safeDefaults(site, network).safeA
+  const usual = usualSafeA(site, network)
   const usualFits = overloads(situation, usual) === 0
   const last = Float64Array.from(site.evses, (evse, index) => memory?.safeA[evse.key] ?? usual[index] ?? 0)
   const isUsual = last.every((value, index) => value >= (usual[index] ?? 0))

@@ -56,6 +56,9 @@ const DEFAULT_STEERING: Steering = { policy: 'fair', prices: [] }
 
 /** Twenty turns a second: what comes closer together is decided together. */
 const TURN_GAP_MS = 50
+/** A large site, or a busy machine, is decided less often: turns take a quarter of the time, answers get the rest. */
+const TURN_SHARE = 1 / 4
+const LONGEST_GAP_MS = 250
 const PUBLISH_GAP_MS = 250
 /** What decisions remember is written this often: what a crash takes is measured again. */
 const REMEMBER_GAP_MS = 2_000
@@ -93,6 +96,7 @@ export class SiteLoop {
   #again = false
   #stopped = false
   #startedTurnMs = Number.NEGATIVE_INFINITY
+  #turnMs = 0
   #publishedMs = Number.NEGATIVE_INFINITY
   #rememberedMs = Number.NEGATIVE_INFINITY
   #recordedMs = Number.NEGATIVE_INFINITY
@@ -281,6 +285,7 @@ export class SiteLoop {
       this.cars.beginTurn()
       await this.live.refresh(clock.now())
       await this.cars.applyPending()
+      const begunMs = performance.now()
       const snapshot = this.snapshot(clock.now())
       const decision = decide({ ...snapshot, site: this.#options.site })
       this.#decision = decision
@@ -291,6 +296,7 @@ export class SiteLoop {
       this.#account(decision)
       this.#publish(decision)
       this.#patrol.walk(snapshot.nowMs)
+      this.#turnMs = performance.now() - begunMs
       this.#keeping ??= this.#keep(snapshot, decision)
         .catch((error: unknown) =>
           log.error(
@@ -311,7 +317,8 @@ export class SiteLoop {
   }
 
   async #gap(): Promise<void> {
-    const gapMs = this.#options.turnGapMs ?? TURN_GAP_MS
+    const gapMs =
+      this.#options.turnGapMs ?? Math.min(LONGEST_GAP_MS, Math.max(TURN_GAP_MS, this.#turnMs / TURN_SHARE))
     const waitMs = this.#startedTurnMs + gapMs - performance.now()
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
     this.#startedTurnMs = performance.now()
