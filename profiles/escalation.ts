@@ -39,8 +39,14 @@ export function escalationOf(
   evse: SiteEvse,
   state: EvseState,
   learned: LearnedDraw | null,
-  at: { readonly nowMs: number; readonly maxFailures: number },
+  at: {
+    readonly nowMs: number
+    readonly maxFailures: number
+    /** With its last car, a moment ago. */
+    readonly overdrewBefore?: boolean
+  },
 ): Escalation | null {
+  if (at.overdrewBefore) return { step: 'worst-case', cause: 'draws-more', sinceMs: null }
   if (state.distrusted) return { step: 'worst-case', cause: 'holds-more', sinceMs: null }
   if (learned?.overSinceMs != null) return overdrawn(evse, state.device, learned.overSinceMs, at.nowMs)
   if (state.capped) return { step: 'station-cap', cause: 'holds-more', sinceMs: null }

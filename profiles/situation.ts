@@ -64,6 +64,7 @@ export function assess(snapshot: Snapshot): Situation {
       escalationOf(evse, states[index] ?? neverSeen(evse.key), memories[index]?.learned ?? null, {
         nowMs,
         maxFailures: settings.maxFailures,
+        overdrewBefore: overdrewBefore(memories[index], nowMs),
       }),
     ),
     bookings,
