@@ -2,7 +2,9 @@ import { evenness, type PlanObjective } from './plan.ts'
 
 /** What a planned site aims at, and how its plan is carried out. */
 export interface PlanPolicy {
-  readonly objective: PlanObjective
+  readonly objective: Omit<PlanObjective, 'valuePerKwh'>
+  /** Worth of a kWh as a multiple of the highest price, where there are prices. Left out, prices do not count. */
+  readonly valueInPrices?: number
   /** Leave current unused that the plan wants to use later, at a lower price. */
   readonly keepForLater: boolean
   /** Who gets a minimum current first when not all fit: least time to spare, or least of its request so far. */
@@ -43,7 +45,8 @@ export const PLAN_POLICIES = {
   },
   /** Energy at its price: waits for cheaper hours while everyone's energy still fits, with an hour in five to spare. */
   cost: {
-    objective: { fairness: [{ share: 0.7, bonus: 0.2 }], urgency: 0.02, valuePerKwh: 1 },
+    objective: { fairness: [{ share: 0.7, bonus: 0.2 }], urgency: 0.02 },
+    valueInPrices: 2.5,
     keepForLater: true,
     order: 'laxity',
     caution: 0,
@@ -52,5 +55,14 @@ export const PLAN_POLICIES = {
     stayShare: 0.8,
   },
 } as const satisfies Record<string, PlanPolicy>
+
+/** A policy's objective in the money of a tariff. Without a tariff, or where prices do not count, as it is. */
+export function objectiveOf(policy: PlanPolicy, prices: readonly number[]): PlanObjective {
+  const { objective, valueInPrices } = policy
+  const highest = prices.reduce((most, price) => Math.max(most, price), 0)
+  if (valueInPrices === undefined || highest <= 0) return objective
+  const valuePerKwh = valueInPrices * highest
+  return { ...objective, urgency: objective.urgency * valuePerKwh, valuePerKwh }
+}
 
 export type PlanPolicyName = keyof typeof PLAN_POLICIES

@@ -7,6 +7,7 @@ import {
   type LearnSettings,
   LimitHistory,
   learn,
+  objectiveOf,
   type PlannedCar,
   type PlanPolicy,
   type PlanSolver,
@@ -148,7 +149,8 @@ export class ScenarioScheduler implements Scheduler {
   ): Promise<Float64Array | null> {
     if (!this.#solve || cars.length === 0) return null
     const { price, period_s: stepS } = view
-    const { objective, caution, laterShare, stayShare } = this.#policy
+    const { caution, laterShare, stayShare } = this.#policy
+    const objective = objectiveOf(this.#policy, price ?? [])
     const sessions = cars.map((car) => ({
       load: car.load,
       mask: TERMINALS,

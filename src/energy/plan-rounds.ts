@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { PlanSolver } from '../../profiles/index.ts'
+import type { PlanSolver, Snapshot } from '../../profiles/index.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { Store } from '../store/ports.ts'
 import type { DemandBook } from './demand-book.ts'
@@ -93,41 +93,38 @@ export class PlanRounds {
   }
 
   #planner(loop: SiteLoop): Planner {
-    const planner = this.#planners.get(loop) ?? new Planner(loop.live.site, this.#options.solver)
+    const planner = this.#planners.get(loop) ?? new Planner(this.#options.solver)
     this.#planners.set(loop, planner)
     return planner
   }
 
   async #input(loop: SiteLoop): Promise<PlannerInput | undefined> {
-    const { decision } = loop
-    if (!decision) return undefined
-    const nowMs = this.#options.clock.now()
-    const { policy, limits, baseLoads } = loop.snapshot(nowMs)
+    if (!loop.decision) return undefined
+    const { site } = loop.live
+    const snapshot = { ...loop.snapshot(this.#options.clock.now()), site }
     return {
-      nowMs,
-      policy,
-      limits,
-      baseLoads,
-      sessions: await this.#sessions(loop),
+      snapshot,
+      deliveredWh: await this.#delivered(snapshot),
       prices: loop.steering.prices,
       usual: await this.#usual(loop),
-      decision,
     }
   }
 
-  async #sessions(loop: SiteLoop) {
+  async #delivered({ evses, site }: Snapshot): Promise<ReadonlyMap<string, number>> {
     const running = await this.#options.store.sessions.list({ active: true, limit: 10_000 })
-    const delivered = new Map(
+    const byTransaction = new Map(
       running.map((one) => [
         `${one.stationId}/${one.transactionId}`,
         Math.max(0, (one.meterLastWh ?? 0) - (one.meterStartWh ?? 0)),
       ]),
     )
-    return loop.live.states().evses.flatMap(({ key, session }) => {
-      const stationId = loop.live.site.evseByKey.get(key)?.stationId
-      if (!session) return []
-      return [{ key, session, deliveredWh: delivered.get(`${stationId}/${session.transactionId}`) ?? 0 }]
-    })
+    return new Map(
+      evses.flatMap(({ key, session }): [string, number][] => {
+        const stationId = site.evseByKey.get(key)?.stationId
+        const wh = session && byTransaction.get(`${stationId}/${session.transactionId}`)
+        return wh ? [[key, wh]] : []
+      }),
+    )
   }
 
   /** The middle of what the sessions of before took and how long they stayed. */

@@ -1,25 +1,17 @@
 import {
-  type BaseLoadInput,
-  baseLoads,
-  bookedMask,
-  type Decision,
-  evenness,
-  type LimitInput,
-  lessBase,
-  mergeLimits,
-  type Network,
-  networkOf,
+  adviceOf,
+  PLAN_POLICIES,
   type PlanAdvice,
-  type PlanObjective,
-  type PlanSession,
+  type PlanOptions,
+  type PlanPolicy,
   type PlanSlot,
   type PlanSolver,
   type PolicyName,
   plan,
-  planSlots,
-  type Session,
-  type Site,
-  usableA,
+  planRequestOf,
+  planSlotsOf,
+  type Snapshot,
+  toldKeys,
 } from '../../profiles/index.ts'
 import { meanPrice, type PriceSlot } from './prices.ts'
 
@@ -31,18 +23,11 @@ export interface UsualSession {
 export const USUAL_SESSION: UsualSession = { energyWh: 20_000, stayMs: 6 * 3_600_000 }
 
 export interface PlannerInput {
-  readonly nowMs: number
-  readonly policy: PolicyName
-  readonly limits: readonly LimitInput[]
-  readonly baseLoads: readonly BaseLoadInput[]
-  readonly sessions: readonly {
-    readonly key: string
-    readonly session: Session
-    readonly deliveredWh: number
-  }[]
+  readonly snapshot: Snapshot
+  /** By EVSE key. */
+  readonly deliveredWh: ReadonlyMap<string, number>
   readonly prices: readonly PriceSlot[]
   readonly usual: UsualSession
-  readonly decision: Decision
 }
 
 export type Advice = Readonly<Record<string, PlanAdvice>>
@@ -59,114 +44,67 @@ const STEP_S = 900
 const HORIZON_S = 24 * 3600
 /** Advice outlives one missed plan, and no more. */
 export const ADVICE_LIFE_MS = 10 * 60_000
-/** With more cars their minimums are left to the allocator: whole-or-nothing choices cost the solver its time. */
-const MAX_WHOLE = 60
 
-/**
- * Plans the hours ahead and turns the plan into advice for the allocator: caps where the policy wants to wait for
- * something (a price), weights where it wants to share by need. Undefined where there is nothing to advise, or
- * no answer in time.
- */
+/** Plans the hours ahead of a site with the core's rules, and keeps what it planned for those who want to see it. */
 export class Planner {
-  readonly #site: Site
-  readonly #network: Network
   readonly #solve: PlanSolver
   #latest: Outlook | undefined
 
-  constructor(site: Site, solve: PlanSolver) {
-    this.#site = site
-    this.#network = networkOf(site)
+  constructor(solve: PlanSolver) {
     this.#solve = solve
   }
 
+  /**
+   * Advice for the allocator: caps where the policy waits for cheaper hours, who may let others go first where it
+   * shares. Undefined where there is nothing to advise, or no answer in time.
+   */
   async advise(input: PlannerInput): Promise<Advice | undefined> {
-    const objective = objectiveOf(input.policy)
-    if (!objective || input.sessions.length === 0) return undefined
-    const slots = this.#slots(input)
-    const made = await plan(
-      {
-        network: this.#network,
-        slots,
-        sessions: input.sessions.flatMap((one) => this.#session(one, input)),
-        objective,
-      },
-      this.#solve,
-    )
+    const { snapshot } = input
+    const policy = planPolicyOf(input)
+    if (!policy) return undefined
+    const options = optionsOf(input, policy)
+    const slots = planSlotsOf(snapshot, options)
+    const request = planRequestOf(snapshot, options, slots)
+    const made = await plan(request, this.#solve)
     if (!made) return undefined
-    this.#latest = { fromMs: input.nowMs, slots, slotsA: made.slotsA }
-    const advice: Record<string, PlanAdvice> = {}
-    for (const { key } of input.sessions) {
-      const evse = this.#site.evseByKey.get(key)
-      const plannedA = evse ? (made.firstA[evse.index] ?? 0) : 0
-      // A weight never becomes nothing: what the plan does not want now may still be left over.
-      advice[key] = input.policy === 'cost' ? { capA: plannedA } : { weight: Math.max(1, plannedA) }
-    }
-    return advice
+    this.#latest = { fromMs: snapshot.nowMs, slots, slotsA: made.slotsA }
+    const untilMs = snapshot.nowMs + ADVICE_LIFE_MS
+    return adviceOf(request, made, snapshot, { untilMs, keepForLater: policy.keepForLater }).advice
   }
 
   /** The plan in force; where there is none, only what is expected of the limits. */
   outlook(input: PlannerInput): Outlook {
+    const { nowMs } = input.snapshot
     const latest = this.#latest
-    if (latest && objectiveOf(input.policy) && input.nowMs - latest.fromMs < ADVICE_LIFE_MS) return latest
-    return { fromMs: input.nowMs, slots: this.#slots(input), slotsA: null }
-  }
-
-  #slots(input: PlannerInput): PlanSlot[] {
-    const { nowMs } = input
-    const evseA = this.#site.evses.map(() => [0, 0, 0] as const)
-    // The base load of now is the forecast: nobody knows better.
-    const base = baseLoads({ site: this.#site, inputs: input.baseLoads, evseCurrentA: evseA, nowMs })
-    return planSlots({
-      stepS: STEP_S,
-      horizonS: HORIZON_S,
-      limitsAt: (startS, durationS) => {
-        const { rowLimits } = mergeLimits({
-          site: this.#site,
-          network: this.#network,
-          inputs: input.limits,
-          nowMs: nowMs + startS * 1000,
-          lookaheadMs: durationS * 1000,
-        })
-        return lessBase(this.#site, rowLimits, base)
-      },
-      ...(input.prices.length > 0
-        ? {
-            priceAt: (startS: number, durationS: number) =>
-              meanPrice(input.prices, nowMs + startS * 1000, nowMs + (startS + durationS) * 1000) ??
-              meanPrice(input.prices, 0, Number.MAX_SAFE_INTEGER) ??
-              0,
-          }
-        : {}),
-    })
-  }
-
-  #session(one: PlannerInput['sessions'][number], input: PlannerInput): PlanSession[] {
-    const { session, deliveredWh } = one
-    const evse = this.#site.evseByKey.get(one.key)
-    if (!evse) return []
-    const learned = input.decision.memory.evses[one.key]?.learned ?? null
-    const remainingWh = session.remainingWh ?? Math.max(1_000, input.usual.energyWh - deliveredWh)
-    const leavesMs = session.departureMs ?? session.startedAtMs + input.usual.stayMs
-    return [
-      {
-        load: evse.index,
-        mask: bookedMask(evse, learned),
-        ...(input.sessions.length <= MAX_WHOLE ? { minA: evse.minA } : {}),
-        capA: usableA(learned, Math.min(evse.maxA, session.maxA ?? evse.maxA)),
-        wattPerA: evse.wattPerA,
-        remainingWh,
-        requestedWh: remainingWh + deliveredWh,
-        // Those who stay longer than said are still there: plan another hour for them.
-        leavesInS: Math.max(3_600, (leavesMs - input.nowMs) / 1000),
-      },
-    ]
+    if (latest && planPolicyOf(input) && nowMs - latest.fromMs < ADVICE_LIFE_MS) return latest
+    const slots = planSlotsOf(input.snapshot, optionsOf(input, PLAN_POLICIES.fair))
+    return { fromMs: nowMs, slots, slotsA: null }
   }
 }
 
-/** Policies that look ahead. The others are told by their own order whom to serve. */
-function objectiveOf(policy: PolicyName): PlanObjective | undefined {
-  if (policy === 'cost') return { fairness: [], urgency: 0.01, valuePerKwh: 10 }
-  if (policy === 'fair')
-    return { fairness: evenness({ from: 0.1, to: 0.8, ratio: 1.5, aversion: 2 }), urgency: 0.1 }
-  return undefined
+/** Policies that look ahead, where there is anything to see. The others are told by their own order whom to serve. */
+function planPolicyOf({ snapshot, prices }: PlannerInput): PlanPolicy | undefined {
+  const policies: Partial<Record<PolicyName, PlanPolicy>> = {
+    ...(toldKeys(snapshot).size > 0 ? { fair: PLAN_POLICIES.fair } : {}),
+    ...(prices.length > 0 ? { cost: PLAN_POLICIES.cost } : {}),
+  }
+  return snapshot.evses.some(({ session }) => session) ? policies[snapshot.policy] : undefined
+}
+
+function optionsOf({ prices, usual, deliveredWh }: PlannerInput, policy: PlanPolicy): PlanOptions {
+  const everywhere = meanPrice(prices, 0, Number.MAX_SAFE_INTEGER) ?? 0
+  return {
+    policy,
+    stepS: STEP_S,
+    horizonS: HORIZON_S,
+    assumedStayS: usual.stayMs / 1000,
+    assumedWh: usual.energyWh,
+    deliveredWh,
+    ...(prices.length > 0
+      ? {
+          priceAt: (fromMs: number, durationS: number) =>
+            meanPrice(prices, fromMs, fromMs + durationS * 1000) ?? everywhere,
+        }
+      : {}),
+  }
 }

@@ -1,4 +1,12 @@
-import { bookedMask, networkOf, PHASES, phaseRow, rowLoads, type Site } from '../../profiles/index.ts'
+import {
+  bookedMask,
+  networkOf,
+  PHASES,
+  type PolicyName,
+  phaseRow,
+  rowLoads,
+  type Site,
+} from '../../profiles/index.ts'
 import type { Outlook, PlannerInput } from './planner.ts'
 import { meanPrice } from './prices.ts'
 
@@ -8,7 +16,7 @@ type PerPhase<T> = [T, T, T]
 export interface SiteOutlook {
   readonly siteId: string
   readonly at: string
-  readonly policy: PlannerInput['policy']
+  readonly policy: PolicyName
   readonly plannedAt: string | null
   readonly slots: {
     from: string
@@ -34,9 +42,10 @@ const round = (value: number): number => Math.round(value * 10) / 10
 /** The outlook in words of the API: the grid connection per slot, and each session's share of it. */
 export function siteOutlook(site: Site, input: PlannerInput, outlook: Outlook): SiteOutlook {
   const { fromMs, slotsA } = outlook
+  const { snapshot } = input
   const network = networkOf(site)
   const mask = Uint8Array.from(site.evses, (evse) =>
-    bookedMask(evse, input.decision.memory.evses[evse.key]?.learned ?? null),
+    bookedMask(evse, snapshot.memory?.evses[evse.key]?.learned ?? null),
   )
   const slots = outlook.slots.map((slot, index) => {
     const startMs = fromMs + slot.startS * 1000
@@ -58,9 +67,9 @@ export function siteOutlook(site: Site, input: PlannerInput, outlook: Outlook): 
       plannedW: planned ? Math.round(powerW(site, planned)) : null,
     }
   })
-  const evses = input.sessions.flatMap(({ key, session }) => {
+  const evses = snapshot.evses.flatMap(({ key, session }) => {
     const evse = site.evseByKey.get(key)
-    if (!evse) return []
+    if (!evse || !session) return []
     return [
       {
         stationId: evse.stationId,
@@ -73,7 +82,7 @@ export function siteOutlook(site: Site, input: PlannerInput, outlook: Outlook): 
     ]
   })
   const plannedAt = slotsA === null ? null : iso(fromMs)
-  return { siteId: site.id, at: iso(input.nowMs), policy: input.policy, plannedAt, slots, evses }
+  return { siteId: site.id, at: iso(snapshot.nowMs), policy: snapshot.policy, plannedAt, slots, evses }
 }
 
 function powerW(site: Site, planned: Float64Array): number {

@@ -4,6 +4,7 @@ import {
   buildNetwork,
   evenness,
   openSite,
+  PLAN_POLICIES,
   type PlanObjective,
   type PlanOptions,
   type PlanSession,
@@ -160,15 +161,15 @@ describe('a plan', () => {
 })
 
 describe('advice for the allocator', () => {
-  const site = (() => {
+  const openedSite = (limitA: number, ids: readonly string[]) => {
     const opened = openSite({
       id: 's',
       voltageV: 230,
       root: {
         kind: 'circuit',
         id: 'grid',
-        limitA: 32,
-        children: ['A', 'B'].map((id) => ({
+        limitA,
+        children: ids.map((id) => ({
           kind: 'station' as const,
           id,
           evses: [{ evseId: 1, supply: { kind: 'ac' as const, rotation: [1 as const], maxA: 32 } }],
@@ -177,14 +178,14 @@ describe('advice for the allocator', () => {
     })
     if (!opened.ok) throw new Error('the site is fine')
     return opened.site
-  })()
+  }
+  const site = openedSite(32, ['A', 'B'])
   const options: PlanOptions = {
-    objective: { fairness: [], urgency: 0.3 },
+    policy: { ...PLAN_POLICIES.energy, objective: { fairness: [], urgency: 0.3 } },
     stepS: 300,
     horizonS: 14_400,
     assumedStayS: 14_400,
     assumedWh: 10_000,
-    laterShare: 1,
   }
   const simulator = () => {
     const made = new SiteSimulator(site)
@@ -218,6 +219,28 @@ describe('advice for the allocator', () => {
     }
     expect(made.drawnA('A#1')[0]).toBeGreaterThan(25)
     expect((made.drawnA('A#1')[0] ?? 0) + (made.drawnA('B#1')[0] ?? 0)).toBeGreaterThan(31)
+  })
+
+  it.each([
+    ['of which nobody knows anything', false],
+    ['that all told the same', true],
+  ])('leaves four equal cars %s their even shares', async (_, told) => {
+    const made = new SiteSimulator(openedSite(59, ['A', 'B', 'C', 'D']))
+    const demand = told ? { departureMs: made.nowMs + 10 * 3_600_000, remainingWh: 20_000 } : {}
+    for (const id of ['A', 'B', 'C', 'D']) made.plug(`${id}#1`, { transactionId: id, maxA: [32] }, demand)
+    const solve = highsSolver(await startHighs(), 5)
+    const request = planRequestOf(made.snapshot(), { ...options, policy: PLAN_POLICIES.fair })
+    const found = await plan(request, solve)
+    if (!found) throw new Error('the model is small')
+    made.plan = adviceOf(request, found, made.snapshot(), {
+      untilMs: made.nowMs + 600_000,
+      keepForLater: false,
+    })
+    for (let k = 0; k < 80; k++) {
+      made.decide(() => ({ delayMs: 200, outcome: 'accepted' }))
+      made.advance(500)
+    }
+    for (const id of ['A', 'B', 'C', 'D']) expect(made.drawnA(`${id}#1`)[0]).toBeCloseTo(14.7, 0)
   })
 
   it('knows an announced cut', () => {
