@@ -220,21 +220,36 @@ export function encodeHold(input: EncodeInput & { readonly leaseMs: number }): E
   })
 }
 
+/**
+ * What one ampere on each line of a station is in watts, at most, as the station counts them: no more than its lines
+ * carry, nor than its EVSEs turn it into; a DC outlet shows less than the grid gives.
+ */
+function stationWattPerA(evses: readonly SiteEvse[], lines: number, voltageV: number): number {
+  const gridW = evses.reduce((sum, evse) => sum + evse.wattPerA, 0)
+  const shownW = evses.reduce((sum, { wattPerA, supply }) => {
+    return sum + wattPerA * (supply.kind === 'dc' ? supply.efficiency : 1)
+  }, 0)
+  return gridW > 0 ? Math.min(shownW, (lines * voltageV * shownW) / gridW) : lines * voltageV
+}
+
 /** The cap of a whole station (K04.FR.03: evseId 0; K01.FR.38: not Relative). */
 export function encodeStationMax(options: {
   readonly unit: ChargingRateUnit
+  /** On each line that feeds the station. */
   readonly limitA: number
-  readonly phases: number
+  readonly evses: readonly SiteEvse[]
   readonly voltageV: number
   readonly nowMs: number
 }): Encoded {
+  const { evses, voltageV } = options
+  const lines = new Set(evses.flatMap(({ terminals }) => terminals.map(({ phase }) => phase))).size || 3
   const limitA = roundDownTenth(options.limitA)
-  const limitW = wattsOf({ currentA: limitA, voltageV: options.voltageV, phases: options.phases })
+  const limitW = limitA * stationWattPerA(evses, lines, voltageV)
   const startMs = Math.floor(options.nowMs / 1000) * 1000 - CLOCK_SKEW_MS
   const period = {
     startPeriod: 0,
     limit: options.unit === 'A' ? limitA : roundDownTenth(limitW),
-    numberPhases: options.phases,
+    numberPhases: lines,
   }
   return {
     request: {

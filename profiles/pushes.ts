@@ -259,7 +259,6 @@ function stationPush(options: {
   const unit = station.device.rateUnits.includes('A') ? 'A' : station.device.rateUnits[0]
   if (unit === undefined) return null
   if (held && Math.abs(held.limitA - limitA) < 0.5) return null
-  const voltageV = station.device.lineVoltageV
-  const { belief, request } = encodeStationMax({ unit, limitA, phases: 3, voltageV, nowMs })
+  const { belief, request } = encodeStationMax({ unit, limitA, evses, voltageV: site.voltageV, nowMs })
   return { ...common, ...kind, belief, action: 'SetChargingProfile', request }
 }

@@ -38,8 +38,8 @@ export function believedProfiles(live: LiveSite, stationId: string): BelievedPro
   const { request } = encodeStationMax({
     unit: cap.unit,
     limitA: cap.limitA,
-    phases: 3,
-    voltageV: live.device(stationId).lineVoltageV,
+    evses,
+    voltageV: site.voltageV,
     nowMs: cap.sentAtMs,
   })
   const profile = request.chargingProfile

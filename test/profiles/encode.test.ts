@@ -10,6 +10,7 @@ import {
   encodeStationMax,
   type InstalledProfile,
   openSite,
+  type Phase,
   type ProfileContext,
   type SetChargingProfileRequest,
   type SiteEvse,
@@ -90,6 +91,25 @@ describe('an encoded profile', () => {
     expect(period).toEqual({ startPeriod: 0, limit: 20 * 690 * 0.9 })
   })
 
+  it('caps a station in watts at what its own lines carry', () => {
+    const capOf = (supplies: readonly Supply[], voltageV = 230) => {
+      const evses = supplies.map(evse)
+      const { request } = encodeStationMax({ unit: 'W', limitA: 16, evses, voltageV, nowMs: NOW_MS })
+      return request.chargingProfile.chargingSchedule[0]?.chargingSchedulePeriod[0]
+    }
+    const on = (...rotation: Phase[]): Supply => ({ kind: 'ac', rotation, maxA: 32 })
+    expect(capOf([on(2)])).toMatchObject({ limit: 16 * 230, numberPhases: 1 })
+    expect(capOf([on(2), on(2)])).toMatchObject({ limit: 16 * 230, numberPhases: 1 })
+    expect(capOf([on(1), on(2)])).toMatchObject({ limit: 16 * 230 * 2, numberPhases: 2 })
+    expect(capOf([on(1, 2, 3), on(3, 1, 2)])).toMatchObject({ limit: 16 * 690, numberPhases: 3 })
+    expect(capOf([{ kind: 'ac-line', between: [1, 2], maxA: 32 }])?.limit).toBeCloseTo(
+      16 * 230 * Math.sqrt(3),
+      0,
+    )
+    const dc: Supply = { kind: 'dc', maxW: 50_000, efficiency: 0.9 }
+    expect(capOf([dc, dc])).toMatchObject({ limit: 16 * 690 * 0.9, numberPhases: 3 })
+  })
+
   it('never rounds up and always passes the rules', () => {
     fc.assert(
       fc.property(
@@ -103,7 +123,7 @@ describe('an encoded profile', () => {
             lease(limitA, unit, of),
             encodeSafe(input),
             encodeHold({ ...input, leaseMs: 600_000 }),
-            encodeStationMax({ unit, limitA, phases: 3, voltageV: 230, nowMs: NOW_MS }),
+            encodeStationMax({ unit, limitA, evses: [of], voltageV: 230, nowMs: NOW_MS }),
           ]
           for (const { request, belief } of made) {
             expect(belief.limitA).toBeLessThanOrEqual(limitA + 1e-6)
