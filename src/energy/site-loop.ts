@@ -13,20 +13,19 @@ import type { DomainEvent, EventHub, StationBus } from '../bus/ports.ts'
 import type { Clock } from '../observe/clock.ts'
 import type { ComplianceMinute } from '../store/energy.ts'
 import type { Store } from '../store/ports.ts'
-import { AlarmBook, type LoopAlarm } from './alarm-book.ts'
+import type { LoopAlarm } from './alarm-book.ts'
 import { BaseLoads, type MeterConfig } from './base-load.ts'
 import { CarPlans } from './car-plans.ts'
-import { Compliance, minuteOf } from './compliance.ts'
 import type { DemandBook } from './demand-book.ts'
 import { DeviceReader } from './device-reader.ts'
 import { LimitSources } from './limit-sources.ts'
 import { LiveSite } from './live-site.ts'
 import { Patrol, type Visit } from './patrol.ts'
 import type { Advice } from './planner.ts'
-import { type PriceSlot, priceAt } from './prices.ts'
+import type { PriceSlot } from './prices.ts'
 import { PushDesk } from './push-desk.ts'
-import { SessionCosts } from './session-costs.ts'
-import { type RecordedSnapshot, SnapshotRecorder } from './snapshots.ts'
+import { SiteKeeper } from './site-keeper.ts'
+import type { RecordedSnapshot } from './snapshots.ts'
 import { nodeStatuses } from './status.ts'
 
 export interface SiteLoopOptions {
@@ -60,13 +59,6 @@ const TURN_GAP_MS = 50
 const TURN_SHARE = 1 / 4
 const LONGEST_GAP_MS = 250
 const PUBLISH_GAP_MS = 250
-/** What decisions remember is written this often: what a crash takes is measured again. */
-const REMEMBER_GAP_MS = 2_000
-/** Rows that wait while the disk does not take them. */
-const KEPT_UNWRITTEN = 10_000
-/** The minute under way is written this often. */
-const RECORD_GAP_MS = 10_000
-const KEEP_MINUTES_MS = 400 * 86_400_000
 
 /**
  * The loop of one site; README.md writes its steps down. Events mark what changed and ask for a turn; a turn takes a
@@ -79,10 +71,7 @@ export class SiteLoop {
   readonly cars: CarPlans
   readonly #options: SiteLoopOptions
   readonly #desk: PushDesk
-  readonly #recorder: SnapshotRecorder
-  readonly #compliance: Compliance
-  readonly #costs: SessionCosts
-  readonly #alarmBook: AlarmBook
+  readonly #keeper: SiteKeeper
   readonly #patrol: Patrol
   readonly #devices: DeviceReader
   #steering: Steering = DEFAULT_STEERING
@@ -91,16 +80,11 @@ export class SiteLoop {
   #decision: Decision | undefined
   #alarms: readonly LoopAlarm[] = []
   #turn: Promise<void> | undefined
-  #keeping: Promise<void> | undefined
-  #minutes: ComplianceMinute[] = []
   #again = false
   #stopped = false
   #startedTurnMs = Number.NEGATIVE_INFINITY
   #turnMs = 0
   #publishedMs = Number.NEGATIVE_INFINITY
-  #rememberedMs = Number.NEGATIVE_INFINITY
-  #recordedMs = Number.NEGATIVE_INFINITY
-  #remembered = ''
 
   constructor(options: SiteLoopOptions) {
     this.#options = options
@@ -127,10 +111,7 @@ export class SiteLoop {
       deadlineMs: options.pushDeadlineMs,
       onRead: () => this.poke(),
     })
-    this.#recorder = new SnapshotRecorder(options)
-    this.#compliance = new Compliance(options.site)
-    this.#costs = new SessionCosts(options)
-    this.#alarmBook = new AlarmBook(options)
+    this.#keeper = new SiteKeeper(options)
     this.#patrol = new Patrol({
       ...options,
       live: this.live,
@@ -145,14 +126,9 @@ export class SiteLoop {
     const { store, clock, site } = this.#options
     await this.live.restore(clock.now())
     await this.limits.restore()
-    await this.#costs.restore()
-    const state = async (key: string) => (await store.energy.list(key)).get(key)
-    this.#memory = (await state(`memory/${site.id}`)) as Memory | undefined
-    this.#steering = ((await state(`steering/${site.id}`)) as Steering | undefined) ?? DEFAULT_STEERING
-    await this.#costs.catchUp(this.#memory, this.#steering.prices)
-    const nowMs = clock.now()
-    const span = { fromMs: minuteOf(nowMs), toMs: nowMs + 1, limit: KEPT_UNWRITTEN }
-    this.#compliance.resume(await store.energy.minutes({ siteId: site.id, ...span }), nowMs)
+    const key = `steering/${site.id}`
+    this.#steering = ((await store.energy.list(key)).get(key) as Steering | undefined) ?? DEFAULT_STEERING
+    this.#memory = await this.#keeper.restore(this.#steering.prices)
     this.poke()
   }
 
@@ -162,15 +138,13 @@ export class SiteLoop {
     await this.#turn
     await this.#patrol.stop()
     await this.#desk.idle()
-    await this.#keeping
-    await this.#keepMinutes(this.#options.clock.now())
-    await this.#costs.idle()
+    await this.#keeper.stop()
   }
 
   observe(event: DomainEvent): void {
     this.#patrol.observe(event)
     if (event.kind === 'session.updated' && event.eventType === 'Ended' && this.live.has(event.stationId))
-      this.#costs.ended(event.stationId, event.transactionId, this.#steering.prices)
+      this.#keeper.ended(event.stationId, event.transactionId, this.#steering.prices)
     if (event.kind === 'charging-limit.reported' && this.live.has(event.stationId)) {
       void this.#readExternal(event.stationId)
       return
@@ -211,7 +185,7 @@ export class SiteLoop {
   }
 
   async steer(steering: Steering): Promise<void> {
-    await this.#costs.pricesChange(this.#steering.prices)
+    await this.#keeper.pricesChange(this.#steering.prices)
     await this.#options.store.energy.put(`steering/${this.#options.site.id}`, steering)
     this.#steering = steering
     // Advice was made for another policy.
@@ -242,12 +216,12 @@ export class SiteLoop {
 
   /** Resolves when no turn runs or is asked for, nothing is under way and all is kept. */
   async idle(): Promise<void> {
-    while (this.#turn || this.#desk.busy || this.#keeping) {
+    while (this.#turn || this.#desk.busy || this.#keeper.busy) {
       await this.#turn
       await this.#desk.idle()
-      await this.#keeping
+      await this.#keeper.idle()
     }
-    await this.#costs.idle()
+    await this.#keeper.idle()
   }
 
   get decision(): Decision | undefined {
@@ -275,7 +249,7 @@ export class SiteLoop {
 
   /** The minute that is not yet on disk. */
   get currentMinutes(): readonly ComplianceMinute[] {
-    return this.#compliance.current()
+    return this.#keeper.currentMinutes
   }
 
   async #run(): Promise<void> {
@@ -293,20 +267,11 @@ export class SiteLoop {
       this.#devices.ask(snapshot.nowMs)
       this.#send(decision.pushes)
       this.#alarms = [...decision.alarms, ...this.#patrol.alarms, ...this.cars.alarms(snapshot.nowMs)]
-      this.#account(decision)
+      this.#keeper.account(decision, this.#measuredA(decision.atMs), this.#steering.prices)
       this.#publish(decision)
       this.#patrol.walk(snapshot.nowMs)
       this.#turnMs = performance.now() - begunMs
-      this.#keeping ??= this.#keep(snapshot, decision)
-        .catch((error: unknown) =>
-          log.error(
-            { err: error, site: this.#options.site.id },
-            'What a site loop leaves behind could not be kept',
-          ),
-        )
-        .finally(() => {
-          this.#keeping = undefined
-        })
+      this.#keeper.keep(snapshot, decision, this.#alarms)
     } catch (error) {
       // The stations keep what they hold, which expires into their safe defaults: failing here is safe, silence is not.
       log.error(
@@ -344,41 +309,6 @@ export class SiteLoop {
   #send(pushes: readonly Push[]): void {
     for (const push of pushes) if (push.wave === 1) this.#desk.offer(push)
     this.#desk.flush()
-  }
-
-  /** What is left behind: for the next decision, for the replay, and for the record. */
-  async #keep(snapshot: RecordedSnapshot, decision: Decision): Promise<void> {
-    const { store, site } = this.#options
-    const { nowMs } = snapshot
-    if (nowMs - this.#rememberedMs >= REMEMBER_GAP_MS) {
-      this.#rememberedMs = nowMs
-      const text = JSON.stringify(decision.memory)
-      if (text !== this.#remembered) await store.energy.put(`memory/${site.id}`, decision.memory)
-      this.#remembered = text
-    }
-    if (this.#minutes.length > 0 || nowMs - this.#recordedMs >= RECORD_GAP_MS) await this.#keepMinutes(nowMs)
-    await this.#alarmBook.observe(this.#alarms, nowMs)
-    await this.#recorder.observe(snapshot, decision)
-  }
-
-  /** With the minute under way: a process that dies takes seconds of the record with it, not the minute. */
-  async #keepMinutes(nowMs: number): Promise<void> {
-    this.#recordedMs = nowMs
-    const done = this.#minutes
-    const minutes = [...done, ...this.#compliance.current()]
-    if (minutes.length > 0) await this.#options.store.energy.keepMinutes(minutes, nowMs - KEEP_MINUTES_MS)
-    this.#minutes = this.#minutes.filter((minute) => !done.includes(minute))
-  }
-
-  #account(decision: Decision): void {
-    this.#costs.observe(decision.memory)
-    const price = priceAt(this.#steering.prices, decision.atMs)
-    const done = this.#compliance.observe({
-      decision,
-      evseA: this.#measuredA(decision.atMs),
-      ...(price === undefined ? {} : { pricePerKwh: price }),
-    })
-    this.#minutes = [...this.#minutes, ...done].slice(-KEPT_UNWRITTEN)
   }
 
   #publish(decision: Decision): void {
