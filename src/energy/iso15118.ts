@@ -1,6 +1,6 @@
 import { type ChargingSchedule, gridAmperes, planExceeds, type SiteEvse } from '../../profiles/index.ts'
 import type { NotifyEVChargingScheduleRequest } from '../ocpp/v201/messages.generated.ts'
-import type { EvPlan } from './live-site.ts'
+import type { EvPlan } from './ev-plan.ts'
 
 export interface JudgedSchedule {
   readonly accepted: boolean

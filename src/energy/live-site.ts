@@ -16,7 +16,8 @@ import type { DomainEvent, StationBus } from '../bus/ports.ts'
 import type { Store } from '../store/ports.ts'
 import type { DemandBook } from './demand-book.ts'
 import { deviceOf } from './device.ts'
-import { type MeasuredCurrent, measuredCurrent } from './measured.ts'
+import { type EvPlan, plannedMax } from './ev-plan.ts'
+import { type MeasuredCurrent, measuredCurrent, measuredEvse } from './measured.ts'
 
 interface LiveStation {
   readonly id: string
@@ -54,15 +55,6 @@ interface LiveEvse {
   low: { readonly share: number; readonly atMs: number } | null
   /** It was promised a profile that is not under way yet (K15.FR.07). */
   waits: boolean
-}
-
-/** The schedule that a car has chosen, in amperes on the grid's side. */
-export interface EvPlan {
-  readonly transactionId: string
-  readonly steps: readonly { readonly fromMs: number; readonly limitA: number }[]
-  readonly untilMs: number
-  /** What it was allowed when it chose: a plan that takes all of it says nothing of what the car could take. */
-  readonly allowedA: number
 }
 
 /**
@@ -167,14 +159,7 @@ export class LiveSite {
   #measure(event: DomainEvent & { kind: 'meter.read' }, nowMs: number): boolean {
     const live = this.#evses.get(`${event.stationId}#${event.evseId}`)
     if (!live) return false
-    const { supply, terminals, wattPerA } = live.evse
-    const measured = measuredCurrent(event.values, {
-      kind: supply.kind,
-      terminals: supply.kind === 'ac' ? terminals.length : 3,
-      wattPerA,
-      voltageV: supply.kind === 'ac-line' ? wattPerA : this.site.voltageV,
-      efficiency: supply.kind === 'dc' ? supply.efficiency : 1,
-    })
+    const measured = measuredCurrent(event.values, measuredEvse(live.evse, this.site))
     if (!measured) return false
     const share = measured.lowVoltageShare
     const known = live.low !== null && nowMs - live.low.atMs < LOW_VOLTAGE_MS ? live.low.share : 1
@@ -240,19 +225,10 @@ export class LiveSite {
         live.evPlan = null
         await this.#demands.forget(station.id, before)
       }
-      live.session = session ? this.#demands.demanding(session, this.#planned(live, nowMs)) : null
+      live.session = session
+        ? this.#demands.demanding(session, live.evPlan ? plannedMax(live.evPlan, live.evse, nowMs) : {})
+        : null
     }
-  }
-
-  /** A car that has told its plan is not kept more free than it says it will use. */
-  #planned({ evPlan, evse }: LiveEvse, nowMs: number): { maxA?: number } {
-    if (!evPlan || nowMs >= evPlan.untilMs) return {}
-    const step = evPlan.steps.filter((one) => one.fromMs <= nowMs).at(-1)
-    const next = evPlan.steps.find((one) => one.fromMs > nowMs && one.fromMs <= nowMs + PLAN_LOOKAHEAD_MS)
-    if (!step) return {}
-    const plannedA = Math.max(step.limitA, next?.limitA ?? 0)
-    if (plannedA > evPlan.allowedA - PLAN_WORTH_A) return {}
-    return { maxA: Math.max(evse.minA, plannedA + PLAN_HEADROOM_A) }
   }
 
   states(): { evses: EvseState[]; stations: StationState[] } {
@@ -380,10 +356,3 @@ function waiting({ session, waits }: LiveEvse): Demanding | null {
 
 /** Voltage comes and goes with the load: how long its lowest value is kept. */
 const LOW_VOLTAGE_MS = 900_000
-
-/** The next step of a car's plan is made room for before it comes. */
-const PLAN_LOOKAHEAD_MS = 60_000
-/** Cars regulate: a little above what they say they take. */
-const PLAN_HEADROOM_A = 1
-/** Taking back less than this is not worth another profile, with which the station bothers the car anew (K16.FR.02). */
-const PLAN_WORTH_A = 3

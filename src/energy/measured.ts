@@ -1,4 +1,4 @@
-import type { MeasurementBasis } from '../../profiles/index.ts'
+import type { MeasurementBasis, Site, SiteEvse } from '../../profiles/index.ts'
 import type { MeterValueType, SampledValueType } from '../ocpp/v201/messages.generated.ts'
 
 export interface MeasuredCurrent {
@@ -27,6 +27,16 @@ export interface MeasuredEvse {
   readonly voltageV: number
   /** Of the conversion to DC; 1 for AC. */
   readonly efficiency: number
+}
+
+export function measuredEvse({ supply, terminals, wattPerA }: SiteEvse, site: Site): MeasuredEvse {
+  return {
+    kind: supply.kind,
+    terminals: supply.kind === 'ac' ? terminals.length : 3,
+    wattPerA,
+    voltageV: supply.kind === 'ac-line' ? wattPerA : site.voltageV,
+    efficiency: supply.kind === 'dc' ? supply.efficiency : 1,
+  }
 }
 
 /**
