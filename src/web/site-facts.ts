@@ -42,7 +42,10 @@ export function bindingText(node: NodeStatus): string {
   const { binding } = node
   if (!binding) return 'no limit of its own'
   if (binding.source === 'configuration') return "the site's configuration"
-  return binding.limitId === null ? binding.source : `limit "${binding.limitId}" (${binding.source})`
+  const { limitId, source, setBy, state } = binding
+  const by = setBy === null ? '' : ` of ${setBy}`
+  const silent = state === 'failsafe' ? ', silent: its failsafe value' : ''
+  return limitId === null ? source : `limit "${limitId}" (${source}${by}${silent})`
 }
 
 const NOT_STEERED = new Set([

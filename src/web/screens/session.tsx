@@ -121,6 +121,11 @@ function Chain({ status, evse }: { readonly status: SiteStatus; readonly evse: E
   return (
     <div class="stack">
       <p class="why">{reason?.text ?? 'It gets all it can take'}.</p>
+      {evse.escalation && (
+        <p>
+          <Badge tone="bad">{evse.escalation.step}</Badge> {evse.escalation.text}.
+        </p>
+      )}
       <Otherwise siteId={status.siteId} evse={evse} />
       <ol class="chain">
         <li class={reason?.code === 'takes-less' || reason?.code === 'own-maximum' ? 'binds' : ''}>
