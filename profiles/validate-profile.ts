@@ -19,6 +19,8 @@ export interface ProfileContext {
   readonly evseIds: readonly number[]
   readonly device: SmartChargingDevice
   readonly installed: readonly InstalledProfile[]
+  /** Transactions that run on the station; left out where they are not known. */
+  readonly transactions?: readonly { readonly evseId: number; readonly transactionId: string }[]
   /**
    * Periods per schedule that the car takes, from NotifyEVChargingNeeds of the running transaction; `null` when the
    * session does not use ISO 15118.
@@ -37,7 +39,12 @@ export function validateSetChargingProfile(
 ): ProfileViolation[] {
   const violations: ProfileViolation[] = []
   const report: Report = (requirement, path, message) => violations.push({ requirement, path, message })
+  if (!context.device.enabled) {
+    const rule = context.message === 'SetChargingProfile' ? 'K01.FR.29' : 'K05.FR.04'
+    report(rule, 'chargingProfile', 'smart charging is off (SmartChargingCtrlr.Enabled): switch it on first')
+  }
   checkPurpose(request, context, report)
+  checkTransaction(request, context, report)
   checkKind(request.chargingProfile, report)
   checkStack(request, context, report)
   checkValidity(request.chargingProfile, report)
@@ -79,6 +86,23 @@ function checkPurpose(request: SetChargingProfileRequest, context: ProfileContex
   }
   if (context.message === 'RequestStartTransaction' && profile.transactionId !== undefined) {
     report('K05.FR.02', 'chargingProfile.transactionId', 'the transaction does not exist yet: leave it out')
+  }
+}
+
+function checkTransaction(request: SetChargingProfileRequest, context: ProfileContext, report: Report): void {
+  const { evseId, chargingProfile: profile } = request
+  const { transactions, message } = context
+  if (transactions === undefined || message !== 'SetChargingProfile') return
+  if (profile.chargingProfilePurpose !== 'TxProfile' || profile.transactionId === undefined) return
+  const here = transactions.filter((one) => one.evseId === evseId)
+  if (here.length === 0)
+    report('K01.FR.09', 'evseId', `no transaction runs on EVSE ${evseId}: wait for it to start`)
+  else if (!here.some((one) => one.transactionId === profile.transactionId)) {
+    report(
+      'K01.FR.33',
+      'chargingProfile.transactionId',
+      `EVSE ${evseId} has another transaction: name that one`,
+    )
   }
 }
 
@@ -206,6 +230,9 @@ function checkScheduleCount(profile: ChargingProfile, context: ProfileContext, r
   if (context.maxScheduleTuples === null && count > 1) {
     report('K01.FR.34', path, 'one schedule only: the session does not use ISO 15118')
   }
+  if (profile.chargingProfilePurpose !== 'TxProfile' && count > 1) {
+    report('K15.FR.07', path, 'only a TxProfile offers several schedules to a car')
+  }
   const ids = profile.chargingSchedule.map((schedule) => schedule.id)
   if (new Set(ids).size !== ids.length) report('schema', path, 'schedules of one profile need different ids')
 }
@@ -238,9 +265,52 @@ function checkSchedule(
   if (schedule.duration !== undefined && !(Number.isInteger(schedule.duration) && schedule.duration > 0)) {
     report('schema', `${path}.duration`, 'is a whole number of seconds above 0')
   }
+  checkRecurrence(schedule, path, profile, report)
+  checkTariff(schedule, path, context, report)
   if (schedule.minChargingRate !== undefined && !tenths(schedule.minChargingRate)) {
     report('schema', `${path}.minChargingRate`, 'has at most one decimal')
   }
+}
+
+const RECURRENCE_S = { Daily: 86_400, Weekly: 604_800 } as const
+
+/** K01.FR.13: after its duration a recurring schedule falls back until it recurs, so it must not outlast that. */
+function checkRecurrence(
+  schedule: ChargingSchedule,
+  path: string,
+  { recurrencyKind }: ChargingProfile,
+  report: Report,
+): void {
+  if (recurrencyKind === undefined) return
+  const mostS = RECURRENCE_S[recurrencyKind]
+  if ((schedule.duration ?? 0) > mostS)
+    report('K01.FR.13', `${path}.duration`, `is longer than the recurrence, ${mostS} s`)
+  schedule.chargingSchedulePeriod.forEach(({ startPeriod }, index) => {
+    const at = `${path}.chargingSchedulePeriod[${index}].startPeriod`
+    if (startPeriod >= mostS) report('K01.FR.13', at, `is never reached: it recurs every ${mostS} s`)
+  })
+}
+
+function checkTariff(
+  { salesTariff }: ChargingSchedule,
+  path: string,
+  { maxScheduleTuples, device }: ProfileContext,
+  report: Report,
+): void {
+  if (!salesTariff) return
+  const at = `${path}.salesTariff.salesTariffEntry`
+  if (maxScheduleTuples === null) report('K15.FR.07', at, 'only a car that speaks ISO 15118 reads a tariff')
+  const most = Math.min(maxScheduleTuples ?? 1024, device.periodsPerSchedule, 1024)
+  const entries = salesTariff.salesTariffEntry
+  if (entries.length < 1 || entries.length > most) report('K15.FR.07', at, `has 1 to ${most} entries`)
+  entries.forEach((entry, index) => {
+    const { start } = entry.relativeTimeInterval
+    const before = entries[index - 1]?.relativeTimeInterval.start
+    if (!Number.isInteger(start) || start < 0 || (before !== undefined && start <= before))
+      report('schema', `${at}[${index}].relativeTimeInterval.start`, 'is a whole number of seconds, rising')
+    if ((entry.ePriceLevel ?? 0) > (salesTariff.numEPriceLevels ?? Number.POSITIVE_INFINITY))
+      report('schema', `${at}[${index}].ePriceLevel`, 'is above numEPriceLevels')
+  })
 }
 
 function tenths(value: number): boolean {

@@ -4,6 +4,7 @@ import type { Foundation } from './app-foundation.ts'
 import type { Trust } from './app-trust.ts'
 import { foreignStatus } from './certificates/foreign/station-status.ts'
 import type { Config } from './config.ts'
+import { lawfulProfiles } from './energy/lawful-profiles.ts'
 import { createPlanSolver } from './energy/plan-solver.ts'
 import { EnergyService } from './energy/service.ts'
 import { createEventSinks } from './event-sinks.ts'
@@ -42,6 +43,7 @@ export async function meetStations(foundation: Foundation, trust: Trust) {
         return foreignStatus({ foreign: trust.foreign, issuer }, data)
       },
     }),
+    guardCalls: (bus) => lawfulProfiles(bus, store.stations),
     policy: ocppPolicy(config),
     // The energy side needs the bus of this server first; nobody asks before both are there.
     plans: {

@@ -47,6 +47,8 @@ export interface OcppServerOptions {
   readonly certificates: StationCertificates
   /** Absent: cars that ask for a schedule are told that there is none. */
   readonly plans?: EvChargingPlans
+  /** Every call to a station passes here, whoever makes it. */
+  readonly guardCalls?: (bus: StationBus) => StationBus
   readonly policy?: Partial<OcppPolicy>
 }
 
@@ -90,7 +92,7 @@ export function createOcppServer(options: OcppServerOptions): OcppServer {
     watch: wheel.watch,
     keep: (...answer) => keepAnswer({ store, hub, clock, log }, ...answer),
   })
-  const bus = splitCalls(localBus, store.stations)
+  const bus = (options.guardCalls ?? ((plain) => plain))(splitCalls(localBus, store.stations))
   const orders = createOrders({ store: store.orders, bus, hub, clock, log })
   const localLists = createLocalLists({ store, orders, hub, clock, log })
   const { stations } = store

@@ -187,6 +187,23 @@ const periods = (...starts: number[]) => ({
   chargingSchedulePeriod: starts.map((startPeriod) => ({ startPeriod, limit: 10 })),
 })
 
+const DAILY = { chargingProfileKind: 'Recurring', recurrencyKind: 'Daily' } as const
+const tariff = (entries: number, stepS = 3600) => ({
+  salesTariff: {
+    id: 1,
+    numEPriceLevels: 2,
+    salesTariffEntry: Array.from({ length: entries }, (_, k) => ({
+      relativeTimeInterval: { start: k * stepS },
+      ePriceLevel: 1 + (k % 2),
+    })),
+  },
+})
+const twice = () => {
+  const [one] = changed({}).chargingProfile.chargingSchedule
+  if (!one) throw new Error('there is one')
+  return { chargingSchedule: [one, { ...one, id: 2 }] }
+}
+
 describe('the rules for an outgoing profile', () => {
   it.each<[string, SetChargingProfileRequest, Partial<ProfileContext>]>([
     ['K01.FR.03', without('transactionId', changed({})), {}],
@@ -233,6 +250,27 @@ describe('the rules for an outgoing profile', () => {
       {},
     ],
     ['K05.FR.02', changed({}), { message: 'RequestStartTransaction' }],
+    ['K01.FR.09', changed({}), { transactions: [{ evseId: 2, transactionId: 't1' }] }],
+    ['K01.FR.33', changed({}), { transactions: [{ evseId: 1, transactionId: 't2' }] }],
+    ['K01.FR.29', changed({}), { device: { ...DEFAULT_DEVICE, enabled: false } }],
+    [
+      'K05.FR.04',
+      without('transactionId', changed({})),
+      { message: 'RequestStartTransaction', device: { ...DEFAULT_DEVICE, enabled: false } },
+    ],
+    [
+      'K05.FR.02',
+      without('transactionId', changed({ profile: TX_DEFAULT })),
+      { message: 'RequestStartTransaction' },
+    ],
+    ['K01.FR.13', changed({ profile: DAILY, schedule: { duration: 90_000 } }), {}],
+    ['K01.FR.13', changed({ profile: DAILY, schedule: { ...periods(0, 86_400), duration: undefined } }), {}],
+    ['K01.FR.34', changed({ profile: twice() }), {}],
+    ['K15.FR.07', changed({ profile: { ...TX_DEFAULT, ...twice() } }), { maxScheduleTuples: 9 }],
+    ['K15.FR.07', changed({ schedule: tariff(2) }), { maxScheduleTuples: 1 }],
+    ['K15.FR.07', changed({ schedule: tariff(2) }), { maxScheduleTuples: 9 }],
+    ['K15.FR.07', changed({ schedule: tariff(1) }), {}],
+    ['schema', changed({ schedule: tariff(2, 0) }), { maxScheduleTuples: 9 }],
     ['schema', changed({ profile: { stackLevel: 99 } }), {}],
     ['schema', changed({ period: { limit: 10.05 } }), {}],
     ['schema', changed({ period: { limit: -1 } }), {}],
