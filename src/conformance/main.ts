@@ -1,5 +1,7 @@
 /** `npm run -s conformance -- SUITE FILE...`: runs reference suites against the cores, one JSON line per case. */
 
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { runComposite } from './composite.ts'
 import { runExi } from './exi.ts'
 import { runPaths } from './paths.ts'
@@ -22,7 +24,14 @@ const suites: Readonly<Record<string, Runner>> = {
   scenarios: (files, print) => runScenarios([...files], print),
 }
 
-const [suite = '', ...files] = process.argv.slice(2)
+/** npm runs scripts in the folder of the package: what does not exist from there is meant from where npm was called. */
+function found(file: string): string {
+  const calledFrom = process.env.INIT_CWD
+  return existsSync(file) || calledFrom === undefined ? file : resolve(calledFrom, file)
+}
+
+const [suite = '', ...named] = process.argv.slice(2)
+const files = named.map(found)
 const runner = Object.hasOwn(suites, suite) ? suites[suite] : undefined
 if (!runner || files.length === 0) {
   process.stderr.write(`Usage: npm run -s conformance -- ${Object.keys(suites).join('|')} FILE...\n`)
