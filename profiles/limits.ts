@@ -98,6 +98,23 @@ function standingAt({ input, envelope, state }: Live, atMs: number): Standing | 
   return { input, binding: { sourceId, origin, value, ...by, state, untilMs } }
 }
 
+/** Inputs that must be looked at together: those of one group on one target. Whoever has no group is alone. */
+function companiesOf(all: readonly Live[]): Iterable<readonly Live[]> {
+  const companies = new Map<string | Live, Live[]>()
+  for (const one of all) {
+    const { group, target } = one.input
+    const key = group === undefined ? one : `${target}|${group}`
+    const company = companies.get(key)
+    if (company) company.push(one)
+    else companies.set(key, [one])
+  }
+  return companies.values()
+}
+
+function standingsAt(company: readonly Live[], atMs: number): Standing[] {
+  return company.map((one) => standingAt(one, atMs)).filter((one) => one !== null)
+}
+
 /** Now, and every later instant of the lookahead at which some source changes. */
 function instantsOf(all: readonly Live[], fromMs: number, toMs: number): number[] {
   const steps = all.flatMap(({ envelope }) => envelope.map((step) => step.fromMs))
@@ -131,9 +148,9 @@ export function mergeLimits(options: {
     evseBinding: site.evses.map((): BindingLimit | null => null),
   }
   const live = inputs.map((input) => liveOf(input, nowMs)).filter((one) => one !== null)
-  for (const atMs of instantsOf(live, nowMs, nowMs + (options.lookaheadMs ?? 0))) {
-    const standings = live.map((one) => standingAt(one, atMs)).filter((one) => one !== null)
-    lower(merged, site, standings)
+  const toMs = nowMs + (options.lookaheadMs ?? 0)
+  for (const company of companiesOf(live)) {
+    for (const atMs of instantsOf(company, nowMs, toMs)) lower(merged, site, standingsAt(company, atMs))
   }
   const targets = inputs.map(({ target }) => target)
   const changes = live.map(({ envelope }) => nextChangeAfter(envelope, nowMs)).filter((atMs) => atMs !== null)
