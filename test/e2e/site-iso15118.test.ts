@@ -106,4 +106,29 @@ describe('a car that speaks ISO 15118, at a station of a site', () => {
     expect(text).toMatch(/gridkeep_site_renegotiations_total\{site="[^"]+",by="car"\} 1\n/)
     expect(text).toMatch(/gridkeep_site_renegotiations_total\{site="[^"]+",by="refused-plan"\} 1\n/)
   }, 60_000)
+
+  test('K01.FR.22: no profile leaves that a CSMS must not send, whoever wrote it', async () => {
+    const before = written()
+    const chargingSchedule = [
+      {
+        id: 1,
+        startSchedule: new Date().toISOString(),
+        chargingRateUnit: 'A',
+        chargingSchedulePeriod: [{ startPeriod: 0, limit: 8 }],
+      },
+    ]
+    const chargingProfile = {
+      id: 99,
+      stackLevel: 0,
+      chargingProfilePurpose: 'ChargingStationExternalConstraints',
+      chargingProfileKind: 'Absolute',
+      chargingSchedule,
+    }
+    const call = world.api('POST', `/stations/${station.id}/calls/SetChargingProfile`, {
+      evseId: 1,
+      chargingProfile,
+    })
+    await expect(call).rejects.toThrow(/400.*K01\.FR\.22/s)
+    expect(written()).toBe(before)
+  }, 60_000)
 })
