@@ -16,6 +16,7 @@ import {
   type SiteSpec,
 } from '../../profiles/index.ts'
 import { createFleet, createVehicle, type Fleet } from '../../src/simulator/index.ts'
+import { freePort } from '../e2e/support/port.ts'
 import { type RunningService, spawnService } from '../e2e/support/service.ts'
 import type { Print } from './measure.ts'
 
@@ -25,7 +26,6 @@ const CUTS = 3
 const PASSWORD = 'a-password-of-the-station'
 const TOKEN = { idToken: '04A1B2C3', type: 'ISO14443' } as const
 const QUIET_MS = 3_000
-const BURST_GAP_MS = 2_000
 const ROTATIONS = [
   [1, 2, 3],
   [2, 3, 1],
@@ -75,6 +75,14 @@ function decisionTimes(print: Print): void {
     unit: 'A',
     ...(transactionId === undefined ? {} : { transactionId }),
   })
+  const stations = site.nodes
+    .filter(({ kind }) => kind === 'station')
+    .map(({ id }) => ({
+      stationId: id,
+      link: 'connected' as const,
+      device: DEFAULT_DEVICE,
+      stationMax: NO_BELIEF,
+    }))
   const times: number[] = []
   let memory: Memory | undefined
   for (let round = 0; round < 220; round++) {
@@ -113,6 +121,7 @@ function decisionTimes(print: Print): void {
       limits,
       baseLoads: [],
       evses,
+      stations,
       policy: 'fair',
       settings: DEFAULT_SETTINGS,
       ...(memory === undefined ? {} : { memory }),
@@ -130,7 +139,10 @@ function at(sorted: readonly number[], share: number): string {
 
 async function reaction(print: Print): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'gridkeep-reaction-'))
-  const service = await spawnService(dataDir)
+  // Stations come back to the address they know.
+  const flags = { 'ocpp.ws.port': String(await freePort()) }
+  let service = await spawnService(dataDir, flags)
+  const { adminKey } = service
   const fleet = createFleet({
     connectsPerS: 100,
     stations: Array.from({ length: EVSES }, (_, index) => ({
@@ -144,7 +156,16 @@ async function reaction(print: Print): Promise<void> {
   })
   try {
     await prepare(service, fleet, print)
-    for (let cut = 1; cut <= CUTS; cut++) await measureCut(service, fleet, cut, print)
+    await measureCut(service, fleet, { name: 'cut while the cars begin', print })
+    await quiet(fleet)
+    for (let cut = 1; cut <= CUTS; cut++) {
+      await measureCut(service, fleet, { name: `cut ${cut}`, print })
+      await quiet(fleet)
+    }
+    await service.kill('SIGKILL')
+    service = { ...(await spawnService(dataDir, flags)), adminKey }
+    await until(() => fleet.online() === EVSES, 180_000)
+    await measureCut(service, fleet, { name: 'cut as soon as all are back after a restart', print })
   } finally {
     await fleet.stop()
     await service.kill('SIGKILL')
@@ -170,28 +191,48 @@ async function prepare(service: RunningService, fleet: Fleet, print: Print): Pro
   for (const station of fleet.stations)
     station.plugIn(1, createVehicle({ phases: 3, maxCurrentA: 32, soc: 0.2, token: TOKEN }))
   await until(() => fleet.counters().transactions >= EVSES, 120_000)
-  await quiet(fleet)
   print(`${EVSES} stations charge on one site`)
 }
 
-/** Down to 9 A each from up to 14 A. Who has 9 A or less is told nothing; what comes after a pause belongs to something else. */
-async function measureCut(service: RunningService, fleet: Fleet, cut: number, print: Print): Promise<void> {
-  const told = new Map<string, number>()
-  const stop = fleet.on('received', (station, { action }) => {
-    if (action === 'SetChargingProfile' && !told.has(station.id)) told.set(station.id, performance.now())
-  })
+/** Down to 9 A each from up to 14 A: until what all stations hold together is within it. */
+async function measureCut(
+  service: RunningService,
+  fleet: Fleet,
+  { name, print }: { name: string; print: Print },
+): Promise<void> {
+  const cutA = EVSES * 9
+  const beforeA = heldA(fleet)
   const begun = performance.now()
-  await api(service, 'PUT', '/sites/depot/limits/cut', { nodeId: 'grid', value: EVSES * 9, unit: 'A' })
+  await api(service, 'PUT', '/sites/depot/limits/cut', { nodeId: 'grid', value: cutA, unit: 'A' })
   const answeredMs = performance.now() - begun
-  const lastTold = () => Math.max(begun, ...told.values())
-  await until(() => told.size === EVSES || performance.now() - lastTold() > BURST_GAP_MS, 60_000)
-  stop()
-  const sorted = [...told.values()].map((value) => value - begun).sort((a, b) => a - b)
+  await until(() => heldA(fleet) <= cutA, 60_000)
+  const heldMs = performance.now() - begun
   print(
-    `cut ${cut}: API answered after ${answeredMs.toFixed(0)} ms; ${sorted.length} stations told: first after ${at(sorted, 0)} ms, half ${at(sorted, 0.5)} ms, last ${at(sorted, 1)} ms`,
+    `${name}: API answered after ${answeredMs.toFixed(0)} ms; stations held ${beforeA.toFixed(0)} A, and no more than ${cutA} A after ${heldMs.toFixed(0)} ms`,
   )
   await api(service, 'DELETE', '/sites/depot/limits/cut')
-  await quiet(fleet)
+}
+
+/** Amperes that all stations together may give, by the profiles that they hold. */
+function heldA(fleet: Fleet): number {
+  const nowMs = Date.now()
+  return fleet.stations.reduce((sum, station) => {
+    const own = station.profiles.filter(({ evseId }) => evseId === 1).map(({ profile }) => profile)
+    const lease = own.find(({ chargingProfilePurpose }) => chargingProfilePurpose === 'TxProfile')
+    const defaults = own.filter(({ chargingProfilePurpose }) => chargingProfilePurpose === 'TxDefaultProfile')
+    const [highest] = defaults.sort((one, other) => other.stackLevel - one.stackLevel)
+    return sum + limitA(lease ?? highest, nowMs)
+  }, 0)
+}
+
+type Held = Fleet['stations'][number]['profiles'][number]['profile']
+
+function limitA(profile: Held | undefined, nowMs: number): number {
+  const schedule = profile?.chargingSchedule[0]
+  if (!schedule) return 32
+  const sinceS = (nowMs - Date.parse(schedule.startSchedule ?? '')) / 1000
+  const period = schedule.chargingSchedulePeriod.findLast(({ startPeriod }) => startPeriod <= sinceS)
+  return period?.limit ?? schedule.chargingSchedulePeriod[0]?.limit ?? 32
 }
 
 /** Until no station has been told anything for a while. */

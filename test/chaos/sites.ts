@@ -200,7 +200,11 @@ function deep(count = 11): SitePlan {
   return {
     spec: { voltageV: 230, root },
     stations: simulated(all),
-    meters: [{ nodeId: 'grid', staleA: 40, buildingOnly: true }],
+    // The promise of ten seconds is one to sites that measure what their fuses carry.
+    meters: [
+      { nodeId: 'grid', staleA: 40, buildingOnly: true },
+      ...meterEach(['main', 'floor-1', 'row-a', 'row-b', 'floor-2']),
+    ],
     cuttable: ['grid', 'main', 'floor-1', 'row-b'],
     buildingA: [30, 25, 20],
     solarA: 25,

@@ -1,6 +1,5 @@
 /** A site under test: the real service as a process of its own, simulated stations, and the physics that judge both. */
 
-import { createServer } from 'node:net'
 import {
   createFleet,
   createVehicle,
@@ -11,6 +10,7 @@ import {
   type Station,
   type VehicleOptions,
 } from '../../src/simulator/index.ts'
+import { freePort } from '../e2e/support/port.ts'
 import { type RunningService, spawnService } from '../e2e/support/service.ts'
 import { carsAt } from './ideal.ts'
 import { physicsOf } from './physics.ts'
@@ -234,13 +234,4 @@ export async function until(condition: () => boolean, timeoutMs: number): Promis
     if (Date.now() > endMs) throw new Error(`Still not so after ${timeoutMs} ms: ${condition}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('No port is free')
-  return address.port
 }
