@@ -94,18 +94,25 @@ function currentsOf(samples: readonly SampledValueType[], evse: MeasuredEvse): C
   if (told.size === 0 && evse.kind === 'ac' && terminals > 1 && samples.some(isPower)) return undefined
   const highestA = told.size > 0 ? Math.max(...told.values()) : (overallA ?? 0)
   const sumA = [...told.values()].reduce((sum, value) => sum + value, 0)
-  const all = told.size === terminals || (told.size > 0 && isAllOf(sumA, samples, evse))
+  const all = told.size === terminals ? !hidesSome(sumA, samples, evse) : isAllOf(sumA, samples, evse)
   return {
     currentA: Array.from({ length: terminals }, (_, index) => told.get(index) ?? (all ? 0 : highestA)),
     basis: all || terminals === 1 ? 'phases' : 'highest',
   }
 }
 
+/** Whether it takes more power than its phases carry: then it does not say where. */
+function hidesSome(sumA: number, samples: readonly SampledValueType[], evse: MeasuredEvse): boolean {
+  if (evse.kind !== 'ac') return false
+  const totalA = currentFromPower(samples, evse)?.currentA.reduce((sum, value) => sum + value, 0)
+  return totalA !== undefined && totalA > 1.15 * sumA + 0.5
+}
+
 /** Whether the phases that a station tells carry all of its power: then those it leaves out carry nothing. */
 function isAllOf(sumA: number, samples: readonly SampledValueType[], evse: MeasuredEvse): boolean {
   const total = currentFromPower(samples, evse)?.currentA
   const totalA = total?.reduce((sum, value) => sum + value, 0)
-  return totalA !== undefined && totalA > 0 && Math.abs(totalA - sumA) <= Math.max(0.5, 0.1 * sumA)
+  return totalA !== undefined && totalA > 0 && sumA > 0 && Math.abs(totalA - sumA) <= Math.max(0.5, 0.1 * sumA)
 }
 
 /** From the power of every phase. */

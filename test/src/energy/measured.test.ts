@@ -45,6 +45,9 @@ describe('the current of an AC EVSE', () => {
     expect(of([...phases(16, 15), power(7130)])).toEqual([16, 15, 0])
     expect(basis([...phases(16, 15), power(7130)])).toBe('phases')
     expect(basis([...phases(16, 15), power(11_000)])).toBe('highest')
+    // A meter that puts all on L1 and takes the power of three.
+    expect(basis([...phases(16, 0, 0), power(11_000)])).toBe('highest')
+    expect(basis([...phases(16, 0, 0), power(3_600)])).toBe('phases')
   })
 
   test('comes from the power of every phase, and from a total before a current that names no phase', () => {
