@@ -21,6 +21,8 @@ export interface Session {
   readonly priorityClass?: number
   /** Current that this session must have before any other gets more than its minimum. */
   readonly guaranteeA?: number
+  /** It waits while a kilowatt-hour costs more; not while no price is known. */
+  readonly maxPricePerKwh?: number
   /** Present for a car that told its needs over ISO 15118: it plans by its profile, and each new one disturbs it. */
   readonly iso15118?: {
     /** Periods per schedule that it takes. */
@@ -113,6 +115,12 @@ export interface DemandInput {
   readonly policy: PolicyName
   readonly nowMs: number
   readonly rotateMs: number
+  readonly pricePerKwh?: number
+}
+
+/** Whether the price of now is more than a session is willing to pay. */
+export function isTooDear({ maxPricePerKwh }: Session, pricePerKwh: number | undefined): boolean {
+  return maxPricePerKwh !== undefined && pricePerKwh !== undefined && pricePerKwh > maxPricePerKwh
 }
 
 /** What one session asks of the allocator under a policy. */
@@ -121,7 +129,8 @@ export function demandOf(input: DemandInput): Demand {
   const hardMaxA = Math.min(evse.maxA, input.capA, session.maxA ?? Number.POSITIVE_INFINITY)
   const minA = Math.min(evse.maxA, Math.max(evse.minA, session.minA ?? 0))
   const wantedA = Math.max(minA, usableA(input.learned, hardMaxA))
-  const plannedA = Math.min(wantedA, advice?.capA ?? wantedA, rests(input.turn, input.nowMs) ? 0 : wantedA)
+  const waits = rests(input.turn, input.nowMs) || isTooDear(session, input.pricePerKwh)
+  const plannedA = waits ? 0 : Math.min(wantedA, advice?.capA ?? wantedA)
   // A plan that wants less than the minimum wants a pause.
   const maxA = Math.min(hardMaxA, plannedA + 1e-9 < minA ? 0 : plannedA)
   const least = input.policy === 'least-laxity'

@@ -15,6 +15,8 @@ export type ReasonCode =
   | 'takes-less'
   /** The planner keeps this share for later or for others. */
   | 'plan'
+  /** A kilowatt-hour costs more now than the session is willing to pay. */
+  | 'price'
   /** It was stopped several times in a row, and waits a little before it starts again. */
   | 'resting'
   /** Its minimum does not fit beside those that come first; pauses rotate. */

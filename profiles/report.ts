@@ -1,5 +1,5 @@
 import { rowLoads } from './allocate.ts'
-import { rests } from './demand.ts'
+import { isTooDear, rests } from './demand.ts'
 import type { Push } from './diff.ts'
 import type { Alarm, EvseExplanation, NodeReport, PowerReport, ReasonCode, RowReason } from './explain.ts'
 import { usableA } from './learned.ts'
@@ -78,6 +78,8 @@ function reasonOf(input: ExplainInput): { code: ReasonCode; wantsA: number } {
   }
   if (targets.kept.has(index)) return { code: 'within-deadband', wantsA: demand?.maxA ?? ownA }
   const wantsA = usableA(situation.memories[index]?.learned ?? null, ownA)
+  const { session } = situation.states[index] ?? {}
+  if (session && isTooDear(session, situation.snapshot.pricePerKwh)) return { code: 'price', wantsA }
   const turn = situation.memories[index]?.turn
   if (turn && rests(turn, situation.snapshot.nowMs)) return { code: 'resting', wantsA }
   if (demand && demand.maxA < Math.max(demand.minA, wantsA) - 1e-6) return { code: 'plan', wantsA }

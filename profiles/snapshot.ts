@@ -65,6 +65,8 @@ export interface Snapshot {
   readonly evses: readonly EvseState[]
   readonly stations?: readonly StationState[]
   readonly policy: PolicyName
+  /** Of now, where one is known: for sessions that wait while it is higher than they are willing to pay. */
+  readonly pricePerKwh?: number
   readonly settings: DecisionSettings
   /** From the planner, by EVSE key; ignored after `untilMs`. */
   readonly plan?: { readonly untilMs: number; readonly advice: Readonly<Record<string, PlanAdvice>> }

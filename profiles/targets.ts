@@ -289,5 +289,6 @@ function demandFor(situation: Situation, evse: SiteEvse): Demand | null {
     policy: snapshot.policy,
     nowMs: snapshot.nowMs,
     rotateMs: snapshot.settings.rotateMs,
+    ...(snapshot.pricePerKwh === undefined ? {} : { pricePerKwh: snapshot.pricePerKwh }),
   })
 }

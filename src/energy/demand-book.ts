@@ -14,6 +14,8 @@ export interface SessionDemand {
   readonly priorityClass: number | null
   /** Amperes per phase that the session gets before any other gets more than its least. */
   readonly guaranteeA: number | null
+  /** The car waits while a kilowatt-hour costs more. Absent in what earlier versions kept. */
+  readonly maxPricePerKwh?: number | null
   /** What car and cable take at most and at least, per phase. */
   readonly maxA: number | null
   readonly minA: number | null
@@ -85,6 +87,7 @@ export class DemandBook {
     const minA = pick('minA')
     const priorityClass = pick('priorityClass')
     const guaranteeA = pick('guaranteeA')
+    const maxPricePerKwh = pick('maxPricePerKwh') ?? null
     const chargingState = CHARGING_STATES.find((state) => state === session.chargingState)
     return {
       transactionId: session.transactionId,
@@ -96,6 +99,7 @@ export class DemandBook {
       ...(minA === null ? {} : { minA }),
       ...(priorityClass === null ? {} : { priorityClass }),
       ...(guaranteeA === null ? {} : { guaranteeA }),
+      ...(maxPricePerKwh === null ? {} : { maxPricePerKwh }),
       ...(entry?.maxScheduleTuples === undefined
         ? {}
         : { iso15118: { maxScheduleTuples: entry.maxScheduleTuples, waits: false } }),

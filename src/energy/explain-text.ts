@@ -16,6 +16,8 @@ export function explanationText(explanation: EvseExplanation): string {
       return 'The plan keeps this share for later or for others'
     case 'waiting-for-turn':
       return `The least a car can charge with does not fit beside those whose turn it is; turns rotate${row ? `. ${rowText(row)}` : ''}`
+    case 'price':
+      return 'A kilowatt-hour costs more now than this session is willing to pay'
     case 'resting':
       return 'It was stopped several times in a row; it waits a little before it starts again'
     case 'waiting-for-others':

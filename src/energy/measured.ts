@@ -112,7 +112,9 @@ function hidesSome(sumA: number, samples: readonly SampledValueType[], evse: Mea
 function isAllOf(sumA: number, samples: readonly SampledValueType[], evse: MeasuredEvse): boolean {
   const total = currentFromPower(samples, evse)?.currentA
   const totalA = total?.reduce((sum, value) => sum + value, 0)
-  return totalA !== undefined && totalA > 0 && sumA > 0 && Math.abs(totalA - sumA) <= Math.max(0.5, 0.1 * sumA)
+  return (
+    totalA !== undefined && totalA > 0 && sumA > 0 && Math.abs(totalA - sumA) <= Math.max(0.5, 0.1 * sumA)
+  )
 }
 
 /** From the power of every phase. */

@@ -39,7 +39,10 @@ export interface EnergyServiceOptions {
 }
 
 /** What an operator or another system says about a session; null takes back what was said. */
-export type DemandWish = Pick<SessionDemand, 'departure' | 'energyWh' | 'priorityClass' | 'guaranteeA'>
+export type DemandWish = Pick<
+  SessionDemand,
+  'departure' | 'energyWh' | 'priorityClass' | 'guaranteeA' | 'maxPricePerKwh'
+>
 
 /** The sites and their loops: one loop per site, rebuilt when its configuration changes. */
 export class EnergyService {

@@ -22,7 +22,7 @@ import { LimitSources } from './limit-sources.ts'
 import { LiveSite } from './live-site.ts'
 import { Patrol, type Visit } from './patrol.ts'
 import type { Advice } from './planner.ts'
-import type { PriceSlot } from './prices.ts'
+import { type PriceSlot, priceAt } from './prices.ts'
 import { PushDesk } from './push-desk.ts'
 import { SiteKeeper } from './site-keeper.ts'
 import type { RecordedSnapshot } from './snapshots.ts'
@@ -294,12 +294,14 @@ export class SiteLoop {
   snapshot(nowMs: number): RecordedSnapshot {
     const { settings } = this.#options
     const plan = this.#plan
+    const pricePerKwh = priceAt(this.#steering.prices, nowMs)
     return {
       nowMs,
       limits: this.limits.inputs(nowMs),
       baseLoads: this.baseLoads.inputs(),
       ...this.live.states(),
       policy: this.#steering.policy,
+      ...(pricePerKwh === undefined ? {} : { pricePerKwh }),
       settings,
       ...(plan === undefined || nowMs >= plan.untilMs ? {} : { plan }),
       ...(this.#memory === undefined ? {} : { memory: this.#memory }),

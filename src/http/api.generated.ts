@@ -3319,6 +3319,11 @@ export interface components {
              * @default null
              */
             guaranteeA: number | null;
+            /**
+             * @description The car waits while a kilowatt-hour costs more than this, under every policy. While no price is known it does not wait.
+             * @default null
+             */
+            maxPricePerKwh: number | null;
         };
         SessionDemand: {
             /** Format: date-time */
@@ -3328,6 +3333,7 @@ export interface components {
             saidAtWh: number;
             priorityClass: number | null;
             guaranteeA: number | null;
+            maxPricePerKwh?: number | null;
             maxA: number | null;
             minA: number | null;
             setBy: string;

@@ -99,6 +99,24 @@ describe('a policy', () => {
     expect(settle(60)).toEqual([24, 24])
   })
 
+  it('does not matter to a car that waits while a kilowatt-hour costs more than it is willing to pay', () => {
+    const simulator = new SiteSimulator(garage(2, 48))
+    simulator.plug('S1#1', { transactionId: 't1', maxA: [32, 32, 32] }, { maxPricePerKwh: 0.3 })
+    simulator.plug('S2#1', { transactionId: 't2', maxA: [32, 32, 32] })
+    const settle = (pricePerKwh: number | undefined) => {
+      simulator.pricePerKwh = pricePerKwh
+      for (let s = 0; s < 40; s++) {
+        simulator.decide(prompt)
+        simulator.advance(1000)
+      }
+      return [1, 2].map((k) => simulator.drawnA(`S${k}#1`)[0])
+    }
+    expect(settle(undefined)).toEqual([24, 24])
+    expect(settle(0.31)).toEqual([0, 32])
+    expect(simulator.last?.grants[0]?.explanation.code).toBe('price')
+    expect(settle(0.3)).toEqual([24, 24])
+  })
+
   it('can be changed while cars charge, without a moment above the limit', () => {
     const [fair, priority, again] = shares([urgent, relaxed, hungry], ['fair', 'priority', 'fair'])
     expect(fair).toEqual([16, 16, 16])

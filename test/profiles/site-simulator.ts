@@ -62,6 +62,7 @@ export class SiteSimulator {
   voltageShare: number | null = null
   plan: Snapshot['plan']
   policy: PolicyName = 'fair'
+  pricePerKwh: number | undefined
   memory: Memory | undefined
   last: Decision | undefined
   readonly truth = new Map<string, Truth>()
@@ -146,6 +147,7 @@ export class SiteSimulator {
       baseLoads: this.baseLoads,
       evses: [...this.states.values()],
       policy: this.policy,
+      ...(this.pricePerKwh === undefined ? {} : { pricePerKwh: this.pricePerKwh }),
       settings: this.settings,
       ...(this.plan ? { plan: this.plan } : {}),
       ...(this.memory ? { memory: this.memory } : {}),

@@ -102,13 +102,14 @@ export function energyOperations(services: ApiServices): EnergyOperations {
     }),
 
     putSessionDemand: async ({ path, body, principal }) => {
-      const { departure = null, energyWh = null, priorityClass = null, guaranteeA = null } = body
+      const { departure = null, energyWh = null, priorityClass = null } = body
+      const { guaranteeA = null, maxPricePerKwh = null } = body
       if (departure !== null && Date.parse(departure) <= services.clock.now())
         throw invalid('request.invalid', [
           { path: 'body/departure', message: `${departure} is over; name a later time, or null for unknown` },
         ])
       const { stationId, transactionId } = path
-      const wish = { departure, energyWh, priorityClass, guaranteeA }
+      const wish = { departure, energyWh, priorityClass, guaranteeA, maxPricePerKwh }
       if (!(await energy().wish(stationId, transactionId, wish, principal.name)))
         throw new ApiProblem('session.unknown', `${stationId} has no running transaction "${transactionId}".`)
       const subject = `${stationId}/${transactionId}`

@@ -133,7 +133,7 @@ describe('what a session needs', () => {
 
   test('is told by an operator and read back', async () => {
     expect((await call('GET', path)).json).toEqual({ told: null, needs: null })
-    const wish = { departure: iso(8 * HOUR_MS), energyWh: 20_000, priorityClass: 0 }
+    const wish = { departure: iso(8 * HOUR_MS), energyWh: 20_000, priorityClass: 0, maxPricePerKwh: 0.3 }
     expect((await call('PUT', path, wish)).status).toBe(204)
     const told = { ...wish, guaranteeA: null, setBy: 'the-operator' }
     expect((await call('GET', path)).json).toMatchObject({ told })
