@@ -10,9 +10,9 @@ import type { Session } from '../store/sessions.ts'
 import type { LoopAlarm } from './alarm-book.ts'
 import { believedProfiles } from './believed.ts'
 import { type DemandBook, needsOf } from './demand-book.ts'
-import { judgeSchedule } from './iso15118.ts'
+import { judgeSchedule, PHASES_OF_MODE } from './iso15118.ts'
 import type { LiveSite } from './live-site.ts'
-import { PHASES_OF_MODE, patienceMs } from './patience.ts'
+import { ECHO_MS, patienceMs } from './patience.ts'
 import type { PriceSlot } from './prices.ts'
 
 export interface CarPlansOptions {
@@ -59,8 +59,6 @@ interface Car {
 const PENDING_MS = 120_000
 /** K15.FR.08: what ISO 15118 lets a car wait for its schedule. */
 const PROMISE_MS = 60_000
-/** The same needs this soon after an answer are the station's own renegotiation (K16.FR.12), not the car's. */
-const ECHO_MS = 120_000
 const NO_TALK: CarTalk = { byUs: 0, byCar: 0, refusedPlans: 0, schedulesOffered: 0 }
 
 /** Cars that speak ISO 15118 (K15-K17): what they need, what they were promised, and what they chose. */

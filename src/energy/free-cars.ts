@@ -10,6 +10,7 @@ import type { Store } from '../store/ports.ts'
 import type { Session } from '../store/sessions.ts'
 import { deviceOf } from './device.ts'
 import { exceeds, profileOfNeeds } from './free-profile.ts'
+import { ECHO_MS, patienceMs } from './patience.ts'
 
 export interface FreeCarsOptions {
   readonly store: Pick<Store, 'sessions' | 'stations'>
@@ -25,6 +26,13 @@ export interface FreeCarsOptions {
 interface Given {
   readonly transactionId: string
   readonly profile: ChargingProfileType
+  readonly atMs: number
+}
+
+/** How often in a row a car has asked right after an answer. */
+interface Asked {
+  readonly request: NotifyEVChargingNeedsRequest
+  readonly repeats: number
 }
 
 const OFFER_AFTER_MS = 1_000
@@ -36,7 +44,7 @@ const MAX_CARS = 10_000
  */
 export class FreeCars {
   readonly #options: FreeCarsOptions
-  readonly #needs = new Map<string, NotifyEVChargingNeedsRequest>()
+  readonly #needs = new Map<string, Asked>()
   /** The TxProfile that each station took last for an EVSE, whoever sent it. */
   readonly #given = new Map<string, Given>()
   readonly #timers = new Set<NodeJS.Timeout>()
@@ -61,8 +69,7 @@ export class FreeCars {
   ): Promise<'Accepted' | 'Rejected'> {
     const profile = await this.#profile(stationId, request)
     if (profile === undefined) return 'Rejected'
-    remember(this.#needs, keyOf(stationId, request.evseId), request)
-    this.#offerLater(stationId, request)
+    this.#ask(stationId, request)
     return 'Accepted'
   }
 
@@ -72,8 +79,18 @@ export class FreeCars {
     const given = this.#given.get(key)
     if (given === undefined || !exceeds(request, given.profile, this.#options.clock.now())) return 'Accepted'
     const needs = this.#needs.get(key)
-    if (needs !== undefined) this.#offerLater(stationId, needs)
+    if (needs !== undefined) this.#ask(stationId, needs.request)
     return 'Rejected'
+  }
+
+  /** A station that asks anew with every answer (K16.FR.12) is answered slower and slower. */
+  #ask(stationId: string, request: NotifyEVChargingNeedsRequest): void {
+    const key = keyOf(stationId, request.evseId)
+    const answeredMs = this.#given.get(key)?.atMs ?? Number.NEGATIVE_INFINITY
+    const soon = this.#options.clock.now() - answeredMs < ECHO_MS
+    const repeats = soon ? (this.#needs.get(key)?.repeats ?? 0) + 1 : 0
+    remember(this.#needs, key, { request, repeats })
+    this.#offerLater(stationId, request, patienceMs(repeats))
   }
 
   #observe(event: DomainEvent): void {
@@ -81,7 +98,11 @@ export class FreeCars {
       const { profile, stationId, evseId } = event
       const { transactionId } = profile
       if (profile.chargingProfilePurpose === 'TxProfile' && transactionId !== undefined)
-        remember(this.#given, keyOf(stationId, evseId), { transactionId, profile })
+        remember(this.#given, keyOf(stationId, evseId), {
+          transactionId,
+          profile,
+          atMs: this.#options.clock.now(),
+        })
     } else if (event.kind === 'session.updated' && event.eventType === 'Ended' && event.evseId !== null) {
       const key = keyOf(event.stationId, event.evseId)
       if (this.#given.get(key)?.transactionId === event.transactionId) this.#given.delete(key)
@@ -89,14 +110,14 @@ export class FreeCars {
     }
   }
 
-  #offerLater(stationId: string, request: NotifyEVChargingNeedsRequest): void {
+  #offerLater(stationId: string, request: NotifyEVChargingNeedsRequest, waitMs: number): void {
     const { offerAfterMs = OFFER_AFTER_MS, log } = this.#options
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
       this.#offer(stationId, request).catch((error: unknown) =>
         log.error({ err: error, stationId }, 'A car of no site could not be given a charging profile'),
       )
-    }, offerAfterMs)
+    }, offerAfterMs + waitMs)
     timer.unref()
     this.#timers.add(timer)
   }

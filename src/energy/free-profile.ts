@@ -7,8 +7,8 @@ import type {
   NotifyEVChargingNeedsRequest,
   NotifyEVChargingScheduleRequest,
 } from '../ocpp/v201/messages.generated.ts'
+import { PHASES_OF_MODE } from './iso15118.ts'
 
-const PHASES = { AC_single_phase: 1, AC_two_phase: 2, AC_three_phase: 3 } as const
 /** Rounding, and what a car's own regulation is allowed above a schedule before it counts as exceeding it. */
 const TOLERANCE = 1.01
 
@@ -54,7 +54,7 @@ function limitOf(
     return { chargingRateUnit: 'W', limit: Math.floor(dc.evMaxPower ?? dc.evMaxCurrent * dc.evMaxVoltage) }
   }
   if (ac === undefined) return undefined
-  const numberPhases = PHASES[mode]
+  const numberPhases = PHASES_OF_MODE[mode]
   return rateUnits.includes('A')
     ? { chargingRateUnit: 'A', limit: ac.evMaxCurrent, numberPhases }
     : {

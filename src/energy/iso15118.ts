@@ -2,6 +2,14 @@ import { type ChargingSchedule, gridAmperes, planExceeds, type SiteEvse } from '
 import type { NotifyEVChargingScheduleRequest } from '../ocpp/v201/messages.generated.ts'
 import type { EvPlan } from './ev-plan.ts'
 
+/** Phases that a car charges on, by what it asked for; null for direct current. */
+export const PHASES_OF_MODE = {
+  DC: null,
+  AC_single_phase: 1,
+  AC_two_phase: 2,
+  AC_three_phase: 3,
+} as const
+
 export interface JudgedSchedule {
   readonly accepted: boolean
   readonly plan: EvPlan

@@ -1,12 +1,7 @@
 /** Renegotiations that lead to the next one, with nobody gaining by it. */
 
-/** Phases that a car charges on, by what it asked for; null for direct current. */
-export const PHASES_OF_MODE = {
-  DC: null,
-  AC_single_phase: 1,
-  AC_two_phase: 2,
-  AC_three_phase: 3,
-} as const
+/** The same needs this soon after an answer are the station's own renegotiation (K16.FR.12), not the car's. */
+export const ECHO_MS = 120_000
 
 /** K15.FR.08 wants an answer within a minute, however often it is asked for. */
 const LONGEST_MS = 45_000

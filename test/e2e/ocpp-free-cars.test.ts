@@ -137,6 +137,22 @@ describe('a car that speaks ISO 15118 at a station of no site', () => {
     await station.close()
   })
 
+  it('K16.FR.12: is answered slower and slower where it asks anew with every answer', async () => {
+    const { station, sent } = await pluggedIn('ECHO')
+    const endsMs = Date.now() + 1_500
+    await station.ok('NotifyEVChargingNeeds', NEEDS)
+    for (let answered = 0; Date.now() < endsMs; ) {
+      if (sent.length > answered) {
+        answered = sent.length
+        await station.ok('NotifyEVChargingNeeds', NEEDS)
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    // The first three at once, the fourth after two seconds.
+    expect(sent).toHaveLength(3)
+    await station.close()
+  })
+
   it('is promised nothing without a transaction, or without limits', async () => {
     const station = await service.booted('NOTHING')
     expect(await station.ok('NotifyEVChargingNeeds', NEEDS)).toEqual({ status: 'Rejected' })
