@@ -1,13 +1,12 @@
-import { randomUUID } from 'node:crypto'
 import { WebSocket } from 'ws'
 import type { Action, Requests, Responses } from '../ocpp/v201/messages.generated.ts'
 import { type Endpoint, MAX_FRAME_BYTES, openSocket } from './endpoint.ts'
+import { CallFailure, OutgoingCalls } from './outgoing-calls.ts'
 import type { Random } from './random.ts'
 import type { Cancel, Scheduler } from './scheduler.ts'
 import {
   assertRequest,
   assertResponse,
-  callFrame,
   errorFrame,
   type Frame,
   isAction,
@@ -21,21 +20,6 @@ export interface BackOff {
   readonly randomRangeMs: number
   /** How often the waiting time doubles before it stays where it is. */
   readonly repeatTimes: number
-}
-
-export type CallFailureCode = 'offline' | 'closed' | 'deadline' | 'queue-full' | 'call-error' | 'bad-answer'
-
-/** Why a CALL of the station has no usable answer. */
-export class CallFailure extends Error {
-  readonly code: CallFailureCode
-  readonly ocppCode: string | undefined
-
-  constructor(code: CallFailureCode, message: string, ocppCode?: string) {
-    super(message)
-    this.name = 'CallFailure'
-    this.code = code
-    this.ocppCode = ocppCode
-  }
 }
 
 /** What the answering side may return besides a payload: silence, as a faulty station would. */
@@ -68,15 +52,6 @@ export interface ClientOptions {
   readonly checkPayloads: boolean
 }
 
-interface PendingCall {
-  readonly id: string
-  readonly action: Action
-  readonly text: string
-  readonly timeoutMs: number
-  readonly settle: (frame: Frame | CallFailure) => void
-}
-
-const MAX_QUEUED_CALLS = 512
 const MAX_WAITING_CSMS_CALLS = 64
 const CLOSE_TIMEOUT_MS = 2000
 
@@ -89,15 +64,17 @@ export class OcppClient {
   /** The next reconnect is our own wish and needs no back-off. */
   #inHurry = false
   #cancelReconnect: Cancel = () => {}
-  #cancelDeadline: Cancel = () => {}
   #cancelPing: Cancel = () => {}
-  #outstanding: PendingCall | undefined
-  #queue: PendingCall[] = []
+  readonly #calls: OutgoingCalls
   #csmsCalls: Extract<Frame, { kind: 'call' }>[] = []
   #answering = false
 
   constructor(options: ClientOptions) {
     this.#options = options
+    this.#calls = new OutgoingCalls({
+      ...options,
+      socket: () => (this.connected ? this.#socket : undefined),
+    })
   }
 
   get connected(): boolean {
@@ -158,69 +135,12 @@ export class OcppClient {
     payload: Requests[A],
     timeoutMs = this.#options.callTimeoutMs,
   ): Promise<Responses[A]> {
-    if (this.#options.checkPayloads) assertRequest(action, payload)
-    if (!this.connected) return Promise.reject(new CallFailure('offline', `${action}: not connected.`))
-    if (this.#queue.length >= MAX_QUEUED_CALLS) {
-      return Promise.reject(new CallFailure('queue-full', `${action}: too many calls wait.`))
-    }
-    return new Promise<Responses[A]>((resolve, reject) => {
-      const id = randomUUID()
-      const settle = (outcome: Frame | CallFailure) => {
-        try {
-          resolve(this.#readAnswer(action, outcome))
-        } catch (error) {
-          reject(error)
-        }
-      }
-      this.#queue.push({ id, action, text: callFrame(id, action, payload), timeoutMs, settle })
-      this.#sendNext()
-    })
-  }
-
-  #readAnswer<A extends Action>(action: A, outcome: Frame | CallFailure): Responses[A] {
-    if (outcome instanceof CallFailure) throw outcome
-    if (outcome.kind === 'error') {
-      throw new CallFailure('call-error', `${action}: ${outcome.code} ${outcome.description}`, outcome.code)
-    }
-    const payload: unknown = outcome.payload
-    try {
-      assertResponse(action, payload)
-    } catch (error) {
-      const failure = new CallFailure('bad-answer', error instanceof Error ? error.message : String(error))
-      this.#options.hooks.protocolError(failure)
-      throw failure
-    }
-    return payload
-  }
-
-  #sendNext(): void {
-    if (this.#outstanding !== undefined || !this.connected) return
-    const next = this.#queue.shift()
-    if (next === undefined) return
-    this.#outstanding = next
-    this.#cancelDeadline = this.#options.scheduler.after(next.timeoutMs, () => {
-      const message = `${next.action}: no answer in ${next.timeoutMs} ms.`
-      this.#settleOutstanding(new CallFailure('deadline', message))
-    })
-    this.#socket?.send(next.text)
-    this.#options.hooks.sent(next.action)
-  }
-
-  #settleOutstanding(outcome: Frame | CallFailure): void {
-    const call = this.#outstanding
-    if (call === undefined) return
-    this.#outstanding = undefined
-    this.#cancelDeadline()
-    call.settle(outcome)
-    this.#sendNext()
+    return this.#calls.call(action, payload, timeoutMs)
   }
 
   #failAll(failure: CallFailure): void {
-    const calls = this.#queue
-    this.#queue = []
     this.#csmsCalls = []
-    this.#settleOutstanding(failure)
-    for (const call of calls) call.settle(failure)
+    this.#calls.failAll(failure)
   }
 
   #connect(): void {
@@ -313,10 +233,7 @@ export class OcppClient {
       }
       this.#csmsCalls.push(frame)
       void this.#answerInOrder()
-    } else if (frame.id === this.#outstanding?.id) {
-      this.#settleOutstanding(frame)
-    }
-    // Anything else answers a call that has met its deadline: real stations ignore it too.
+    } else this.#calls.answered(frame)
   }
 
   async #answerInOrder(): Promise<void> {

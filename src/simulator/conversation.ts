@@ -1,7 +1,8 @@
 import type { Action, Requests, Responses } from '../ocpp/v201/messages.generated.ts'
-import { CallFailure, type OcppClient } from './client.ts'
+import type { OcppClient } from './client.ts'
 import type { Counters, StationClock, StationEvents } from './context.ts'
 import type { Emitter } from './emitter.ts'
+import { CallFailure } from './outgoing-calls.ts'
 
 const MAX_SECURITY_EVENTS = 50
 /** `SecurityEventNotification.techInfo` of OCPP 2.0.1. */

@@ -1,6 +1,6 @@
 import type { TransactionEventRequest, TransactionEventResponse } from '../ocpp/v201/messages.generated.ts'
-import { CallFailure } from './client.ts'
 import type { Counters } from './context.ts'
+import { CallFailure } from './outgoing-calls.ts'
 import type { Cancel, Scheduler } from './scheduler.ts'
 
 const CAPACITY = 2000

@@ -49,8 +49,7 @@ export class Station {
   readonly #desk: AnswerDesk
   readonly #talk: Conversation
   readonly #uplink: Uplink
-  #cancelTicks: Cancel = () => {}
-  #ticking = false
+  #cancelTicks: Cancel | undefined
   readonly #power: PowerCycle
   #stopped = true
   readonly #aligned: AlignedReadings
@@ -315,17 +314,14 @@ export class Station {
   }
 
   #startTicks(): void {
-    if (this.#ticking) return
-    this.#ticking = true
-    const stepMs = this.#options.stepMs ?? STATION_DEFAULTS.stepMs
-    this.#cancelTicks = this.#scheduler.every(stepMs, () => {
+    this.#cancelTicks ??= this.#scheduler.every(this.#options.stepMs ?? STATION_DEFAULTS.stepMs, () => {
       for (const evse of this.#parts.evses) evse.tick()
     })
   }
 
   #stopTicks(): void {
-    this.#ticking = false
-    this.#cancelTicks()
+    this.#cancelTicks?.()
+    this.#cancelTicks = undefined
   }
 
   #variableChanged(component: string, variable: string): void {
