@@ -26,6 +26,8 @@ export interface Escalation {
 
 /** Time for a station to answer and for its car to follow (IEC 61851-1: 5 s), before the next step. */
 const STEP_MS = LEARN.overHoldMs / 3
+/** A refusal is repeated within seconds where there is still something to say. */
+const SETTLED_MS = 30_000
 /** Refusals in a row after which a slot is written in its other unit. */
 const RETRIES = 2
 
@@ -50,11 +52,13 @@ export function escalationOf(
   if (state.distrusted) return { step: 'worst-case', cause: 'holds-more', sinceMs: null }
   if (learned?.overSinceMs != null) return overdrawn(evse, state.device, learned.overSinceMs, at.nowMs)
   if (state.capped) return { step: 'station-cap', cause: 'holds-more', sinceMs: null }
-  const { failures } = state.slots.lease
+  const { failures, acked, lastFailureMs } = state.slots.lease
   if (failures >= at.maxFailures) return { step: 'station-cap', cause: 'refuses', sinceMs: null }
   if (failures >= RETRIES && hasOtherUnit(evse, state.device))
     return { step: 'other-unit', cause: 'refuses', sinceMs: null }
-  if (failures > 0) return { step: 'retry', cause: 'refuses', sinceMs: null }
+  // Refused once, and nothing to tell it since: what it holds is what it should.
+  const settled = acked !== null && at.nowMs - (lastFailureMs ?? 0) > SETTLED_MS
+  if (failures > 0 && !settled) return { step: 'retry', cause: 'refuses', sinceMs: null }
   if (learned?.unfollowed != null) return { step: 'other-unit', cause: 'draws-more', sinceMs: null }
   return state.avoidsUnit ? { step: 'other-unit', cause: 'holds-more', sinceMs: null } : null
 }
