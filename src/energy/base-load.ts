@@ -20,6 +20,8 @@ interface Reading {
   readonly shownA: Phases
   readonly netA: Phases
   readonly atMs: number
+  /** A car below has not been measured yet: what it draws looks like base load. */
+  readonly guess: boolean
 }
 
 /**
@@ -27,6 +29,11 @@ interface Reading {
  * reports it, and the difference would look like room. Less counts only once it lasted.
  */
 const FALL_HOLD_S = 30
+/**
+ * After a start, or when cars begin, the draw of cars that nobody has measured yet is in the reading. Once all have been
+ * measured for this long such readings are held no longer: every restart would take current from all cars for a while.
+ */
+const CERTAIN_S = 5
 /** Readings kept per meter: a fast meter does not fill the memory. */
 const KEPT_READINGS = 256
 
@@ -45,17 +52,31 @@ export class BaseLoads {
     return this.#meters.has(nodeId)
   }
 
-  /** `evseA` is the measured current of each EVSE on the grid's phases, by EVSE index. */
-  read(nodeId: string, options: { currentA: Phases; evseA: readonly Phases[]; nowMs: number }): void {
+  /** `evseA` is the measured current of each EVSE on the grid's phases, by EVSE index; `unmeasured` those whose cars have none yet. */
+  read(
+    nodeId: string,
+    options: {
+      currentA: Phases
+      evseA: readonly Phases[]
+      unmeasured?: ReadonlySet<number>
+      nowMs: number
+    },
+  ): void {
     const meter = this.#meters.get(nodeId)
     const node = this.#site.nodeById.get(nodeId)
     if (!meter || !node) return
-    const { currentA, evseA, nowMs } = options
+    const { currentA, evseA, unmeasured, nowMs } = options
     const evses = meter.includesEvses ? evseSums(this.#site, evseA)[node.index] : undefined
     const netA = evses ? lessEvses(currentA, evses) : currentA
     const holdMs = (meter.fallHoldS ?? FALL_HOLD_S) * 1000
     const kept = (this.#readings.get(nodeId) ?? []).filter((one) => nowMs - one.atMs <= holdMs)
-    this.#readings.set(nodeId, [...kept, { shownA: currentA, netA, atMs: nowMs }].slice(-KEPT_READINGS))
+    const guess =
+      meter.includesEvses &&
+      this.#site.evses.some((evse) => unmeasured?.has(evse.index) && evse.path.includes(node.index))
+    this.#readings.set(
+      nodeId,
+      withoutGuesses([...kept, { shownA: currentA, netA, atMs: nowMs, guess }]).slice(-KEPT_READINGS),
+    )
   }
 
   /** A meter that has never been read is stale from the beginning. */
@@ -77,6 +98,13 @@ export class BaseLoads {
       }
     })
   }
+}
+
+/** What was no guess, once it lasted; all of them until then. */
+function withoutGuesses(readings: readonly Reading[]): readonly Reading[] {
+  const since = readings.findLastIndex(({ guess }) => guess) + 1
+  const [first, last] = [readings[since], readings.at(-1)]
+  return first && last && last.atMs - first.atMs >= CERTAIN_S * 1000 ? readings.slice(since) : readings
 }
 
 /** Highest of the readings held, where one that stands alone between two lower ones is the EVSEs' delay, not a load. */

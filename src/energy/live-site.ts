@@ -327,6 +327,12 @@ export class LiveSite {
     })
   }
 
+  /** EVSEs, by index, whose car has not been measured yet. */
+  unmeasured(): ReadonlySet<number> {
+    const waiting = [...this.#evses.values()].filter(({ session, measured }) => session && !measured)
+    return new Set(waiting.map(({ evse }) => evse.index))
+  }
+
   isOnline(stationId: string): boolean {
     return this.#station(stationId).link === 'connected'
   }

@@ -164,7 +164,8 @@ export class SiteLoop {
   readMeter(nodeId: string, currentA: readonly [number, number, number]): boolean {
     if (!this.baseLoads.has(nodeId)) return false
     const nowMs = this.#options.clock.now()
-    this.baseLoads.read(nodeId, { currentA, evseA: this.#knownDraw(nowMs), nowMs })
+    const unmeasured = this.live.unmeasured()
+    this.baseLoads.read(nodeId, { currentA, evseA: this.#knownDraw(nowMs), unmeasured, nowMs })
     this.poke()
     return true
   }

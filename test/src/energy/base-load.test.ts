@@ -81,3 +81,19 @@ test('a load that is gone counts until its absence lasted', () => {
   }
   expect(baseAt(meters, T0 + 14_000)?.currentA).toEqual([5, 5, 5])
 })
+
+test('after a start the draw of cars not measured yet counts as load, but is not held once all have been measured for a while', () => {
+  const meters = new BaseLoads(site, [{ ...meter, fallHoldS: 30 }])
+  const reading = { currentA: [20, 20, 20], nowMs: T0 } as const
+  for (const nowMs of [T0, T0 + 1000])
+    meters.read('grid', { ...reading, evseA: [[0, 0, 0]], unmeasured: new Set([0]), nowMs })
+  expect(baseAt(meters, T0 + 1000)?.currentA).toEqual([20, 20, 20])
+  for (let second = 2; second <= 7; second++) {
+    expect(baseAt(meters, T0 + second * 1000 - 1)?.currentA).toEqual([20, 20, 20])
+    meters.read('grid', { ...reading, evseA: [[15, 15, 15]], nowMs: T0 + second * 1000 })
+  }
+  expect(baseAt(meters, T0 + 7000)?.currentA).toEqual([5, 5, 5])
+  // Who is measured is taken at its word as before: what falls is held.
+  meters.read('grid', { ...reading, evseA: [[20, 20, 20]], nowMs: T0 + 8000 })
+  expect(baseAt(meters, T0 + 8000)?.currentA).toEqual([5, 5, 5])
+})
