@@ -73,6 +73,7 @@ export interface PowerReport {
   readonly nodeId: string
   readonly limitW: number
   readonly source: BindingLimit | null
+  readonly baseStale: boolean
   readonly worstW: number
   readonly grantedW: number
   readonly measuredW: number

@@ -147,6 +147,7 @@ export function powerReports(situation: Situation, targets: Targets): PowerRepor
       nodeId: node.id,
       limitW: merged.rowLimits[row] ?? Number.POSITIVE_INFINITY,
       source: merged.rowBinding[row] ?? null,
+      baseStale: base[node.index]?.stale ?? false,
       worstW: worst[row] ?? 0,
       grantedW: granted[row] ?? 0,
       measuredW: activeA * snapshot.site.voltageV,

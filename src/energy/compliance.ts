@@ -93,20 +93,28 @@ export class Compliance {
   #add(input: ComplianceInput, fromMs: number, toMs: number): void {
     const stepMs = Math.max(0, toMs - fromMs)
     const above = new Map<string, boolean>()
+    const silent = new Set<string>()
     const { nodes, powers } = input.decision
     for (const report of nodes) {
-      const was = above.get(report.nodeId) ?? false
-      above.set(report.nodeId, addPhase(this.#tally(report.nodeId), report, stepMs) || was)
+      const tally = this.#tally(report.nodeId)
+      const index = report.phase - 1
+      tally.limitA[index] = Math.min(tally.limitA[index] ?? Number.POSITIVE_INFINITY, round(report.limitA))
+      if (report.baseStale) silent.add(report.nodeId)
+      else above.set(report.nodeId, addPhase(tally, report, stepMs) || above.get(report.nodeId) === true)
     }
     for (const report of powers) {
-      const was = above.get(report.nodeId) ?? false
-      above.set(report.nodeId, addPower(this.#tally(report.nodeId), report, stepMs) || was)
+      const tally = this.#tally(report.nodeId)
+      tally.limitW = Math.min(tally.limitW ?? Number.POSITIVE_INFINITY, Math.round(report.limitW))
+      if (report.baseStale) silent.add(report.nodeId)
+      else above.set(report.nodeId, addPower(tally, report, stepMs) || above.get(report.nodeId) === true)
     }
     for (const [nodeId, isAbove] of above) {
       const tally = this.#tally(nodeId)
       tally.observedMs += stepMs
       this.#addExcursion(nodeId, tally, isAbove ? { fromMs, toMs } : null)
     }
+    // What is assumed while a meter is silent is no measurement: the minute was not observed.
+    for (const nodeId of silent) this.#addExcursion(nodeId, this.#tally(nodeId), null)
     this.#addEnergy(input, stepMs)
   }
 
@@ -173,7 +181,6 @@ export class Compliance {
 /** Adds a stretch of one phase; true where it was above its limit. */
 function addPhase(tally: Tally, { phase, limitA, measuredA }: NodeReport, stepMs: number): boolean {
   const index = phase - 1
-  tally.limitA[index] = Math.min(tally.limitA[index] ?? Number.POSITIVE_INFINITY, round(limitA))
   tally.highestA[index] = Math.max(tally.highestA[index] ?? 0, measuredA)
   tally.ampereMs[index] = (tally.ampereMs[index] ?? 0) + measuredA * stepMs
   const above = measuredA > limitA + TOLERANCE_A
@@ -183,7 +190,6 @@ function addPhase(tally: Tally, { phase, limitA, measuredA }: NodeReport, stepMs
 
 /** The same for the power of all phases. */
 function addPower(tally: Tally, { limitW, measuredW }: PowerReport, stepMs: number): boolean {
-  tally.limitW = Math.min(tally.limitW ?? Number.POSITIVE_INFINITY, Math.round(limitW))
   tally.highestW = Math.max(tally.highestW ?? 0, Math.round(measuredW))
   const above = measuredW > limitW + TOLERANCE_W
   if (above) tally.wattSecondsAbove += ((measuredW - limitW) * stepMs) / 1000

@@ -3158,13 +3158,13 @@ export interface components {
             at: string;
             /** @description The lowest limit that held in the minute, per phase. */
             limitA: (number | null)[];
-            /** @description What the node's own meter showed, or the sum of what was measured below; silent meters count as assumed. */
+            /** @description What the node's own meter showed, or the sum of what was measured below. */
             highestA: components["schemas"]["SignedPhaseAmperes"];
             meanA: components["schemas"]["SignedPhaseAmperes"];
             /** @description The lowest power limit of the minute, all phases together; null without one. */
             limitW: number | null;
             highestW: number | null;
-            /** @description How much of the minute was watched; less than 60 where the service was down, or at its beginning. */
+            /** @description How much of the minute was measured; less than 60 where the service was down or a meter silent. */
             observedS: number;
             /** @description Above any limit of the node, of a phase or of its power. */
             secondsAbove: number;

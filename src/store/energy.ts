@@ -12,7 +12,7 @@ export interface ComplianceMinute {
   readonly highestA: readonly number[]
   readonly highestW: number | null
   readonly meanA: readonly number[]
-  /** How much of the minute was watched: less where the service was down. */
+  /** How much of the minute was measured: less where the service was down or a meter silent. */
   readonly observedMs: number
   readonly msAbove: number
   readonly longestExcursionMs: number

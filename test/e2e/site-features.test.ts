@@ -187,6 +187,12 @@ describe('a site of real stations', () => {
     )
     expect(items.length).toBeGreaterThan(0)
     expect(items.reduce((sum, item) => sum + item.deliveredKwh, 0)).toBeGreaterThan(0)
+    // Held against the physics: a record that shows more than flowed is as wrong as one that shows less.
+    world.site.record('grid').highestA.forEach((trueA, phase) => {
+      const recordedA = Math.max(...items.map((item) => item.highestA[phase] ?? 0))
+      expect(recordedA).toBeLessThanOrEqual(trueA + 0.1)
+      expect(recordedA).toBeGreaterThan(trueA - 3)
+    })
     const csv = await world.text(`/sites/${SITE_ID}/compliance.csv?from=${from}&to=${to}`)
     expect(csv.split('\r\n')[0]).toMatch(/^at,nodeId,limitA_L1/)
     expect(csv).toContain(',grid,')

@@ -203,4 +203,20 @@ describe('the compliance record', () => {
     expect(whole).toMatchObject({ minuteMs: T0 + 60_000, msAbove: 1000, observedMs: 6000 })
     expect(whole?.meanA[0]).toBeCloseTo(20 / 6, 2)
   })
+
+  test('does not record what is only assumed: a silent meter leaves the minute unobserved', () => {
+    const meters = new BaseLoads(site, [{ nodeId: 'grid', maxAgeS: 5, staleA: 30, includesEvses: true }])
+    const compliance = new Compliance(site)
+    const at = (nowMs: number) => {
+      const decision = decide({ ...snapshotAt(nowMs, 18), baseLoads: meters.inputs(), site })
+      compliance.observe({ decision, evseA: [] })
+    }
+    at(T0)
+    at(T0 + 2000)
+    meters.read('grid', { currentA: [5, 5, 5], evseA: [], nowMs: T0 + 2000 })
+    at(T0 + 2000)
+    at(T0 + 4000)
+    const read = { limitA: [18, 18, 18], highestA: [5, 5, 5], meanA: [5, 5, 5], msAbove: 0, observedMs: 2000 }
+    expect(compliance.current()).toMatchObject([read])
+  })
 })
