@@ -2,7 +2,14 @@ import { lessBase } from './base-load.ts'
 import { bookedMask, type PlanAdvice } from './demand.ts'
 import { expectedMaximumA, type LearnedDraw, usableA } from './learned.ts'
 import { mergeLimits } from './limits.ts'
-import { type Plan, type PlanRequest, type PlanSession, type PlanSlot, planSlots } from './plan.ts'
+import {
+  filledLoads,
+  type Plan,
+  type PlanRequest,
+  type PlanSession,
+  type PlanSlot,
+  planSlots,
+} from './plan.ts'
 import { objectiveOf, type PlanPolicy } from './plan-policy.ts'
 import { WAITS_BELOW } from './planned-split.ts'
 import { assess, type Situation } from './situation.ts'
@@ -103,12 +110,9 @@ function capOf(learned: LearnedDraw | null, hardA: number, known: readonly numbe
   return Math.min(hardA, Math.max(learned?.confirmedA ?? 0, expectedMaximumA(known, hardA)))
 }
 
-/** Share of what it still wants that a plan must have for a car to be told to let others go first. */
-const SURELY = 0.99
-
 /**
- * A plan as advice for `Snapshot.plan`. With `keepForLater` a car gets no more than planned even where more is free
- * (waiting for cheaper hours). Otherwise the plan only says who may let others go first: cars that told when they
+ * A plan as advice for `Snapshot.plan`. With `keepForLater` a car that the plan fills gets no more than planned even
+ * where more is free (waiting for cheaper hours); one that it cannot fill takes what it can get. Otherwise the plan only says who may let others go first: cars that told when they
  * leave and what they want, and that surely get it later. All others share evenly: a plan for a car of which nobody
  * knows anything is a guess, and among equals it prefers one for no reason.
  */
@@ -120,6 +124,7 @@ export function adviceOf(
 ): NonNullable<Snapshot['plan']> {
   const advice: Record<string, PlanAdvice> = {}
   const told = toldKeys(snapshot)
+  const filled = filledLoads(request, plan)
   const shared = options.keepForLater ? plan.firstA : evenFirstA(request, plan)
   for (const session of request.sessions) {
     const evse = snapshot.site.evses[session.load]
@@ -127,8 +132,9 @@ export function adviceOf(
     const plannedA = shared[session.load] ?? 0
     // Next to nothing means to wait; anything else at least the minimum, since there is nothing below it.
     const firstA = plannedA < WAITS_BELOW * evse.minA ? 0 : Math.max(evse.minA, plannedA)
-    if (options.keepForLater) advice[evse.key] = { firstA, capA: firstA }
-    else if (told.has(evse.key) && plannedWh(request, plan, session) >= SURELY * session.remainingWh)
+    if (options.keepForLater)
+      advice[evse.key] = filled.has(session.load) ? { firstA, capA: firstA } : { firstA }
+    else if (told.has(evse.key) && filled.has(session.load))
       // It keeps its minimum while it lets others go first: a pause would be a start more.
       advice[evse.key] = { firstA: Math.max(evse.minA, firstA) }
   }
@@ -157,11 +163,4 @@ export function toldKeys(snapshot: Snapshot): ReadonlySet<string> {
       .filter(({ session }) => session?.departureMs !== undefined && session.remainingWh !== undefined)
       .map(({ key }) => key),
   )
-}
-
-function plannedWh(request: PlanRequest, plan: Plan, session: PlanSession): number {
-  return request.slots.reduce((sum, slot, index) => {
-    const plannedA = plan.slotsA[index]?.[session.load] ?? 0
-    return sum + (plannedA * session.wattPerA * slot.durationS) / 3600
-  }, 0)
 }

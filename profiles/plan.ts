@@ -120,6 +120,22 @@ export async function plan(request: PlanRequest, solve: PlanSolver): Promise<Pla
   return { firstA, slotsA }
 }
 
+/** Share of what it still wants that a plan must have for a car to be sure of it. */
+const SURELY = 0.99
+
+/** Loads of sessions that a plan fills: they may wait, since it has their energy later. */
+export function filledLoads(request: PlanRequest, made: Plan): ReadonlySet<number> {
+  const filled = new Set<number>()
+  for (const { load, wattPerA, remainingWh } of request.sessions) {
+    const plannedWh = request.slots.reduce(
+      (sum, slot, index) => sum + ((made.slotsA[index]?.[load] ?? 0) * wattPerA * slot.durationS) / 3600,
+      0,
+    )
+    if (plannedWh >= SURELY * remainingWh) filled.add(load)
+  }
+  return filled
+}
+
 /** The rows a session stands on, as text: equal text, equal effect. */
 function signatureOf(network: Network, session: PlanSession): string {
   const parts: string[] = []

@@ -94,15 +94,16 @@ function orderOf(car: PlannedCar, policy: PlanPolicy): number {
 /**
  * Order and stages (see `allocateInStages`) that carry out a plan: first what it has for each car, then what those
  * that run will surely use, then everybody, then what they may use. Without a plan the last two only. A policy that
- * keeps current for later stops at the plan.
+ * keeps current for later stops at the plan, but for cars that the plan cannot fill (not in `filled`).
  */
 export function plannedStages(options: {
   readonly policy: PlanPolicy
   readonly cars: readonly PlannedCar[]
   readonly request: AllocationRequest
   readonly firstA: Float64Array | null
+  readonly filled: ReadonlySet<number>
 }): { readonly order: Float64Array; readonly stages: readonly Float64Array[] } {
-  const { policy, cars, request, firstA } = options
+  const { policy, cars, request, firstA, filled } = options
   const byLoad = (pick: (car: PlannedCar) => number) => spread(cars, request.mask.length, pick)
   const sureA = byLoad((car) => car.sureA)
   if (!firstA) return { order: request.order, stages: [sureA, request.maxA] }
@@ -116,7 +117,9 @@ export function plannedStages(options: {
       policy.order === 'laxity'
         ? request.order.map((own, load) => own - (firstA[load] ?? 0) * 100)
         : request.order,
-    stages: policy.keepForLater ? [first] : [first, runningA, sureA, request.maxA],
+    stages: policy.keepForLater
+      ? [first, byLoad((car) => (filled.has(car.load) ? (first[car.load] ?? 0) : car.maxA))]
+      : [first, runningA, sureA, request.maxA],
   }
 }
 

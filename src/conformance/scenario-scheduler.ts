@@ -2,6 +2,7 @@ import {
   type AllocationRequest,
   allocateInStages,
   carOutlook,
+  filledLoads,
   LEARN,
   type LearnedDraw,
   type LearnSettings,
@@ -34,6 +35,8 @@ const LEARN_SETTINGS: LearnSettings = {
 const TERMINALS = 7
 /** Loads with more watts per ampere than this have three phases. */
 const THREE_PHASE_V = 600
+
+const NO_PLAN = { firstA: null, filled: new Set<number>() }
 
 interface Car extends PlannedCar {
   readonly session: ScenarioSession
@@ -81,8 +84,8 @@ export class ScenarioScheduler implements Scheduler {
     const free = allocateInStages(network, request, [request.maxA])
     const short = cars.some((car) => (free.grantA[car.load] ?? 0) < car.maxA - 1e-6)
     if (!short && !policy.keepForLater) return this.#settable(wired, request, free.grantA)
-    const firstA = await this.#plan(wired, view, cars, this.#history)
-    const { order, stages } = plannedStages({ policy, cars, request, firstA })
+    const planned = await this.#plan(wired, view, cars, this.#history)
+    const { order, stages } = plannedStages({ policy, cars, request, ...planned })
     return this.#settable(wired, request, allocateInStages(network, { ...request, order }, stages).grantA)
   }
 
@@ -146,8 +149,8 @@ export class ScenarioScheduler implements Scheduler {
     view: ScenarioView,
     cars: readonly Car[],
     history: LimitHistory,
-  ): Promise<Float64Array | null> {
-    if (!this.#solve || cars.length === 0) return null
+  ): Promise<{ firstA: Float64Array | null; filled: ReadonlySet<number> }> {
+    if (!this.#solve || cars.length === 0) return NO_PLAN
     const { price, period_s: stepS } = view
     const { caution, laterShare, stayShare } = this.#policy
     const objective = objectiveOf(this.#policy, price ?? [])
@@ -172,8 +175,9 @@ export class ScenarioScheduler implements Scheduler {
         ? { priceAt: (startS, durationS) => meanOf(price, view.t + startS / stepS, durationS / stepS) }
         : {}),
     })
-    const made = await plan({ network: wired.network, slots, sessions, objective }, this.#solve)
-    return made?.firstA ?? null
+    const request = { network: wired.network, slots, sessions, objective }
+    const made = await plan(request, this.#solve)
+    return made ? { firstA: made.firstA, filled: filledLoads(request, made) } : NO_PLAN
   }
 
   #settable(wired: ScenarioNetwork, request: AllocationRequest, grantA: Float64Array): Float64Array {

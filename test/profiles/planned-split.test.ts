@@ -34,7 +34,12 @@ const car = (load: number, over: Partial<PlannedCar> = {}): PlannedCar => ({
   ...over,
 })
 
-function staged(policy: keyof typeof PLAN_POLICIES, cars: PlannedCar[], firstA: number[] | null) {
+function staged(
+  policy: keyof typeof PLAN_POLICIES,
+  cars: PlannedCar[],
+  firstA: number[] | null,
+  filled = [0, 1],
+) {
   const limits = Float64Array.of(100)
   const request = plannedRequest({
     policy: PLAN_POLICIES[policy],
@@ -47,6 +52,7 @@ function staged(policy: keyof typeof PLAN_POLICIES, cars: PlannedCar[], firstA: 
     cars,
     request,
     firstA: firstA && Float64Array.from(firstA),
+    filled: new Set(filled),
   })
 }
 
@@ -80,10 +86,11 @@ describe('a plan is carried out', () => {
     expect(stages[0]?.[1]).toBe(6)
   })
 
-  it('to its end and no further where current is kept for later', () => {
+  it('to its end and no further where current is kept for later, but for cars that it cannot fill', () => {
     const { stages } = staged('cost', [car(0), car(1)], [20, 0])
-    expect(stages).toHaveLength(1)
-    expect(stages[0]?.[1]).toBe(0)
+    expect(stages.map((stage) => stage[1])).toEqual([0, 0])
+    const short = staged('cost', [car(0), car(1)], [20, 0], [0]).stages
+    expect(short.map((stage) => stage[1])).toEqual([0, 32])
   })
 
   it('or not, where there is none: everybody has a part', () => {
