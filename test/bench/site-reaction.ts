@@ -231,8 +231,9 @@ function limitA(profile: Held | undefined, nowMs: number): number {
   const schedule = profile?.chargingSchedule[0]
   if (!schedule) return 32
   const sinceS = (nowMs - Date.parse(schedule.startSchedule ?? '')) / 1000
-  const period = schedule.chargingSchedulePeriod.findLast(({ startPeriod }) => startPeriod <= sinceS)
-  return period?.limit ?? schedule.chargingSchedulePeriod[0]?.limit ?? 32
+  const periods = schedule.chargingSchedulePeriod
+  const limit = (periods.findLast(({ startPeriod }) => startPeriod <= sinceS) ?? periods[0])?.limit ?? 32
+  return schedule.chargingRateUnit === 'A' ? limit : limit / (3 * 230)
 }
 
 /** Until no station has been told anything for a while. */
