@@ -269,9 +269,9 @@ export class SiteSimulator {
     const startMs = Date.parse(schedule.startSchedule)
     const endMs = schedule.duration === undefined ? null : startMs + schedule.duration * 1000
     const { transactionId } = push.request.chargingProfile
-    const supply = this.site.evseByKey.get(push.evseKey ?? '')?.supply
-    const efficiency = supply?.kind === 'dc' ? supply.efficiency : 1
-    const voltA = schedule.chargingRateUnit === 'W' ? 230 * (period.numberPhases ?? 3) * efficiency : 1
+    const evse = this.site.evseByKey.get(push.evseKey ?? '')
+    const efficiency = evse?.supply.kind === 'dc' ? evse.supply.efficiency : 1
+    const voltA = schedule.chargingRateUnit === 'W' ? (evse?.wattPerA ?? 690) * efficiency : 1
     truth.profiles[slot] = {
       steps: schedule.chargingSchedulePeriod.map((step) => ({
         fromMs: startMs + step.startPeriod * 1000,
