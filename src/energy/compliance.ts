@@ -1,4 +1,4 @@
-import type { Decision, NodeReport, PowerReport, Site } from '../../profiles/index.ts'
+import { type Decision, linesOf, type NodeReport, type PowerReport, type Site } from '../../profiles/index.ts'
 import type { ComplianceMinute } from '../store/energy.ts'
 
 export interface ComplianceInput {
@@ -108,6 +108,7 @@ export class Compliance {
       if (report.baseStale) silent.add(report.nodeId)
       else above.set(report.nodeId, addPower(tally, report, stepMs) || above.get(report.nodeId) === true)
     }
+    for (const nodeId of this.#tooUneven(nodes)) above.set(nodeId, true)
     for (const [nodeId, isAbove] of above) {
       const tally = this.#tally(nodeId)
       tally.observedMs += stepMs
@@ -116,6 +117,18 @@ export class Compliance {
     // What is assumed while a meter is silent is no measurement: the minute was not observed.
     for (const nodeId of silent) this.#addExcursion(nodeId, this.#tally(nodeId), null)
     this.#addEnergy(input, stepMs)
+  }
+
+  /** Nodes whose phases differ by more than they may. */
+  #tooUneven(reports: readonly NodeReport[]): string[] {
+    const lines = linesOf(this.#site.wiring)
+    const limited = this.#site.nodes.filter(({ imbalanceA }) => Number.isFinite(imbalanceA))
+    return limited.flatMap(({ id, imbalanceA }) => {
+      const own = reports.filter(({ nodeId, phase }) => nodeId === id && lines.includes(phase))
+      const measuredA = own.map((report) => report.measuredA)
+      const isKnown = own.length === lines.length && own.every(({ baseStale }) => !baseStale)
+      return isKnown && Math.max(...measuredA) - Math.min(...measuredA) > imbalanceA + TOLERANCE_A ? [id] : []
+    })
   }
 
   #addExcursion(nodeId: string, tally: Tally, span: { fromMs: number; toMs: number } | null): void {

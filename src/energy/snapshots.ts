@@ -113,7 +113,9 @@ export async function replay(store: Store, siteId: string, atMs: number): Promis
   const opened = openSite(spec)
   if (!opened.ok) return undefined
   const decision = decide({ ...snapshot, site: opened.site })
-  const differs = PARTS.filter((part) => decided?.[part] !== digestOf(decision, part))
+  // What an earlier version did not know of yet cannot differ.
+  const recorded = PARTS.filter((part) => decided?.[part] !== undefined)
+  const differs = recorded.filter((part) => decided[part] !== digestOf(decision, part))
   return { at: new Date(blob.atMs).toISOString(), site: opened.site, snapshot, decision, differs }
 }
 

@@ -3166,7 +3166,7 @@ export interface components {
             highestW: number | null;
             /** @description How much of the minute was measured; less than 60 where the service was down or a meter silent. */
             observedS: number;
-            /** @description Above any limit of the node, of a phase or of its power. */
+            /** @description Above any limit of the node, of a phase, of its power, or of the difference between phases. */
             secondsAbove: number;
             /** @description The longest that ended, or went on, in this minute, counted from its beginning in earlier minutes. */
             longestExcursionS: number;

@@ -219,4 +219,17 @@ describe('the compliance record', () => {
     const read = { limitA: [18, 18, 18], highestA: [5, 5, 5], meanA: [5, 5, 5], msAbove: 0, observedMs: 2000 }
     expect(compliance.current()).toMatchObject([read])
   })
+
+  test('an uneven load counts where phases may not differ by so much', () => {
+    const uneven = openSite({ ...spec, root: { ...spec.root, imbalanceA: 13 } })
+    if (!uneven.ok) throw new Error('The site of this test is refused')
+    const compliance = new Compliance(uneven.site)
+    const decision = decide({ ...snapshotAt(T0, 18), site: uneven.site })
+    const measured = [17, 3, 17]
+    const nodes = decision.nodes.map((node) => ({ ...node, measuredA: measured[node.phase - 1] ?? 0 }))
+    compliance.observe({ decision: { ...decision, nodes }, evseA: [] })
+    compliance.observe({ decision: { ...decision, atMs: T0 + 2000 }, evseA: [] })
+    const none = { ampereSecondsAbove: 0, wattSecondsAbove: 0 }
+    expect(compliance.current()).toMatchObject([{ msAbove: 2000, longestExcursionMs: 2000, ...none }])
+  })
 })
