@@ -110,7 +110,8 @@ function promised(options: {
   const sums = rowLoads(situation.network, levelA, mask)
   const raise = (index: number, toA: number): void => {
     const fromA = levelA[index] ?? 0
-    const reachA = roundDownTenth(Math.min(toA, fromA + roomA(situation, { limits, sums, mask, index })))
+    const mostA = fromA + roomA(situation, { limits, sums, mask, index })
+    const reachA = mostA >= toA ? toA : roundDownTenth(mostA)
     if (reachA <= fromA || reachA < (site.evses[index]?.minA ?? 0)) return
     // Adding magnitudes is exact for plain rows and safe for phasor rows.
     for (const [row, { re, im }] of rowChanges(situation.network, mask[index] ?? 0, index, reachA - fromA))

@@ -76,7 +76,7 @@ export class PushDesk {
     const work = sendPush({ live, bus, clock, reactionMs, deadlineMs: pushDeadlineMs }, push)
       .then((result) => {
         accepted = result === 'accepted'
-        if (accepted || result === 'not-sent') return
+        if (accepted || result === 'not-sent' || result === 'early') return
         log.warn({ push: push.id, direction: push.direction, result }, 'A charging profile was not accepted')
       })
       .catch((error: unknown) =>

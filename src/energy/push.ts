@@ -52,6 +52,7 @@ function outcomeOf(
   switch (outcome.kind) {
     case 'answered':
       if (outcome.payload.status === 'Accepted') return 'accepted'
+      if (outcome.payload.statusInfo?.reasonCode === 'InvalidMessageSeq') return 'early'
       return outcome.payload.status === 'Unknown' ? 'unknown' : 'rejected'
     case 'refused':
       return AMBIGUOUS.includes(outcome.code) ? 'lost' : 'rejected'

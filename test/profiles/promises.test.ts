@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { constantEnvelope, DEFAULT_DEVICE, openSite, type Push, type Site } from '../../profiles/index.ts'
+import {
+  constantEnvelope,
+  DEFAULT_DEVICE,
+  openSite,
+  type Push,
+  type Site,
+  type Supply,
+} from '../../profiles/index.ts'
 import { SiteSimulator } from './site-simulator.ts'
 
 const MINUTE_MS = 60_000
@@ -9,8 +16,9 @@ const car = (transactionId: string, maxA = 32) => ({ transactionId, maxA: [maxA,
 const ISO = { iso15118: { maxScheduleTuples: 12, waits: false } }
 const prompt = () => ({ delayMs: 200, outcome: 'accepted' as const })
 
-function garage(count: number, limitA: number): Site {
-  const supply = { kind: 'ac' as const, rotation: [1, 2, 3] as const, maxA: 32 }
+const AC: Supply = { kind: 'ac', rotation: [1, 2, 3], maxA: 32 }
+
+function garage(count: number, limitA: number, supply: Supply): Site {
   const children = Array.from({ length: count }, (_, k) => ({
     kind: 'station' as const,
     id: `S${k + 1}`,
@@ -28,8 +36,8 @@ interface Run {
   readonly run: (seconds: number, everyS?: number) => void
 }
 
-function running(count: number, limitA: number): Run {
-  const simulator = new SiteSimulator(garage(count, limitA))
+function running(count: number, limitA: number, supply = AC): Run {
+  const simulator = new SiteSimulator(garage(count, limitA, supply))
   for (const evse of simulator.site.evses) simulator.setDevice(evse.key, DEVICE)
   const leases: (Push & { action: 'SetChargingProfile' })[] = []
   const run = (seconds: number, everyS = 1) => {
@@ -67,6 +75,21 @@ describe('a car that speaks ISO 15118', () => {
     expect(leases.length - settled).toBe(0)
     expect(leases.at(-1)?.request.chargingProfile.chargingSchedule[0]?.duration).toBeUndefined()
     expect(worstWithoutUs(simulator, LATER)).toBeLessThanOrEqual(80)
+  })
+
+  it('at a DC charger, whose limits are no whole tenths of an ampere, is written to once as well', () => {
+    const { simulator, leases, run } = running(2, 80, {
+      kind: 'dc',
+      maxW: 22_000,
+      minW: 4_000,
+      efficiency: 0.95,
+    })
+    simulator.plug('S1#1', car('t1', 40), ISO)
+    run(60)
+    const settled = leases.length
+    run(3600, 10)
+    expect(leases.length).toBe(settled)
+    expect(periodsOf(leases.at(-1))).toEqual([22_000])
   })
 
   it('gets a short lease for what the site cannot keep, and is told what comes after it', () => {

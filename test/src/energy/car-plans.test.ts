@@ -18,6 +18,7 @@ let energy: EnergyService
 let nowMs: number
 let sent: SetChargingProfileRequest[]
 let answers: 'Accepted' | 'Rejected'
+let tooEarly: boolean
 let bus: StationBus
 
 const iso = (afterS = 0) => new Date(nowMs + afterS * 1000).toISOString()
@@ -113,6 +114,7 @@ beforeEach(async () => {
   nowMs = T0
   sent = []
   answers = 'Accepted'
+  tooEarly = false
   store = createSqliteStore(':memory:')
   hub = createEventHub((error) => {
     throw error
@@ -124,7 +126,12 @@ beforeEach(async () => {
       const request = payload as SetChargingProfileRequest
       sent.push(request)
       const isLease = request.chargingProfile.chargingProfilePurpose === 'TxProfile'
-      return { kind: 'answered', payload: { status: isLease ? answers : 'Accepted' } as never }
+      const status = isLease ? answers : 'Accepted'
+      const statusInfo = { reasonCode: tooEarly ? 'InvalidMessageSeq' : 'Other' }
+      return {
+        kind: 'answered',
+        payload: { status, ...(status === 'Rejected' ? { statusInfo } : {}) } as never,
+      }
     },
     isOnline: () => true,
     onlineStations: () => ['A'],
@@ -218,6 +225,24 @@ describe('the needs of a car (K15)', () => {
     for (const one of leases().at(-1)?.chargingProfile.chargingSchedule ?? [])
       expect(one.chargingSchedulePeriod).toHaveLength(1)
     expect(schedules(leases().at(-1))).toEqual([20, 7.3])
+  })
+
+  test('K15.FR.17: a station that wants them first is no station that refuses', async () => {
+    answers = 'Rejected'
+    tooEarly = true
+    await transaction('Started', 0)
+    await turns(60)
+    // Asked again every few seconds.
+    expect(leases().length).toBeGreaterThan(5)
+    expect(leases().length).toBeLessThan(35)
+    const status = await energy.status('depot')
+    expect(status?.alarms).toEqual([])
+    expect(status?.evses[0]?.reason?.code).not.toBe('lease-refused')
+    answers = 'Accepted'
+    expect(await energy.judgeNeeds('A', needs())).toBe('Accepted')
+    await turns(3)
+    expect(schedules(leases().at(-1))).toEqual([20, 7.3])
+    expect((await energy.status('depot'))?.evses[0]?.confirmedA).toBe(20)
   })
 
   test('K15.FR.08: are an alarm after a minute without a profile that the station accepts, until it does', async () => {
