@@ -2,6 +2,11 @@ import { type Allocation, allocate } from '../../profiles/index.ts'
 import type { Highs } from '../../src/conformance/highs.ts'
 import type { Instance } from './alloc-instance.ts'
 
+/** Phases that a load is booked on. */
+export function phasesOf({ request }: Instance, load: number): number {
+  return [1, 2, 4].filter((bit) => ((request.mask[load] ?? 0) & bit) !== 0).length
+}
+
 /** Loads by row, with how often each counts. */
 function rowTerms(
   { network, request }: Instance,
@@ -45,7 +50,7 @@ export function maxPower(
   voltageV: number,
 ): { readonly kw: number; readonly ms: number } {
   const { request } = instance
-  const phases = (load: number) => [1, 2, 4].filter((bit) => ((request.mask[load] ?? 0) & bit) !== 0).length
+  const phases = (load: number) => phasesOf(instance, load)
   const objective = [...request.maxA.keys()].map((load) => `${phases(load)} x${load}`).join(' + ')
   const bounds = [...request.maxA].map((maxA, load) => ` 0 <= x${load} <= ${maxA}`)
   const text = [
@@ -69,7 +74,7 @@ export function maxPower(
 export function powerOf(instance: Instance, grantA: Float64Array, voltageV: number): number {
   let amperes = 0
   grantA.forEach((value, load) => {
-    for (const bit of [1, 2, 4]) if (((instance.request.mask[load] ?? 0) & bit) !== 0) amperes += value
+    amperes += phasesOf(instance, load) * value
   })
   return (amperes * voltageV) / 1000
 }
@@ -125,12 +130,15 @@ export function lexicographicMaxMin(
   return fixed
 }
 
-/** Largest distance between an allocation and the oracle, in amperes. */
-export function distanceToOracle(highs: Highs, instance: Instance): number {
+/** Largest distance between an allocation and the oracle, in amperes, and the oracle's own power. */
+export function compareToOracle(
+  highs: Highs,
+  instance: Instance,
+  voltageV: number,
+): { readonly distanceA: number; readonly kw: number } {
   const allocation = allocate(instance.network, instance.request)
   const oracle = lexicographicMaxMin(highs, instance, allocation)
-  let worst = 0
-  for (const [load, value] of oracle)
-    worst = Math.max(worst, Math.abs(value - (allocation.grantA[load] ?? 0)))
-  return worst
+  const optimumA = allocation.grantA.map((_, load) => oracle.get(load) ?? 0)
+  const distances = [...optimumA].map((value, load) => Math.abs(value - (allocation.grantA[load] ?? 0)))
+  return { distanceA: Math.max(0, ...distances), kw: powerOf(instance, optimumA, voltageV) }
 }
