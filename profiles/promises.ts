@@ -105,9 +105,9 @@ function promised(options: {
     const stays = reason !== null && reason !== 'no-session'
     return stays ? Math.max(safeA, situation.worstA[index] ?? 0) : safeA
   })
-  const mask = worstMask(site)
-  for (const { index } of cars) mask[index] = situation.worstMask[index] ?? 7
-  const sums = rowLoads(situation.network, levelA, mask)
+  // A promise ends with its car: the safe default below it counts on every phase, for the next one.
+  const sums = rowLoads(situation.network, levelA, worstMask(site))
+  const mask = situation.worstMask
   const raise = (index: number, toA: number): void => {
     const fromA = levelA[index] ?? 0
     const mostA = fromA + roomA(situation, { limits, sums, mask, index })

@@ -57,10 +57,17 @@ const periodsOf = (push: Push | undefined) =>
   push?.action === 'SetChargingProfile'
     ? push.request.chargingProfile.chargingSchedule[0]?.chargingSchedulePeriod.map((period) => period.limit)
     : undefined
-const worstWithoutUs = (simulator: SiteSimulator, minutes: readonly number[]): number =>
-  Math.max(
-    ...minutes.flatMap((after) => simulator.loadWithoutUsA('grid', simulator.nowMs + after * MINUTE_MS)),
+/** Of the hours after our death, with every car there, with each of them gone and another in its place, and with all. */
+const worstWithoutUs = (simulator: SiteSimulator, minutes: readonly number[]): number => {
+  const keys = simulator.site.evses.map((evse) => evse.key)
+  return Math.max(
+    ...minutes.flatMap((after) =>
+      [[], keys, ...keys.map((key) => [key])].flatMap((left) =>
+        simulator.loadWithoutUsA('grid', simulator.nowMs + after * MINUTE_MS, left),
+      ),
+    ),
   )
+}
 const LATER = [0, 0.5, 1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 30, 45, 59, 61, 62, 90, 180, 600, 1439]
 
 describe('a car that speaks ISO 15118', () => {
@@ -106,6 +113,17 @@ describe('a car that speaks ISO 15118', () => {
     // Renewed at half of its life: thirty times an hour each.
     expect(leases.length - settled).toBeGreaterThanOrEqual(56)
     expect(worstWithoutUs(simulator, LATER)).toBeLessThanOrEqual(80)
+  })
+
+  it('on one phase leaves room on the others for the car that comes after it', () => {
+    const { simulator, leases, run } = running(6, 40)
+    simulator.plug('S1#1', { transactionId: 't1', maxA: [32, 0, 0] }, ISO)
+    simulator.plug('S2#1', { transactionId: 't2', maxA: [0, 32, 0] }, ISO)
+    run(300)
+    // Six safe amperes for each of six are 36 on every phase: four are left on each.
+    expect(periodsOf(leases.findLast((push) => push.evseKey === 'S1#1'))?.at(-1)).toBe(10)
+    expect(periodsOf(leases.findLast((push) => push.evseKey === 'S2#1'))?.at(-1)).toBe(10)
+    expect(worstWithoutUs(simulator, LATER)).toBeLessThanOrEqual(40)
   })
 
   it('loses its promise when a limit is coming that it would break, and keeps it for the hour before', () => {

@@ -194,11 +194,12 @@ export class SiteSimulator {
 
   /**
    * Current per grid phase below a node at a later time, if nobody steers from now on: cars stay, or as greedy ones
-   * plug in wherever one is missing.
+   * plug in wherever one is missing or has left since.
    */
-  loadWithoutUsA(nodeId: string, atMs: number): [number, number, number] {
+  loadWithoutUsA(nodeId: string, atMs: number, left: readonly string[] = []): [number, number, number] {
     const greedy = { transactionId: 'greedy', maxA: [80, 80, 80] }
-    return this.#sumA(nodeId, (key) => this.#drawA(key, this.#truthOf(key).car ?? greedy, atMs))
+    const carAt = (key: string) => (left.includes(key) ? null : this.#truthOf(key).car)
+    return this.#sumA(nodeId, (key) => this.#drawA(key, carAt(key) ?? greedy, atMs))
   }
 
   /** Current per grid phase below a node. */
