@@ -63,7 +63,7 @@ function sourceText({ origin, sourceId, setBy, state, untilMs }: BindingLimit): 
   if (origin === 'site') return ' (set by the site configuration)'
   const by = setBy === undefined || sourceId.startsWith(setBy) ? '' : ` of ${setBy}`
   const silent = state === 'failsafe' ? ', its failsafe value: it is silent' : ''
-  const until = untilMs === null ? '' : `, until ${new Date(untilMs).toISOString()}`
+  const until = untilMs === null ? '' : `, until ${new Date(untilMs).toISOString().replace('.000', '')}`
   return ` (set by ${origin} ${sourceId}${by}${silent}${until})`
 }
 
