@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createRandom, type Random } from '../../src/simulator/index.ts'
 import { Ideal } from './ideal.ts'
 import { Judge } from './judge.ts'
-import { judgeRun, type Report } from './report.ts'
+import { judgeRun, LONG_RUN_MS, type Report } from './report.ts'
 import type { WorldName } from './sites.ts'
 import {
   NOT_NOW,
@@ -26,7 +26,6 @@ export interface ChaosOptions {
 }
 
 const STATION_LANES = 3
-const LONG_RUN_MS = 180_000
 
 /** Plugs a car in everywhere, lets trouble loose, and says what became of the site. */
 export async function runWorld(options: ChaosOptions): Promise<Report> {
