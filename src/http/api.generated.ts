@@ -2741,6 +2741,10 @@ export interface components {
         PhaseAmperes: number[];
         /** @description Amperes per phase; one number for all phases, or one per phase. */
         LimitAmperes: number | components["schemas"]["PhaseAmperes"];
+        /** @description Over all phases, counted as volt-amperes, so that what a power factor takes is not given away. */
+        LimitWatts: number;
+        /** @description Kept free for what else the node carries and nobody measures, e.g. a building without a meter; one number for all phases, or one per phase. A meter of the node takes its place. */
+        ReserveAmperes: number | components["schemas"]["PhaseAmperes"];
         NodeId: string;
         /** @enum {integer} */
         Phase: 1 | 2 | 3;
@@ -2791,7 +2795,9 @@ export interface components {
             kind: "station";
             id: components["schemas"]["NodeId"];
             limitA?: components["schemas"]["LimitAmperes"];
-            limitW?: number;
+            limitW?: components["schemas"]["LimitWatts"];
+            reserveA?: components["schemas"]["ReserveAmperes"];
+            /** @description Largest allowed difference between two phases in amperes. */
             imbalanceA?: number;
             /** @description Power modules shared by the DC outlets, in watts at the outlets. */
             sharedDcW?: number;
@@ -2805,7 +2811,8 @@ export interface components {
             kind: "circuit";
             id: components["schemas"]["NodeId"];
             limitA?: components["schemas"]["LimitAmperes"];
-            limitW?: number;
+            limitW?: components["schemas"]["LimitWatts"];
+            reserveA?: components["schemas"]["ReserveAmperes"];
             /** @description Largest allowed difference between two phases in amperes. */
             imbalanceA?: number;
             children: (components["schemas"]["CircuitNode"] | components["schemas"]["StationNode"])[];
@@ -5887,9 +5894,9 @@ export interface operations {
                      *           "kind": "circuit",
                      *           "parentId": null,
                      *           "limitA": [
-                     *             100,
-                     *             100,
-                     *             100
+                     *             63,
+                     *             63,
+                     *             63
                      *           ],
                      *           "limitW": null,
                      *           "measuredA": [
@@ -5898,14 +5905,18 @@ export interface operations {
                      *             47.1
                      *           ],
                      *           "grantedA": [
-                     *             64,
-                     *             64,
-                     *             64
+                     *             63,
+                     *             63,
+                     *             63
                      *           ],
                      *           "binding": {
                      *             "source": "operator",
                      *             "limitId": "evening",
-                     *             "validTo": null
+                     *             "setBy": "first-admin",
+                     *             "state": "normal",
+                     *             "value": 63,
+                     *             "unit": "A",
+                     *             "validTo": "2026-03-01T20:00:00Z"
                      *           }
                      *         }
                      *       ],
@@ -5926,8 +5937,10 @@ export interface operations {
                      *             "code": "node-limit",
                      *             "nodeId": "grid",
                      *             "phase": 1,
-                     *             "source": "operator",
-                     *             "text": "Held by the limit \"evening\" on grid, phase L1."
+                     *             "source": "evening",
+                     *             "setBy": "first-admin",
+                     *             "validTo": "2026-03-01T20:00:00Z",
+                     *             "text": "grid is full on phase L1 at 63 A (set by operator evening of first-admin, until 2026-03-01T20:00:00Z)"
                      *           }
                      *         }
                      *       ],
@@ -6375,8 +6388,8 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It will be asked. */
-            202: {
+            /** @description It is asked in the next turn of the loop. */
+            204: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -21,6 +21,13 @@ describe('a site', () => {
     expect((await api.request('DELETE', '/api/v1/sites/depot')).status).toBe(404)
   })
 
+  test('may keep room for a building without a meter, on all phases or on each', async () => {
+    const reserved = (reserveA: unknown) => ({ ...siteConfig, root: { ...siteConfig.root, reserveA } })
+    expect((await put('one', reserved(20))).status).toBe(201)
+    expect((await put('each', reserved([20, 0, 5]))).status).toBe(201)
+    expect((await put('none', reserved(-1))).json.code).toBe('request.invalid')
+  })
+
   test('that cannot keep its promise is refused with each reason, and nothing changes', async () => {
     api.sites.refusal = {
       ok: false,
