@@ -147,7 +147,7 @@ export function energyOperations(services: ApiServices): EnergyOperations {
       if (answer === undefined) throw noStation(path)
       if (answer === 'offline')
         throw new ApiProblem('station.offline', `${path.stationId} is offline; it is asked when it is back.`)
-      return { status: 202 }
+      return { status: 204 }
     },
 
     listSessionCosts: async ({ path, query }) => ({

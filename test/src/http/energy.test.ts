@@ -161,8 +161,14 @@ test('the profiles of a station are shown as believed, and as read back once it 
 
 test('a station is asked for its profiles on request, as soon as it is there', async () => {
   const path = '/sites/depot/stations/CS-001/profiles'
-  const asked = await api.request('POST', `/api/v1${path}`, { role: 'operator' })
-  expect(asked.status === 202 || asked.json.code === 'station.offline').toBe(true)
+  const ask = () => api.request('POST', `/api/v1${path}`, { role: 'operator' })
+  expect(await ask()).toMatchObject({ status: 409, json: { code: 'station.offline' } })
+  api.bus.online.add('CS-001')
+  const connected = { kind: 'station.connected', stationId: 'CS-001', at: iso(0) } as const
+  api.hub.publish(connected)
+  await vi.waitFor(async () => expect((await ask()).status).toBe(204), PATIENCE)
+  api.bus.online.delete('CS-001')
+  api.hub.publish({ ...connected, kind: 'station.disconnected' })
   const nowhere = await api.request('POST', '/api/v1/sites/depot/stations/CS-999/profiles', {
     role: 'operator',
   })

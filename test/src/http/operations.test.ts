@@ -117,9 +117,11 @@ describe('every operation of the contract', () => {
       'getCompliance',
       'getComplianceCsv',
       'getHeldProfiles',
+      'askHeldProfiles',
       'listSessionCosts',
       'getSessionCostsCsv',
       'replaySite',
+      'explainEvse',
       'getSiteOutlook',
       // In fleet.test.ts, against the fleet's certificates and a scripted station.
       'listTrustAnchors',
