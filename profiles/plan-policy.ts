@@ -40,7 +40,7 @@ export const PLAN_POLICIES = {
     order: 'fulfilment',
     caution: 2,
     turnPeriods: 1,
-    laterShare: 0.85,
+    laterShare: 0.8,
     stayShare: 1,
   },
   /** Energy at its price: waits for cheaper hours while everyone's energy still fits, with an hour in five to spare. */
