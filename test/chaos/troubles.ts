@@ -37,9 +37,8 @@ async function withFault(
   scene: Scene,
   faults: Parameters<Station['faults']['set']>[0],
   lastsMs: number,
-  fit?: (station: Station) => boolean,
 ): Promise<void> {
-  const station = anyStation(scene, fit)
+  const station = anyStation(scene)
   station.faults.set(faults)
   await scene.pause(lastsMs)
   station.faults.set(Object.fromEntries(Object.keys(faults).map((name) => [name, undefined])))
@@ -109,6 +108,13 @@ export const stationTroubles: readonly Trouble[] = [
   },
 ]
 
+/** A car takes what it is wrongly offered some seconds later: until then there is nothing that anybody could see. */
+const BITES_WITHIN_MS = 8_000
+
+function drawnA(station: Station): number {
+  return station.evses.reduce((sum, { currents }) => sum + Math.max(...currents), 0)
+}
+
 /** One station at all it can give beside what nobody can reach: if that is too much, no other can make room for it. */
 function atWorst(world: World, station: Station): ReadonlyMap<string, PhaseCurrents> {
   const draws = world.outOfReach()
@@ -171,14 +177,21 @@ export const outsideTroubles: readonly Trouble[] = [
   {
     name: 'station ignores limits',
     run: async (scene) => {
-      const { world, judge } = scene
+      const { world, judge, pause } = scene
       // Shared power modules cannot give more than they have, whatever the station ignores.
       const shares = new Set(world.sharedModules)
       const bearable = (station: Station) =>
         !shares.has(station.id) && world.site.carries(atWorst(world, station))
       if (!world.fleet.stations.some(bearable)) return NOT_NOW
+      const station = anyStation(scene, bearable)
       judge.disturb('a station ignores limits')
-      await withFault(scene, { ignoreLimits: true }, 15_000, bearable)
+      const beforeA = drawnA(station)
+      station.faults.set({ ignoreLimits: true })
+      for (let waitedMs = 0; waitedMs < BITES_WITHIN_MS && drawnA(station) < beforeA + 1; waitedMs += 100)
+        await pause(100)
+      if (drawnA(station) >= beforeA + 1) judge.disturb('a station that ignores limits takes more')
+      await pause(15_000)
+      station.faults.set({ ignoreLimits: undefined })
     },
   },
   {
