@@ -112,6 +112,26 @@ function evseCounts(site: Site): ReadonlyMap<string, number> {
   return made
 }
 
+/** By EVSE index: what is not to be split, of those that are not steered and of those that draw more than they may. */
+function fixedCurrents(
+  situation: Situation,
+  of: {
+    readonly unsteered: readonly Unsteered[]
+    readonly demands: readonly (Demand | null)[]
+    readonly safeA: Float64Array
+  },
+): Float64Array {
+  const { snapshot, states, worstA } = situation
+  return Float64Array.from(snapshot.site.evses, (evse, index) => {
+    const demand = of.demands[index]
+    if (demand) return overdrawA(situation, index, demand.minA)
+    const state = states[index]
+    if (of.unsteered[index] === null || !state) return 0
+    const idle = of.unsteered[index] === 'no-session' && state.device.enabled
+    return idle ? idleTarget(state, of.safeA[index] ?? 0, snapshot) : (worstA[index] ?? evse.maxA)
+  })
+}
+
 /** Splits what is available over the sessions that can be steered. */
 export function computeTargets(situation: Situation): Targets {
   const { snapshot, network } = situation
@@ -120,21 +140,10 @@ export function computeTargets(situation: Situation): Targets {
   const unsteered = site.evses.map((evse) => unsteeredReason(situation, evse))
   const { safeA, roomSinceMs } = safeTargets(situation)
   const holdA = new Float64Array(count)
-  const fixedA = new Float64Array(count)
   const demands = site.evses.map((evse) =>
     unsteered[evse.index] === null ? demandFor(situation, evse) : null,
   )
-  site.evses.forEach((evse, index) => {
-    const state = situation.states[index]
-    if (unsteered[index] === null || !state) return
-    const idle = unsteered[index] === 'no-session' && state.device.enabled
-    fixedA[index] = idle
-      ? idleTarget(state, safeA[index] ?? 0, snapshot)
-      : (situation.worstA[index] ?? evse.maxA)
-  })
-  demands.forEach((demand, index) => {
-    if (demand) fixedA[index] = overdrawA(situation, index, demand.minA)
-  })
+  const fixedA = fixedCurrents(situation, { unsteered, demands, safeA })
   const fixed = rowLoads(network, fixedA, situation.worstMask)
   const steerable = situation.available.map((limit, row) => limit - (fixed[row] ?? 0))
   const of = (pick: (demand: Demand) => number) =>

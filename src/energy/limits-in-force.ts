@@ -1,7 +1,7 @@
 import { nextChangeAfter, reduceWatch, ruleOf, valueAt } from '../../profiles/index.ts'
 import type { LimitRecord } from '../store/sites.ts'
 import { type ExternalLimits, sourceIdOf } from './external-limits.ts'
-import { isValid, type Rank, type ScheduleRecord, type SourceState, watchConfig } from './limit-sources.ts'
+import { isValid, type Rank, type ScheduleRecord, type SourceState, watchConfig } from './limit-records.ts'
 import { weeklyEnvelope } from './weekly-schedule.ts'
 
 /** One limit as an operator sees it: who says what about which node, and until when. */
