@@ -20,13 +20,13 @@ export interface PlanPolicy {
 }
 
 export const PLAN_POLICIES = {
-  /** As much energy as possible; the first 85 % of each request counts double, which costs almost none. */
+  /** As much energy as possible; the first 85 % of each request counts half as much again, which costs almost none. */
   energy: {
-    objective: { fairness: [{ share: 0.85, bonus: 1 }], urgency: 0.5, tightness: 0.15 },
+    objective: { fairness: [{ share: 0.85, bonus: 0.5 }], urgency: 0.5, tightness: 0.15 },
     keepForLater: false,
     order: 'laxity',
     caution: 0,
-    turnPeriods: 3,
+    turnPeriods: 2,
     laterShare: 1,
     stayShare: 1,
   },
