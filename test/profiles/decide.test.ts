@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { constantEnvelope, openSite, type Phase, type Site, type SiteSpec } from '../../profiles/index.ts'
+import { socketSite } from '../support/sites.ts'
 import { SiteSimulator } from './site-simulator.ts'
 
 const ROTATIONS: readonly (readonly Phase[])[] = [
@@ -9,25 +10,10 @@ const ROTATIONS: readonly (readonly Phase[])[] = [
 ]
 
 function garage(count: number, limitA: number, extra: Partial<SiteSpec> = {}): Site {
-  const opened = openSite({
-    id: 'garage',
-    voltageV: 230,
-    root: {
-      kind: 'circuit',
-      id: 'grid',
-      limitA,
-      children: Array.from({ length: count }, (_, k) => ({
-        kind: 'station' as const,
-        id: `S${k + 1}`,
-        evses: [
-          { evseId: 1, supply: { kind: 'ac' as const, rotation: ROTATIONS[k % 3] ?? [1, 2, 3], maxA: 32 } },
-        ],
-      })),
-    },
-    ...extra,
+  return socketSite(limitA, count, {
+    evse: (k) => ({ supply: { kind: 'ac', rotation: ROTATIONS[k % 3] ?? [1, 2, 3], maxA: 32 } }),
+    site: extra,
   })
-  if (!opened.ok) throw new Error(opened.problems.map((problem) => problem.message).join('; '))
-  return opened.site
 }
 
 /** mulberry32: the same numbers on every run. */

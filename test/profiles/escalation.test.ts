@@ -7,29 +7,14 @@ import {
   type EvseState,
   type LimitBelief,
   NO_BELIEF,
-  openSite,
   profileIds,
   type SmartChargingDevice,
   startLearning,
 } from '../../profiles/index.ts'
+import { socketSite } from '../support/sites.ts'
 
 const T0 = Date.parse('2026-11-22T10:00:00Z')
-const opened = openSite({
-  id: 'depot',
-  voltageV: 230,
-  root: {
-    kind: 'circuit',
-    id: 'grid',
-    limitA: 50,
-    children: ['A', 'B'].map((id) => ({
-      kind: 'station' as const,
-      id,
-      evses: [{ evseId: 1, supply: { kind: 'ac' as const, rotation: [1, 2, 3], maxA: 32 } }],
-    })),
-  },
-})
-if (!opened.ok) throw new Error('The site of this test is refused')
-const { site } = opened
+const site = socketSite(50, ['A', 'B'])
 
 function state(id: string, drawA: number, extra: Partial<EvseState> = {}): EvseState {
   const belief = (limitA: number, more: Partial<LimitBelief>) => ({

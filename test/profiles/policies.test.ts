@@ -1,26 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { openSite, type PolicyName, type Session, type Site } from '../../profiles/index.ts'
+import type { PolicyName, Session, Site } from '../../profiles/index.ts'
+import { socketSite } from '../support/sites.ts'
 import { SiteSimulator } from './site-simulator.ts'
 
 const HOUR_MS = 3_600_000
 
 function garage(count: number, limitA: number): Site {
-  const opened = openSite({
-    id: 'garage',
-    voltageV: 230,
-    root: {
-      kind: 'circuit',
-      id: 'grid',
-      limitA,
-      children: Array.from({ length: count }, (_, k) => ({
-        kind: 'station' as const,
-        id: `S${k + 1}`,
-        evses: [{ evseId: 1, supply: { kind: 'ac' as const, rotation: [1, 2, 3] as const, maxA: 32 } }],
-      })),
-    },
-  })
-  if (!opened.ok) throw new Error(opened.problems.map((problem) => problem.message).join('; '))
-  return opened.site
+  return socketSite(limitA, count)
 }
 
 const prompt = () => ({ delayMs: 200, outcome: 'accepted' as const })

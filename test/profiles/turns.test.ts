@@ -1,27 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { constantEnvelope, openSite, type Site, type SiteSpec, type Supply } from '../../profiles/index.ts'
+import { constantEnvelope, type Site, type SiteSpec, type Supply } from '../../profiles/index.ts'
+import { socketSite } from '../support/sites.ts'
 import { SiteSimulator } from './site-simulator.ts'
 
 const AC: Supply = { kind: 'ac', rotation: [1, 2, 3], maxA: 32 }
 
 function siteOf(count: number, limitA: number, supply: Supply = AC, extra: Partial<SiteSpec> = {}): Site {
-  const opened = openSite({
-    id: 'garage',
-    voltageV: 230,
-    root: {
-      kind: 'circuit',
-      id: 'grid',
-      limitA,
-      children: Array.from({ length: count }, (_, k) => ({
-        kind: 'station' as const,
-        id: `S${k + 1}`,
-        evses: [{ evseId: 1, supply, safeA: 0 }],
-      })),
-    },
-    ...extra,
-  })
-  if (!opened.ok) throw new Error(opened.problems.map((problem) => problem.message).join('; '))
-  return opened.site
+  return socketSite(limitA, count, { evse: () => ({ supply, safeA: 0 }), site: extra })
 }
 
 const prompt = () => ({ delayMs: 200, outcome: 'accepted' as const })

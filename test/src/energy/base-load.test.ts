@@ -1,25 +1,9 @@
 import { expect, test } from 'vitest'
-import { baseLoads, openSite } from '../../../profiles/index.ts'
+import { baseLoads } from '../../../profiles/index.ts'
 import { BaseLoads } from '../../../src/energy/base-load.ts'
+import { socketSite } from '../../support/sites.ts'
 
-const opened = openSite({
-  id: 'depot',
-  voltageV: 230,
-  root: {
-    kind: 'circuit',
-    id: 'grid',
-    limitA: 63,
-    children: [
-      {
-        kind: 'station',
-        id: 'A',
-        evses: [{ evseId: 1, supply: { kind: 'ac', rotation: [1, 2, 3], maxA: 32 } }],
-      },
-    ],
-  },
-})
-if (!opened.ok) throw new Error('The site of this test is refused')
-const { site } = opened
+const site = socketSite(63, ['A'])
 const meter = { nodeId: 'grid', maxAgeS: 3, staleA: 25, includesEvses: true, fallHoldS: 10 }
 const T0 = Date.parse('2026-11-22T10:00:00Z')
 

@@ -1,31 +1,15 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { mergeLimits, openSite, type Site, siteNetwork } from '../../../profiles/index.ts'
+import { mergeLimits, type Site, siteNetwork } from '../../../profiles/index.ts'
 import { LimitSources } from '../../../src/energy/limit-sources.ts'
 import type { Store } from '../../../src/store/ports.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
+import { socketSite } from '../../support/sites.ts'
 
 const T0 = Date.parse('2026-11-22T10:00:00Z')
 const AT = new Date(T0).toISOString()
 
 function openDepot(): Site {
-  const opened = openSite({
-    id: 'depot',
-    voltageV: 230,
-    root: {
-      kind: 'circuit',
-      id: 'grid',
-      limitA: 63,
-      children: [
-        {
-          kind: 'station',
-          id: 'A',
-          evses: [{ evseId: 1, supply: { kind: 'ac', rotation: [1, 2, 3], maxA: 32 } }],
-        },
-      ],
-    },
-  })
-  if (!opened.ok) throw new Error('The site of this test is refused')
-  return opened.site
+  return socketSite(63, ['A'])
 }
 
 let store: Store

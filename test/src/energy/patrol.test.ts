@@ -1,6 +1,6 @@
 import pino from 'pino'
 import { expect, test } from 'vitest'
-import { DEFAULT_SETTINGS, decide, openSite, profileIds } from '../../../profiles/index.ts'
+import { DEFAULT_SETTINGS, decide, profileIds } from '../../../profiles/index.ts'
 import type { StationBus } from '../../../src/bus/ports.ts'
 import { DemandBook } from '../../../src/energy/demand-book.ts'
 import { LiveSite } from '../../../src/energy/live-site.ts'
@@ -12,24 +12,10 @@ import type {
   SetChargingProfileRequest,
 } from '../../../src/ocpp/v201/messages.generated.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
+import { socketSite } from '../../support/sites.ts'
 
 const T0 = Date.parse('2026-11-22T10:00:00Z')
-const opened = openSite({
-  id: 'depot',
-  voltageV: 230,
-  root: {
-    kind: 'circuit',
-    id: 'grid',
-    limitA: 50,
-    children: ['A', 'B'].map((id) => ({
-      kind: 'station' as const,
-      id,
-      evses: [{ evseId: 1, supply: { kind: 'ac' as const, rotation: [1, 2, 3], maxA: 32 } }],
-    })),
-  },
-})
-if (!opened.ok) throw new Error('The site of this test is refused')
-const { site } = opened
+const site = socketSite(50, ['A', 'B'])
 
 /** Station A accepts everything; what it computes is for the test to say. Both have a car. */
 async function world(computes: (unit: 'A' | 'W', heldA: number) => number) {

@@ -4,33 +4,16 @@ import {
   DEFAULT_SETTINGS,
   EMPTY_SLOTS,
   type LinearModel,
-  openSite,
   PLAN_POLICIES,
   type PolicyName,
   type Snapshot,
 } from '../../../profiles/index.ts'
 import { Planner, type PlannerInput, USUAL_SESSION } from '../../../src/energy/planner.ts'
 import { meanPrice, type PriceSlot, priceAt } from '../../../src/energy/prices.ts'
+import { socketSite } from '../../support/sites.ts'
 
 const T0 = Date.parse('2026-11-22T10:00:00Z')
-const opened = openSite({
-  id: 'depot',
-  voltageV: 230,
-  root: {
-    kind: 'circuit',
-    id: 'grid',
-    limitA: 63,
-    children: [
-      {
-        kind: 'station',
-        id: 'A',
-        evses: [{ evseId: 1, supply: { kind: 'ac', rotation: [1, 2, 3], maxA: 32 } }],
-      },
-    ],
-  },
-})
-if (!opened.ok) throw new Error('The site of this test is refused')
-const { site } = opened
+const site = socketSite(63, ['A'])
 
 const PRICES = [
   { from: '2026-11-22T10:00:00Z', to: '2026-11-22T14:00:00Z', pricePerKwh: 0.2 },

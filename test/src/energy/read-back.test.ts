@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { NO_BELIEF, openSite, profileIds } from '../../../profiles/index.ts'
+import { NO_BELIEF, profileIds } from '../../../profiles/index.ts'
 import type { StationBus } from '../../../src/bus/ports.ts'
 import { DemandBook } from '../../../src/energy/demand-book.ts'
 import { LiveSite } from '../../../src/energy/live-site.ts'
@@ -10,26 +10,10 @@ import type {
 } from '../../../src/ocpp/v201/messages.generated.ts'
 import type { Store } from '../../../src/store/ports.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
+import { socketSite } from '../../support/sites.ts'
 
 const T0 = Date.parse('2026-11-22T10:00:00Z')
-const opened = openSite({
-  id: 'depot',
-  voltageV: 230,
-  root: {
-    kind: 'circuit',
-    id: 'grid',
-    limitA: 63,
-    children: [
-      {
-        kind: 'station',
-        id: 'A',
-        evses: [{ evseId: 1, supply: { kind: 'ac', rotation: [1, 2, 3], maxA: 32 } }],
-      },
-    ],
-  },
-})
-if (!opened.ok) throw new Error('The site of this test is refused')
-const { site } = opened
+const site = socketSite(63, ['A'])
 const SAFE = { stationId: 'A', evseKey: 'A#1', slot: 'safe' } as const
 const HOLD = { stationId: 'A', evseKey: 'A#1', slot: 'hold' } as const
 

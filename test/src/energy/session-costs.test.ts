@@ -1,11 +1,12 @@
 import pino from 'pino'
 import { describe, expect, test } from 'vitest'
-import { DEFAULT_SETTINGS, decide, openSite, startLearning } from '../../../profiles/index.ts'
+import { DEFAULT_SETTINGS, decide, startLearning } from '../../../profiles/index.ts'
 import { DemandBook } from '../../../src/energy/demand-book.ts'
 import { pastPrices } from '../../../src/energy/prices.ts'
 import { SessionCosts, settle } from '../../../src/energy/session-costs.ts'
 import type { TransactionEventRequest } from '../../../src/ocpp/v201/messages.generated.ts'
 import { createSqliteStore } from '../../../src/store/sqlite/index.ts'
+import { socketSite } from '../../support/sites.ts'
 
 const T0 = Date.parse('2026-11-22T10:00:00Z')
 const HOUR_MS = 3_600_000
@@ -99,24 +100,7 @@ test('prices that held are kept once when others are set, up to now', () => {
   expect(pastPrices(kept, [], nowMs + 36 * 24 * HOUR_MS)).toEqual([])
 })
 
-const opened = openSite({
-  id: 'depot',
-  voltageV: 230,
-  root: {
-    kind: 'circuit',
-    id: 'grid',
-    limitA: 63,
-    children: [
-      {
-        kind: 'station',
-        id: 'A',
-        evses: [{ evseId: 1, supply: { kind: 'ac', rotation: [1, 2, 3], maxA: 32 } }],
-      },
-    ],
-  },
-})
-if (!opened.ok) throw new Error('The site of this test is refused')
-const { site } = opened
+const site = socketSite(63, ['A'])
 
 describe('the sessions of a site', () => {
   /** A session with what was learned of its car at different times. */
