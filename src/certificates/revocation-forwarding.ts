@@ -27,10 +27,11 @@ export function isForwarded({ external }: ForwardingOptions, reason: string): bo
 export async function forwardRevocations(options: ForwardingOptions): Promise<void> {
   const { store, clock } = options
   const due = await store.certificates.revocationsToForward(iso(clock.now()), PER_ROUND)
-  for (const one of due) if (!(await forward(options, one))) return
+  for (const one of due) if (!(await forwardRevocation(options, one))) return
 }
 
-async function forward(
+/** Tells of one; false where the issuer did not answer. */
+export async function forwardRevocation(
   { external, store, clock }: ForwardingOptions,
   one: ForwardedRevocation,
 ): Promise<boolean> {

@@ -3,7 +3,7 @@ import type { StationBus } from '../bus/ports.ts'
 import type { IssuedCertificate } from '../store/certificates.ts'
 import type { CrlPublisher } from './crl-publisher.ts'
 import type { OcspStatus } from './ocsp-status.ts'
-import { type ForwardingOptions, forwardRevocations, isForwarded } from './revocation-forwarding.ts'
+import { type ForwardingOptions, forwardRevocation, isForwarded } from './revocation-forwarding.ts'
 
 export interface RevokingOptions extends ForwardingOptions {
   readonly log: Logger
@@ -32,7 +32,8 @@ export async function revoke(
   await publish(options, record)
   if (record.stationId !== null && !keepConnection)
     bus.disconnect(record.stationId, 'Its certificate was revoked')
-  if (forward) await forwardRevocations(options)
+  // The others that wait are left to the upkeep: revocations in parallel must not tell of each other's.
+  if (forward) await forwardRevocation(options, { fingerprint, reason, attempts: 0 })
   return 'revoked'
 }
 

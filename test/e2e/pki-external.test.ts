@@ -383,6 +383,15 @@ describe('revocations', () => {
     ])
   })
 
+  test('of several certificates at once are passed on once each', async () => {
+    await ask(ours.certificates, await csr())
+    const fingerprints = (await orders()).map(({ fingerprint }) => fingerprint ?? '')
+    expect(new Set(fingerprints).size).toBe(2)
+    await Promise.all(fingerprints.map((one) => ours.certificates.revoke(one, 'keyCompromise')))
+    expect(told).toHaveLength(2)
+    expect(await forwarded()).toHaveLength(2)
+  })
+
   test('are not passed on any more once the certificate has expired', async () => {
     status = 503
     const { fingerprint, notAfter } = await issued()
